@@ -1,0 +1,1 @@
+"""One ASGI endpoint for each operation: parse, call one use case, render."""

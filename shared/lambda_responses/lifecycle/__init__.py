@@ -1,0 +1,1 @@
+"""One use case for each operation, and the loop of upstream steps."""

@@ -1,0 +1,1 @@
+"""Where a format is spoken: endpoints, credentials, routing and sending."""

@@ -1,0 +1,97 @@
+"""The promise that every provider keeps, and the faults that it may report."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from lambda_responses.transformers.base import Rendered, Transformer, UpstreamFailure
+    from lambda_responses.wire.json import Json
+
+
+class UpstreamError(Exception):
+    """The provider, or the way to it, failed. Raised when opening an answer or while reading it."""
+
+
+class UpstreamRefused(UpstreamError):
+    """The provider answered with something that is not a success."""
+
+    def __init__(self, failure: UpstreamFailure) -> None:
+        super().__init__(f"upstream status {failure.status}")
+        self.failure = failure
+
+
+class UpstreamUnreachable(UpstreamError):
+    """No connection, or none in time."""
+
+
+class UpstreamCutShort(UpstreamError):
+    """The connection broke, or went silent, in mid-answer."""
+
+
+class UpstreamUnreadable(UpstreamError):
+    """A success status with a body that is not in the format (HTML, broken JSON, broken UTF-8)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """The upstream's own end marker (`[DONE]`)."""
+
+
+class Answer(Protocol):
+    """One open upstream answer: the status was a success, chunks follow."""
+
+    def __aiter__(self) -> AsyncIterator[Sequence[Json | Marker]]:
+        """Chunks in the upstream's format, as many at a time as one network read held."""
+        ...
+
+
+class Provider(Protocol):
+    """A place that speaks a format."""
+
+    name: str
+
+    def open(self, rendered: Rendered) -> AbstractAsyncContextManager[Answer]:
+        """Send a request and hold its answer open.
+
+        Entering raises `UpstreamError`; leaving closes the connection at once, whatever was read. Retries
+        (connection faults, 408, 409, 429 and 5xx, with back-off and `retry-after`) happen before entering
+        returns, never after a chunk was handed out.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A provider, the format it speaks for this model, that format's dialect, and the model's own id."""
+
+    provider: Provider
+    transformer: Transformer[Any]
+    profile: Any
+    model: str
+
+    @property
+    def name(self) -> str:
+        """`provider/model`, as `x-responses-target` shows it."""
+        return f"{self.provider.name}/{self.model}"
+
+    @property
+    def native(self) -> bool:
+        """Whether the upstream speaks the Responses API itself and judges requests by itself."""
+        return bool(getattr(self.profile, "native", False))
+
+
+class Router(Protocol):
+    """Knows which targets a model name stands for."""
+
+    def resolve(self, model: str, *, provider: str | None = None) -> Sequence[Target]:
+        """Targets in the order to try. Raises `InvalidRequestError` (`model_not_found`)."""
+        ...
+
+    def models(self) -> Sequence[Json]:
+        """The models that can be called now, as `GET /v1/models` lists them."""
+        ...

@@ -1,0 +1,1 @@
+"""What follows a model's step: the decisions of the tool loop."""

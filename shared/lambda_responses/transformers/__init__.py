@@ -1,0 +1,1 @@
+"""One folder for each upstream wire format: request, stream and errors, all pure."""

@@ -1,0 +1,98 @@
+"""The promise that every upstream wire format keeps: two directions and an error map, nothing else."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from lambda_responses.stream.deltas import Delta
+    from lambda_responses.wire.errors import APIError
+    from lambda_responses.wire.json import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a model is asked in one upstream step."""
+
+    model: str
+    """The upstream's own model id."""
+    request: Json
+    """The create request as validated: settings, tools, instructions. Its `input` is not read."""
+    items: Sequence[Json]
+    """The whole context, oldest first, as input items with our ids (the first turn's input included)."""
+    origins: Mapping[str, Json] = field(default_factory=dict[str, Any])
+    """By our item id, what `Opaque` deltas said when this provider made the item."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A request in an upstream's format."""
+
+    path: str
+    """Relative to the provider's base URL, such as `chat/completions`."""
+    body: Json
+    streams: bool = True
+    """False where the upstream can only answer this request plainly; its body then goes through `as_chunks`."""
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    dropped: tuple[str, ...] = ()
+    """Settings and tools left out, by their path in the request (`text.verbosity`, `tools[2]`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamFailure:
+    """An upstream's answer that is not a success: any status, any body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: str
+
+
+class Decoder(Protocol):
+    """Reads one upstream stream, chunk by chunk."""
+
+    def feed(self, chunk: Json) -> Iterable[Delta]:
+        """What this chunk says."""
+        ...
+
+    def end(self, *, marked: bool) -> Iterable[Delta]:
+        """What was held back until the stream's end; `marked` when the format's end marker was seen.
+
+        Yields `Stopped` where the end was proper, and none where the stream was cut.
+        """
+        ...
+
+
+ProfileT = TypeVar("ProfileT", contravariant=True)
+
+
+class Transformer(Protocol, Generic[ProfileT]):
+    """One upstream wire format, in both directions. `profile` is a vendor's dialect of it, as data."""
+
+    def render_request(self, turn: Turn, profile: ProfileT) -> Rendered:
+        """Raises `InvalidRequestError`, naming `param`, for content that the format cannot carry."""
+        ...
+
+    def decoder(self, turn: Turn, profile: ProfileT) -> Decoder:
+        """A fresh decoder for the answer to that turn."""
+        ...
+
+    def as_chunks(self, body: Json) -> Iterator[Json]:
+        """A plain answer, restated as the chunks it would have been."""
+        ...
+
+    def map_error(self, failure: UpstreamFailure) -> APIError:
+        """What the client is told of that failure. Total: any body maps to something."""
+        ...
+
+
+class UnknownUpstream(UserWarning):
+    """An upstream said what its decoder does not know. Tolerated in production, an error in tests."""
+
+
+def unknown(format_name: str, what: str) -> None:
+    """Note something that a decoder skipped; `what` names kinds and keys, never contents."""
+    warnings.warn(f"{format_name}: skipped {what}", UnknownUpstream, stacklevel=3)

@@ -1,0 +1,1 @@
+"""OpenAI-style chat completions, with a profile for each vendor's dialect."""

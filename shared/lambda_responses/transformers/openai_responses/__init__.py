@@ -1,0 +1,1 @@
+"""The Responses API itself, spoken by an upstream."""

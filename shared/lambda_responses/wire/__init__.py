@@ -1,0 +1,1 @@
+"""The Responses API as data: requests, items, events, errors and ids."""

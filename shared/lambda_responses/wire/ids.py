@@ -1,0 +1,97 @@
+"""Ids in OpenAI's look that say where their object lies.
+
+    resp_ + 8 hex (seconds since 1970) + 24 hex (thread) + 16 hex (random)       53 characters
+    msg_, fc_, rs_, … + 24 hex (thread) + 16 hex (response) + 4 hex (index) + 4 hex (random)
+
+An id names its thread, so any operation can address the store without a search. It names no provider
+and no tenant: those come from the record and from the credential.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NewType
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Entropy = Callable[[int], str]
+    """Gives that many random hexadecimal digits."""
+
+ResponseId = NewType("ResponseId", str)
+ItemId = NewType("ItemId", str)
+ThreadKey = NewType("ThreadKey", str)
+
+ITEM_PREFIXES: dict[str, str] = {
+    "message": "msg",
+    "reasoning": "rs",
+    "function_call": "fc",
+    "function_call_output": "fco",
+    "custom_tool_call": "ctc",
+    "custom_tool_call_output": "ctco",
+    "web_search_call": "ws",
+    "file_search_call": "fs",
+    "code_interpreter_call": "ci",
+    "image_generation_call": "ig",
+    "computer_call": "cu",
+    "computer_call_output": "cuo",
+    "local_shell_call": "lsh",
+    "local_shell_call_output": "lsho",
+    "shell_call": "sh",
+    "shell_call_output": "sho",
+    "apply_patch_call": "apc",
+    "apply_patch_call_output": "apco",
+    "mcp_list_tools": "mcpl",
+    "mcp_call": "mcp",
+    "mcp_approval_request": "mcpr",
+    "mcp_approval_response": "mcpa",
+    "compaction": "cmp",
+    "tool_search_call": "tsc",
+    "tool_search_output": "tso",
+    "additional_tools": "at",
+    "program": "prog",
+    "program_output": "progo",
+    "configuration_update": "cfg",
+}
+
+_RESPONSE_ID = re.compile(r"resp_[0-9a-f]{8}([0-9a-f]{24})([0-9a-f]{16})")
+_ITEM_ID = re.compile(r"[a-z]{1,8}_([0-9a-f]{24})([0-9a-f]{16})[0-9a-f]{8}")
+
+
+def new_response_id(*, epoch: int, thread: ThreadKey | None, entropy: Entropy) -> ResponseId:
+    """A fresh id in that thread, or in a new one."""
+    return ResponseId(f"resp_{epoch & 0xFFFFFFFF:08x}{thread or entropy(24)}{entropy(16)}")
+
+
+def thread_of(id: str) -> ThreadKey | None:
+    """The thread that a response or item id names; None for ids that are not ours."""
+    match = _RESPONSE_ID.fullmatch(id) or _ITEM_ID.fullmatch(id)
+    return ThreadKey(match[1]) if match else None
+
+
+def own_part_of(id: str) -> str | None:
+    """The 16 digits that tell responses of one thread apart; an item's name its response."""
+    match = _RESPONSE_ID.fullmatch(id) or _ITEM_ID.fullmatch(id)
+    return match[2] if match else None
+
+
+@dataclass(slots=True)
+class ItemIds:
+    """Mints the ids of one response's items, input and output alike, and call ids where a model gave none."""
+
+    response_id: ResponseId
+    entropy: Entropy
+    issued: int = 0
+
+    def next(self, item_type: str) -> ItemId:
+        """A new id for an item of that type; unknown types get `item_`."""
+        thread, own = thread_of(self.response_id), own_part_of(self.response_id)
+        index = self.issued
+        self.issued += 1
+        prefix = ITEM_PREFIXES.get(item_type, "item")
+        return ItemId(f"{prefix}_{thread}{own}{index & 0xFFFF:04x}{self.entropy(4)}")
+
+    def next_call_id(self) -> str:
+        """A `call_id` for a call that came without a usable one."""
+        return f"call_{self.entropy(24)}"
