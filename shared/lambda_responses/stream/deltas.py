@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
 Block: TypeAlias = Hashable
 
-StopReason: TypeAlias = Literal["end", "tool_calls", "max_output_tokens", "content_filter", "pause"]
-"""`end` also stands for a proper end marker that came without a reason; `pause` asks for a further step."""
+StopReason: TypeAlias = Literal[
+    "end", "tool_calls", "pause", "max_output_tokens", "content_filter", "max_messages", "steered"
+]
+"""Why an upstream finished. `end` also stands for a proper end marker that came without a reason; `pause` asks
+for a further step; the last four are the reasons for which a response ends incomplete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,7 @@ class BlockEnded:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """Fields of the response object that the upstream decides (the model's full name, its service tier, …)."""
+    """Fields of the response object that the upstream decides (the full model name, the service tier, …)."""
 
     fields: Json
 

@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, TypeAlias
+
+import pydantic_core
 
 Json: TypeAlias = dict[str, Any]
 """One JSON object. What comes in is validated by `wire.requests`; what goes out looks like the wire."""
 
 Event: TypeAlias = dict[str, Any]
 """One stream event of the Responses API: `type`, `sequence_number` and the fields of its type."""
+
+
+def to_bytes(value: Any) -> bytes:
+    """The one serialisation of everything that leaves, so that a stored object equals the streamed one."""
+    try:
+        return pydantic_core.to_json(value)
+    except ValueError:  # a lone surrogate in a model's text: escaped, which JSON allows and UTF-8 does not
+        return json.dumps(value, separators=(",", ":")).encode()
+
+
+def from_text(text: str | bytes) -> Any:
+    """A JSON value from text. Raises `ValueError`, never `RecursionError`."""
+    try:
+        return pydantic_core.from_json(text, cache_strings="keys")
+    except ValueError:
+        # Lone surrogates, which some upstreams send as halves of a pair, are legal JSON to the stdlib alone.
+        try:
+            return json.loads(text)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
