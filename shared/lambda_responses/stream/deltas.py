@@ -20,8 +20,8 @@ Block: TypeAlias = Hashable
 StopReason: TypeAlias = Literal[
     "end", "tool_calls", "pause", "max_output_tokens", "content_filter", "max_messages", "steered"
 ]
-"""Why an upstream finished. `end` also stands for a proper end marker that came without a reason; `pause` asks
-for a further step; the last four are the reasons for which a response ends incomplete."""
+"""Why an upstream finished. `end` also stands for a proper end marker that came without a reason; `pause`
+asks for a further step; the last four are the reasons for which a response ends incomplete."""
 
 
 @dataclass(frozen=True, slots=True)
