@@ -7,7 +7,9 @@
       PermissionDeniedError      403
       NotFoundError              404
       ConflictError              409
+      FailedDependencyError      424   a server that the request named (MCP) failed
       RateLimitError             429
+        InsufficientQuotaError   429   no money left; waiting does not help
       ServerError                500
       UpstreamFaultError         502   the provider answered what nobody can use
       OverloadedError            503
@@ -93,12 +95,26 @@ class ConflictError(APIError):
     type = "invalid_request_error"
 
 
+class FailedDependencyError(APIError):
+    """424: a server that the request named (an MCP server, a connector) did not answer as it should."""
+
+    status = 424
+    type = "external_connector_error"
+
+
 class RateLimitError(APIError):
-    """429: too much, or too much money; `headers` carry `retry-after`."""
+    """429: too much in too short a time; `headers` carry `retry-after`."""
 
     status = 429
     type = "rate_limit_error"
     default_code = "rate_limit_exceeded"
+
+
+class InsufficientQuotaError(RateLimitError):
+    """429: the money is used up, so that trying again does not help."""
+
+    type = "insufficient_quota"
+    default_code = "insufficient_quota"
 
 
 class ServerError(APIError):
