@@ -160,7 +160,7 @@ class ResponseEmitter:
         told = error.body()["error"]
         code = error.code or "server_error"
         self._end("failed", error={"code": code, "message": error.message})
-        # The live wire nests the fault, the SDK's event type has it flat: both, so that every reader finds it.
+        # The live wire nests the fault, the SDK's event type has it flat: both, so that all readers find it.
         report = {"type": "error", "error": told, "code": code, "message": error.message}
         return self._numbered(
             [*closing, {**report, "param": error.param}, self._lifecycle("response.failed")]
@@ -211,8 +211,8 @@ class ResponseEmitter:
         return [*opening, *item.text(delta.text, summary=delta.summary, source=delta.part)]
 
     def _tool_call(self, delta: ToolCall) -> Iterable[Event]:
-        call: Json = {"type": delta.kind, "status": "in_progress", "call_id": delta.call_id}
-        call |= {"input" if delta.kind == "custom_tool_call" else "arguments": "", "name": delta.name}
+        call: Json = {"id": "", "type": delta.kind, "status": "in_progress", "call_id": delta.call_id}
+        call |= {"name": delta.name, "input" if delta.kind == "custom_tool_call" else "arguments": ""}
         if delta.namespace is not None:
             call["namespace"] = delta.namespace
         yield from self._close_implied()
@@ -277,10 +277,11 @@ class ResponseEmitter:
                 self._open[block] = current
                 self._item_ids[block] = current.id
                 return current, []
-            announced: Json = {"type": "message", "status": "in_progress", "content": []}
-            announced["role"] = "assistant"
+            announced: Json = {"id": "", "type": "message", "role": "assistant", "status": "in_progress"}
         else:
-            announced = {"type": "reasoning", "summary": []} | ({} if summary else {"content": []})
+            announced = {"id": "", "type": "reasoning", "summary": []}
+            if not summary:
+                announced["content"] = []
         opening = [*self._close_implied(), *self._opening(block, announced)]
         return self._open[block], opening
 

@@ -222,7 +222,7 @@ class OpenMessage(OpenItem):
                 yield from self._part(source, kind)
             if kind == "output_text":
                 known = len(self._parts[index].annotations)
-                annotations: list[Json] = theirs.get("annotations") or []
+                annotations: list[Json] = list(theirs.get("annotations") or ())
                 for annotation in annotations[known:]:
                     yield from self.annotation(source, annotation)
             yield from self._end_part(theirs)
