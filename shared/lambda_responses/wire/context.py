@@ -1,0 +1,83 @@
+"""What must hold of the whole context that a model is given: history and new input together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lambda_responses.wire.errors import InvalidRequestError
+from lambda_responses.wire.faults import clip
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lambda_responses.wire.json import Json
+
+ANSWERS: dict[str, str] = {
+    "function_call_output": "function_call",
+    "custom_tool_call_output": "custom_tool_call",
+    "computer_call_output": "computer_call",
+    "local_shell_call_output": "local_shell_call",
+    "shell_call_output": "shell_call",
+    "apply_patch_call_output": "apply_patch_call",
+    "tool_search_output": "tool_search_call",
+}
+"""Which call each kind of output answers."""
+
+SPOKEN: dict[str, str] = {
+    "function_call": "function call",
+    "custom_tool_call": "custom tool call",
+    "computer_call": "computer call",
+    "local_shell_call": "local shell call",
+    "shell_call": "shell call",
+    "apply_patch_call": "apply patch call",
+    "tool_search_call": "tool search call",
+}
+
+
+def check_calls_answered(items: Iterable[Json]) -> None:
+    """Every output answers an earlier call of its kind, and every client's call has its output.
+
+    Raises `InvalidRequestError` (param `input`), outputs without a call first.
+    """
+    open_calls: dict[tuple[str, str], None] = {}
+    answered: set[tuple[str, str]] = set()
+    for item in items:
+        kind, call_id = item.get("type", ""), _call_id(item)
+        if call_id is None:
+            continue
+        if kind in SPOKEN:
+            open_calls[kind, call_id] = None
+        elif kind in ANSWERS:
+            call = ANSWERS[kind], call_id
+            if call not in open_calls and call not in answered:
+                message = f"No tool call found for {SPOKEN[call[0]]} output with call_id {clip(call_id)}."
+                raise InvalidRequestError(message, param="input")
+            open_calls.pop(call, None)
+            answered.add(call)
+    for kind, call_id in open_calls:
+        raise InvalidRequestError(f"No tool output found for {SPOKEN[kind]} {clip(call_id)}.", param="input")
+
+
+def _call_id(item: Json) -> str | None:
+    """The call that an item is about. A local shell's output carries it in `id` alone."""
+    call_id: Any = item.get("call_id")
+    if call_id is None and item.get("type") == "local_shell_call_output":
+        call_id = item.get("id")
+    return call_id if isinstance(call_id, str) else None
+
+
+def check_json_mentioned(items: Iterable[Json]) -> None:
+    """`json_object` works only for a model that was told to write JSON. Raises `InvalidRequestError`."""
+    if any("json" in said.lower() for item in items for said in _texts(item)):
+        return
+    message = (
+        "Response input messages must contain the word 'json' in some form "
+        "to use 'text.format' of type 'json_object'."
+    )
+    raise InvalidRequestError(message, param="input")
+
+
+def _texts(item: Json) -> Iterable[str]:
+    for part in item.get("content") or ():
+        if isinstance(part.get("text"), str):
+            yield part["text"]
