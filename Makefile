@@ -5,7 +5,6 @@
 .SUFFIXES:
 
 export SAM_CLI_TELEMETRY := 0
-export AWS_DEFAULT_REGION ?= us-east-1
 
 PIP := -m pip --quiet --quiet --disable-pip-version-check install --no-deps
 HASHED := --require-hashes --only-binary=:all:
@@ -64,7 +63,7 @@ lock: .venv-dev/ready ## Renew the locks from pyproject.toml (UPGRADE=--upgrade 
 	$(COMPILE) --universal --python-version 3.11 --group local-model --no-deps -o requirements/local-model.txt
 	$(COMPILE) --python-version 3.13 --python-platform aarch64-manylinux_2_28 pyproject.toml -o shared/requirements.txt
 
-COMPILE = .venv-dev/bin/uv pip compile --quiet --generate-hashes --no-header $(UPGRADE)
+COMPILE = .venv-dev/bin/uv pip compile --quiet --generate-hashes --custom-compile-command "make lock" $(UPGRADE)
 
 .venv/ready: requirements/dev.txt requirements/local-model.txt
 	$(call environment,.venv,requirements/dev.txt)
