@@ -7,7 +7,7 @@ Texts and params are bounded: whatever a client sent, at most a short piece of i
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from lambda_responses.wire.errors import InvalidRequestError
 from lambda_responses.wire.shapes import NOT_ONE_OF_KINDS, NOT_ONE_OF_TYPES, quoted
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from pydantic_core import ErrorDetails, ValidationError
+
+    from lambda_responses.wire.json import Json
 
 ECHO_LIMIT = 100
 """Characters of a client's own text that an error may repeat."""
@@ -122,9 +124,8 @@ def path_to(root: str, location: Iterable[int | str]) -> str:
 def first_fault(root: str, error: ValidationError) -> InvalidRequestError:
     """The first thing that pydantic found wrong below `root`, in the API's words."""
     if error.error_count() > FAULT_LIMIT:
-        return out_of_limits(
-            root, code="invalid_value", what="too many faults", detail="None of them is listed."
-        )
+        detail = f"More than {FAULT_LIMIT} were found."
+        return out_of_limits(root, code="invalid_value", what="too many faults", detail=detail)
     details = error.errors(include_url=False)[0]
     location = details["loc"]
     if location and location[-1] == "[key]":
@@ -153,9 +154,9 @@ def _not_in_list(path: str, details: ErrorDetails) -> InvalidRequestError:
 
 
 def _no_such_type(path: str, details: ErrorDetails) -> InvalidRequestError:
-    value: Any = details["input"]
-    if not isinstance(value, dict):
-        return wrong_type(path, expected="an object", value=value)
+    if not isinstance(details["input"], dict):
+        return wrong_type(path, expected="an object", value=details["input"])
+    value = cast("Json", details["input"])
     context = details.get("ctx", {})
     # The live API points at the type of a tool or a format, but at the whole of an item or a content part.
     path += context["at"]

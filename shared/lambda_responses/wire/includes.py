@@ -81,11 +81,8 @@ def _parts(part_type: str, change: Callable[[Json], Json]) -> Callable[[Json], J
         content: Any = item.get("content")
         if not isinstance(content, list):
             return item
-        parts = cast("list[Any]", content)
-        changed = [
-            change(cast("Json", part)) if isinstance(part, dict) and part.get("type") == part_type else part
-            for part in parts
-        ]
+        parts = cast("list[Json]", content)
+        changed = [change(part) if part.get("type") == part_type else part for part in parts]
         same = all(new is old for new, old in zip(changed, parts, strict=True))
         return item if same else {**item, "content": changed}
 

@@ -60,23 +60,22 @@ def read_json(raw: bytes, *, limit: int = MAX_BODY_BYTES) -> Json:
         raise InvalidRequestError(f"The request body is not valid JSON: {clip(str(error))}.") from None
     if not isinstance(body, dict):
         raise InvalidRequestError("The request body must be a JSON object.")
+    body = cast("Json", body)
     if _MAYBE_INFINITE.search(raw) and _holds_infinity(body):
         raise InvalidRequestError("The request body holds a number that is too large.")
-    return cast("Json", body)
+    return body
 
 
 def _holds_infinity(body: object) -> bool:
     waiting = [body]
     while waiting:
-        match waiting.pop():
-            case float(value) if math.isinf(value):
-                return True
-            case dict(members):
-                waiting += cast("Json", members).values()
-            case list(members):
-                waiting += cast("list[Any]", members)
-            case _:
-                pass
+        value = waiting.pop()
+        if isinstance(value, float) and math.isinf(value):
+            return True
+        if isinstance(value, dict):
+            waiting += cast("Json", value).values()
+        elif isinstance(value, list):
+            waiting += cast("list[Any]", value)
     return False
 
 
@@ -104,7 +103,7 @@ def check_create_request(body: Json, *, native: bool = False) -> Json:
         raise missing("input")
     if not native:
         _check_keys(body)
-    request = {name: value for name, value in body.items() if value is not None or name == "input"}
+    request: Json = {name: value for name, value in body.items() if value is not None or name == "input"}
     _check_settings(request, native=native)
     request["input"] = input_list(request["input"])
     if not native:
@@ -168,18 +167,16 @@ def _check_tools_and_format(request: Json) -> None:
     has_history = any(request.get(name) for name in ("previous_response_id", "prompt", "conversation"))
     if not has_history:
         check_tool_choice(request.get("tool_choice"), [*tools, *tools_in(request["input"])])
-    match request.get("text"):
-        case {"format": {"type": "json_schema", "strict": True, "name": str(name), "schema": dict(schema)}}:
-            check_strict_schema(
-                cast("Json", schema),
-                what=f"response_format '{name}'",
-                param="text.format.schema",
-                code="invalid_json_schema",
-            )
-        case {"format": {"type": "json_object"}} if not has_history:
-            check_json_mentioned(request["input"])
-        case _:
-            pass
+    wanted: Json = request.get("text", {}).get("format") or {}
+    if wanted.get("type") == "json_schema" and wanted.get("strict"):
+        check_strict_schema(
+            wanted["schema"],
+            what=f"response_format '{wanted['name']}'",
+            param="text.format.schema",
+            code="invalid_json_schema",
+        )
+    if wanted.get("type") == "json_object" and not has_history:
+        check_json_mentioned(request["input"])
 
 
 def _check_exclusive(request: Json) -> None:

@@ -1,7 +1,7 @@
 """The settings of a create request: their shapes, in the order in which the live API judges them.
 
-https://platform.openai.com/docs/api-reference/responses/create, the official SDK's types, the two penalties of
-Open Responses, and what official clients send besides.
+https://platform.openai.com/docs/api-reference/responses/create, the official SDK's types, the two penalties
+of Open Responses, and what official clients send besides.
 """
 
 from __future__ import annotations
@@ -126,6 +126,6 @@ NATIVE_SETTINGS: dict[str, Shape] = {
     "top_logprobs": whole(),
     "conversation": SETTINGS["conversation"],
 }
-"""What is judged here although the upstream judges too: what is acted on, stored, or shown in the response."""
+"""What is judged although the upstream judges too: what is acted on, stored, or shown in the response."""
 
 KNOWN_KEYS: tuple[str, ...] = ("model", *SETTINGS)

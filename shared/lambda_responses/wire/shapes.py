@@ -95,8 +95,16 @@ def record(members: Mapping[str, Shape] | None = None, /, **more: Shape) -> Shap
     return {"type": "typed-dict", "extra_behavior": "forbid", "fields": fields, "strict": True}
 
 
+_OPTIONAL: dict[int, Shape] = {}
+
+
 def _optional(shape: Shape) -> Shape:
-    return {"type": "typed-dict-field", "required": False, "schema": or_null(shape)}
+    """One object for each shape: most members of most records are optional strings."""
+    member = _OPTIONAL.get(id(shape))
+    if member is None:
+        member = {"type": "typed-dict-field", "required": False, "schema": or_null(shape)}
+        _OPTIONAL[id(shape)] = member  # holds the shape, so that its id stays its own
+    return member
 
 
 def by_type(choices: Mapping[str, Shape], *, at: str = ".type") -> Shape:

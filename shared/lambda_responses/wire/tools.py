@@ -1,12 +1,12 @@
 """The sixteen kinds of tools, and how a request chooses among them.
 
-Shapes after https://platform.openai.com/docs/api-reference/responses/create and the official SDK's types, with
-the members that Codex sends besides.
+Shapes after https://platform.openai.com/docs/api-reference/responses/create and the official SDK's types,
+with the members that Codex sends besides.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from lambda_responses.wire.errors import InvalidRequestError
 from lambda_responses.wire.faults import clip
@@ -220,15 +220,15 @@ def check_tools(tools: Iterable[Json], *, at: str = "tools") -> None:
     for index, tool in enumerate(tools):
         path = f"{at}[{index}]"
         match tool:
-            case {"type": "function", "strict": True, "parameters": dict(schema), "name": str(name)}:
+            case {"type": "function", "strict": True, "parameters": dict(), "name": str(name)}:
                 check_strict_schema(
-                    cast("Json", schema),
+                    tool["parameters"],
                     what=f"function '{name}'",
                     param=f"{path}.parameters",
                     code="invalid_function_parameters",
                 )
-            case {"type": "namespace", "tools": list(inner)}:
-                check_tools(cast("list[Json]", inner), at=f"{path}.tools")
+            case {"type": "namespace"}:
+                check_tools(tool["tools"], at=f"{path}.tools")
             case {"type": "mcp"}:
                 _check_one_server(tool, path)
             case _:
@@ -275,8 +275,8 @@ def _keys_of(tools: Iterable[Json]) -> Iterator[tuple[str, str]]:
                 yield kind, name
             case {"type": "mcp", "server_label": str(label)}:
                 yield "mcp", label
-            case {"type": "namespace", "tools": list(inner)}:
-                yield from _keys_of(cast("list[Json]", inner))
+            case {"type": "namespace"}:
+                yield from _keys_of(tool.get("tools", ()))
             case {"type": str(kind)}:
                 yield FAMILIES.get(kind, kind), ""
             case _:
