@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection
 
     from lambda_responses.wire.json import Json
 
@@ -24,23 +24,19 @@ INCLUDABLE = (
 )
 
 
-def apply_include(items: Iterable[Json], include: Collection[str]) -> list[Json]:
-    """Items as a client sees them who asked for `include`; what it did not ask for is left out.
+def apply_include(shown: Json, include: Collection[str]) -> Json:
+    """A response, or one item, as a client sees it who asked for `include`.
 
-    The items given are not changed; those that lose nothing are passed on as they are.
+    What was not asked for is left out. The object given is not changed; one that loses nothing is passed on.
     """
-    asked = frozenset(include)
-    return [_shown(item, asked) for item in items]
+    if shown.get("object") != "response":
+        return _item(shown, include)
+    return {**shown, "output": [_item(item, include) for item in shown["output"]]}
 
 
-def shown_response(response: Json, include: Collection[str]) -> Json:
-    """A response whose output is shown to a client who asked for `include`."""
-    return {**response, "output": apply_include(response["output"], include)}
-
-
-def _shown(item: Json, asked: frozenset[str]) -> Json:
+def _item(item: Json, include: Collection[str]) -> Json:
     for name, strip in STRIPPERS.get(item.get("type", ""), ()):
-        if name not in asked:
+        if name not in include:
             item = strip(item)
     return item
 

@@ -1,4 +1,4 @@
-"""The response object: how it looks at its start, and how tokens are counted in it.
+"""The response object as it looks at its start.
 
 https://platform.openai.com/docs/api-reference/responses/object. Every member is always there, also those that
 are null: clients in other languages, and the Open Responses specification, require them.
@@ -6,13 +6,11 @@ are null: clients in other languages, and the Open Responses specification, requ
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from lambda_responses.wire.tools import echoed_tool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from lambda_responses.wire.json import Json
 
 DEFAULTS: Json = {
@@ -24,7 +22,6 @@ DEFAULTS: Json = {
     "metadata": {},
     "parallel_tool_calls": True,
     "presence_penalty": 0.0,
-    "previous_response_id": None,
     "prompt_cache_key": None,
     "prompt_cache_retention": None,
     "safety_identifier": None,
@@ -64,6 +61,7 @@ def new_response(
         "error": None,
         "incomplete_details": None,
         "model": model,
+        "previous_response_id": previous_response_id,
         "output": [],
         "usage": None,
         **{name: request.get(name, default) for name, default in DEFAULTS.items()},
@@ -72,8 +70,6 @@ def new_response(
         "text": _text(request.get("text") or {}),
         "tools": [echoed_tool(tool) for tool in request.get("tools") or ()],
     }
-    if previous_response_id is not None:
-        response["previous_response_id"] = previous_response_id
     conversation = request.get("conversation")
     if conversation is not None:
         response["conversation"] = {"id": conversation} if isinstance(conversation, str) else conversation
@@ -91,42 +87,3 @@ def _text(asked: Json) -> Json:
     if form.get("type") == "json_schema":
         form = {"description": None, "strict": False, **form}
     return {**asked, "format": form, "verbosity": asked.get("verbosity") or "medium"}
-
-
-def usage(
-    *,
-    input_tokens: int,
-    output_tokens: int,
-    cached_tokens: int = 0,
-    cache_write_tokens: int = 0,
-    reasoning_tokens: int = 0,
-    total_tokens: int | None = None,
-) -> Json:
-    """Tokens in the wire's shape. Cached tokens are part of the input, reasoning tokens of the output."""
-    return {
-        "input_tokens": input_tokens,
-        "input_tokens_details": {"cached_tokens": cached_tokens, "cache_write_tokens": cache_write_tokens},
-        "output_tokens": output_tokens,
-        "output_tokens_details": {"reasoning_tokens": reasoning_tokens},
-        "total_tokens": input_tokens + output_tokens if total_tokens is None else total_tokens,
-    }
-
-
-def add_usage(counts: Iterable[Json | None]) -> Json | None:
-    """The sum of several steps' tokens, member by member; None where no step counted any."""
-    total: Json | None = None
-    for count in counts:
-        if count is not None:
-            total = count if total is None else _sum(total, count)
-    return total
-
-
-def _sum(left: Json, right: Json) -> Json:
-    total: Json = {**left}
-    for name, value in right.items():
-        known = total.get(name)
-        if isinstance(value, dict):
-            total[name] = _sum(known or {}, cast("Json", value))
-        elif value is not None:
-            total[name] = (known or 0) + value
-    return total
