@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from lambda_responses.transformers.base import Rendered, Transformer, UpstreamFailure
     from lambda_responses.wire.json import Json
@@ -30,7 +30,7 @@ class UpstreamUnreachable(UpstreamError):
 
 
 class UpstreamCutShort(UpstreamError):
-    """The connection broke, or went silent, in mid-answer."""
+    """The connection broke, or went silent, once the request was on its way."""
 
 
 class UpstreamUnreadable(UpstreamError):
@@ -43,7 +43,12 @@ class Marker:
 
 
 class Answer(Protocol):
-    """One open upstream answer: the status was a success, chunks follow."""
+    """One open upstream answer: the status was a success, chunks follow. Iterating again goes on."""
+
+    @property
+    def plain(self) -> bool:
+        """Whether the upstream answered plainly: the one chunk is then the whole body, for `as_chunks`."""
+        ...
 
     def __aiter__(self) -> AsyncIterator[Sequence[Json | Marker]]:
         """Chunks in the upstream's format, as many at a time as one network read held."""
