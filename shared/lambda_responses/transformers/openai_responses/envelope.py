@@ -1,0 +1,91 @@
+"""Which fields of the upstream's response object are the upstream's to decide."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lambda_responses.transformers.openai_responses.items import members
+
+if TYPE_CHECKING:
+    from collections.abc import Set
+
+    from lambda_responses.wire.json import Json
+
+OWNED = frozenset(
+    {
+        # Identity and time: a response is ours, made here.
+        "id",
+        "object",
+        "created_at",
+        "completed_at",
+        # State: the emitter makes it from deltas.
+        "status",
+        "output",
+        "usage",
+        "error",
+        "incomplete_details",
+        # What the upstream was told differently, because the conversation is kept here.
+        "previous_response_id",
+        "conversation",
+        "store",
+        "background",
+        # Echoes of the request that upstreams shorten, resolve or refuse.
+        "instructions",
+        "metadata",
+        # Not of the API: a convenience of clients, and debugging aids that show the rendered prompt.
+        "output_text",
+        "input_messages",
+        "output_messages",
+    }
+)
+"""Fields that are never taken from an upstream."""
+
+ECHOES: dict[str, type | tuple[type, ...]] = {
+    "frequency_penalty": (int, float),
+    "max_output_tokens": int,
+    "max_tool_calls": int,
+    "model": str,
+    "parallel_tool_calls": bool,
+    "presence_penalty": (int, float),
+    "prompt": dict,
+    "prompt_cache_key": str,
+    "prompt_cache_options": dict,
+    "prompt_cache_retention": str,
+    "reasoning": dict,
+    "safety_identifier": str,
+    "service_tier": str,
+    "temperature": (int, float),
+    "text": dict,
+    "tool_choice": (str, dict),
+    "tools": list,
+    "top_logprobs": int,
+    "top_p": (int, float),
+    "truncation": str,
+    "user": str,
+}
+"""Fields that repeat the request, as the upstream settled them: taken where they have their type.
+
+Servers that do not know a setting answer null, which strict clients refuse in most of these fields.
+"""
+
+_NO_DETAILS: dict[str, Json] = {
+    "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+    "output_tokens_details": {"reasoning_tokens": 0},
+}
+
+
+def read_envelope(response: Any, misreported: Set[str]) -> Json:
+    """The fields to take over. Those that the API does not know yet are taken as they are."""
+    return {
+        key: value
+        for key, value in members(response).items()
+        if key not in OWNED and key not in misreported and isinstance(value, ECHOES.get(key, object))
+    }
+
+
+def read_usage(usage: Any) -> Json | None:
+    """Token counts verbatim, with the details that the API always has; None where nothing was counted."""
+    told = members(usage)
+    if "output_tokens" not in told:
+        return None
+    return {**told, **{name: {**none, **members(told.get(name))} for name, none in _NO_DETAILS.items()}}

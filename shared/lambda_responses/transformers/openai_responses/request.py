@@ -1,0 +1,143 @@
+"""Outbound: the client's own request, with their ids for ours and without the state that is ours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lambda_responses.transformers.base import Rendered
+from lambda_responses.wire.ids import thread_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from lambda_responses.transformers.base import Turn
+    from lambda_responses.transformers.openai_responses.profile import ResponsesProfile
+    from lambda_responses.wire.json import Json
+
+SEAL = "reasoning.encrypted_content"
+
+OURS = frozenset(
+    {
+        # The conversation is kept here, and all of it is sent.
+        "previous_response_id",
+        "conversation",
+        # The upstream call is always made in the foreground, whoever waits for it.
+        "background",
+        "background_options",
+        # The stream that the client sees is written here.
+        "stream",
+        "stream_options",
+    }
+)
+"""Request keys whose effect is ours and not the upstream's."""
+
+_CALLS = ("function_call", "custom_tool_call")
+_SAID_BETWEEN_CALLS = ("message", "reasoning")
+
+
+def render_request(turn: Turn, profile: ResponsesProfile) -> Rendered:
+    """The request as the client made it; nulls, which mean `omitted`, are left out."""
+    given = {key: value for key, value in turn.request.items() if value is not None}
+    body = {key: value for key, value in given.items() if key not in OURS and key not in profile.refused}
+    body["model"] = turn.model
+    body["input"] = render_input(turn.items, turn.origins, profile)
+    body["store"] = False
+    if profile.streams:
+        body["stream"] = True
+    include = _render_include(body.pop("include", ()), turn.model, profile)
+    if include:
+        body["include"] = include
+    return Rendered(
+        path=profile.path,
+        body=body,
+        streams=profile.streams,
+        dropped=tuple(key for key in given if key in profile.refused),
+    )
+
+
+def render_input(items: Iterable[Json], origins: Mapping[str, Json], profile: ResponsesProfile) -> list[Json]:
+    """The context in the upstream's terms, oldest first."""
+    rendered: list[Json] = []
+    orphaned = False
+    for item in items:
+        theirs = _render_item(item, origins, profile)
+        if theirs is None:
+            # What followed the lost reasoning must not be known by an id: the upstream knows that, by that
+            # id, it belongs to reasoning which it then demands.
+            orphaned = True
+            continue
+        if not _is_output(theirs):
+            orphaned = False
+        elif orphaned and theirs.get("type") in (*_CALLS, "message"):
+            theirs.pop("id", None)
+        rendered.append(theirs)
+    return _move_calls_last(rendered) if profile.wants_calls_last else rendered
+
+
+def _render_item(item: Json, origins: Mapping[str, Json], profile: ResponsesProfile) -> Json | None:
+    """The item under its maker's id, or without one; None for reasoning that its maker would not take."""
+    our_id = item.get("id")
+    origin = origins.get(our_id) if isinstance(our_id, str) else None
+    strange = origin is None and isinstance(our_id, str) and thread_of(our_id) is not None
+    theirs = dict(item)
+    if origin is not None and "id" in origin:
+        theirs["id"] = origin["id"]
+    elif (origin is not None or strange) and not profile.needs_ids:
+        theirs.pop("id", None)
+    match item.get("type"):
+        case "reasoning":
+            return _render_reasoning(theirs, origin, strange, profile)
+        case "function_call" if not profile.takes_call_status:
+            theirs.pop("status", None)
+        case "mcp_approval_response" | "mcp_call":
+            request_id = item.get("approval_request_id")
+            if isinstance(request_id, str) and "id" in origins.get(request_id, ()):
+                theirs["approval_request_id"] = origins[request_id]["id"]
+        case _:
+            pass
+    return theirs
+
+
+def _render_reasoning(
+    theirs: Json, origin: Json | None, strange: bool, profile: ResponsesProfile
+) -> Json | None:
+    """Reasoning goes back sealed to its maker alone, or in the open to those who read it so."""
+    theirs.pop("status", None)  # refused by the live API on the way in
+    seal = theirs.get("encrypted_content") or (origin or {}).get("encrypted_content")
+    if seal and not strange:
+        theirs["encrypted_content"] = seal
+        return theirs
+    theirs.pop("encrypted_content", None)
+    if profile.takes_reasoning_text and (theirs.get("content") or theirs.get("summary")):
+        return theirs
+    return None
+
+
+def _render_include(asked: Any, model: str, profile: ResponsesProfile) -> list[str]:
+    """What the client asked for, and the seals without which this turn's reasoning could not be replayed."""
+    include = list(asked)
+    if profile.asks_for_seals and not model.startswith(profile.unsealed_models) and SEAL not in include:
+        include.append(SEAL)
+    return include
+
+
+def _is_output(item: Json) -> bool:
+    """Whether a model made it, as far as its place in a model's turn is concerned."""
+    kind = item.get("type", "message")
+    return item.get("role") == "assistant" if kind == "message" else not kind.endswith("_output")
+
+
+def _move_calls_last(items: Sequence[Json]) -> list[Json]:
+    """The same items, with what a model said between two calls put before the first of them."""
+    moved: list[Json] = []
+    calls: list[Json] = []
+    for item in items:
+        said = item.get("type", "message") in _SAID_BETWEEN_CALLS
+        if item.get("type") in _CALLS:
+            calls.append(item)
+            continue
+        if not (said and _is_output(item)):
+            moved += calls
+            calls = []
+        moved.append(item)
+    return moved + calls
