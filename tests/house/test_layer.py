@@ -1,0 +1,57 @@
+"""The layer, built as `sam build` builds it."""
+
+import os
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MEGABYTE = 1_000_000
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module", params=["arm64", "x86_64"])
+def layer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp(request.param)
+    environment = os.environ | {"ARTIFACTS_DIR": str(place), "ARCHITECTURE": request.param}
+    make = ["make", "--silent", "--directory", str(ROOT / "shared"), "build-SharedLayer"]
+    subprocess.run(make, env=environment, check=True, capture_output=True)
+    return place
+
+
+def test_the_layer_is_small(layer: Path, tmp_path: Path):
+    with zipfile.ZipFile(tmp_path / "layer.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(layer.rglob("*")):
+            archive.write(path, path.relative_to(layer))
+    assert (tmp_path / "layer.zip").stat().st_size <= 17 * MEGABYTE
+
+
+def test_all_code_of_the_layer_has_byte_code(layer: Path):
+    sources = [path for path in (layer / "python").rglob("*.py")]
+    missing = [p for p in sources if not (p.parent / "__pycache__" / f"{p.stem}.cpython-313.pyc").exists()]
+    assert sources
+    assert missing == []
+
+
+def test_byte_code_is_valid_whatever_the_time_of_its_source(layer: Path):
+    """PEP 552: the second word is 1 for byte code that is never compared with its source."""
+    flags = {path.read_bytes()[4:8] for path in layer.rglob("*.pyc")}
+    assert flags == {(1).to_bytes(4, "little")}
+
+
+def test_every_library_of_the_layer_brings_its_licence_and_version(layer: Path):
+    for distribution in (layer / "python").glob("*.dist-info"):
+        assert (distribution / "METADATA").exists()
+
+
+def test_the_layer_runs_on_the_processor_that_was_asked_for(layer: Path):
+    machines = {"arm64": b"\xb7\x00", "x86_64": b"\x3e\x00"}  # e_machine of the ELF header
+    wanted = next(code for name, code in machines.items() if layer.name.startswith(name))
+    assert {path.read_bytes()[18:20] for path in layer.rglob("*.so")} == {wanted}
+
+
+def test_the_layer_leaves_the_aws_sdk_to_the_runtime(layer: Path):
+    assert [path.name for path in (layer / "python").glob("boto*")] == []
