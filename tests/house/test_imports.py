@@ -1,4 +1,4 @@
-"""What a door costs before its first request: processor time and modules of its import, over a bare interpreter.
+"""What the import of a door costs, over a bare interpreter: processor time and modules.
 
 A cold start pays this. Processor time is the least of several fresh interpreters, since noise only adds; the
 number of modules has no noise at all and shows the same growth on any machine.

@@ -12,7 +12,7 @@ PACKAGE = ROOT / "shared" / "lambda_responses"
 ROOMS = {
     "pydantic": {"wire", "runtime"},
     "httpx": {"outbound", "providers"},
-    "boto3": {"storage", "queue", "providers/bedrock", "runtime/secrets"},
+    "boto3": {"storage", "queue", "providers/bedrock"},
     "mangum": {"runtime"},
     "aws_lambda_powertools": {"runtime", "functions"},
     "mcp": {"tools"},
