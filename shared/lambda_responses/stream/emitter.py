@@ -7,7 +7,7 @@ a second time, as data; the tests hold the two against each other.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lambda_responses.stream.deltas import (
     Annotation,
@@ -40,9 +40,8 @@ from lambda_responses.wire.errors import APIError, ServerError
 from lambda_responses.wire.usage import add_usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from lambda_responses.wire.ids import ItemIds
     from lambda_responses.wire.json import Event, Json
 
 _INCOMPLETE: dict[StopReason, str] = {
@@ -61,6 +60,18 @@ _KINDS: dict[str, type[OpenItem]] = {
 }
 
 
+class Ids(Protocol):
+    """Where ids come from (`wire.ids.ItemIds`)."""
+
+    def next(self, item_type: str) -> str:
+        """A new item's id."""
+        ...
+
+    def next_call_id(self) -> str:
+        """The id of a call that came without a usable one."""
+        ...
+
+
 class ResponseEmitter:
     """Makes the events of one response.
 
@@ -72,7 +83,7 @@ class ResponseEmitter:
     def __init__(
         self,
         response: Json,
-        ids: ItemIds,
+        ids: Ids,
         *,
         next_sequence_number: int = 0,
         taken_call_ids: Iterable[str] = (),
@@ -158,13 +169,27 @@ class ResponseEmitter:
             return []
         closing = list(self._close_all("incomplete"))
         told = error.body()["error"]
-        code = error.code or "server_error"
-        self._end("failed", error={"code": code, "message": error.message})
-        # The live wire nests the fault, the SDK's event type has it flat: both, so that all readers find it.
-        report = {"type": "error", "error": told, "code": code, "message": error.message}
-        return self._numbered(
-            [*closing, {**report, "param": error.param}, self._lifecycle("response.failed")]
-        )
+        told["code"] = told["code"] or "server_error"
+        self._end("failed", error={"code": told["code"], "message": error.message})
+        return self._numbered([*closing, _report(told), self._lifecycle("response.failed")])
+
+    def fail_instead(self, closing: Sequence[Event], error: APIError) -> list[Event]:
+        """Fail although the end was made already: `closing` was not sent, and cannot be kept."""
+        if self.response["status"] == "failed":
+            return list(closing)
+        self.ended = False
+        self._next_sequence_number -= 1
+        self.response.update(completed_at=None, incomplete_details=None)
+        return [*closing[:-1], *self.fail(error)]
+
+    def end_as(self, response: Json) -> list[Event]:
+        """The terminal event of a response whose end is known: that very object."""
+        self.ended = True
+        events: list[Event] = []
+        if response["status"] == "failed":
+            events.append(_report(response["error"] | {"type": "server_error", "param": None}))
+        events.append({"type": f"response.{response['status']}", "response": response})
+        return self._numbered(events)
 
     def _numbered(self, events: Iterable[Event]) -> list[Event]:
         numbered: list[Event] = []
@@ -335,3 +360,9 @@ class ResponseEmitter:
         if output_index == len(self._output):
             while (following := self._finished.get(len(self._output))) is not None:
                 self._output.append(following)
+
+
+def _report(fault: Json) -> Event:
+    """The `error` event, nested as on the live wire and flat as in the SDK's type, for all readers."""
+    flat = {key: fault[key] for key in ("code", "message", "param")}
+    return {"type": "error", "error": fault, **flat}

@@ -1,73 +1,86 @@
 """Output items while they are being made: how each kind opens, grows and closes, as unnumbered events.
 
-An item never changes once an event has shown it: `opened` and `closed` build fresh objects. Where an upstream
-hands over the finished item, `closed` first says what its deltas had left out, so that the deltas a client
-has seen always add up to the item it ends with.
+An item never changes once an event has shown it: opening and closing build fresh objects. Where an upstream
+hands over the finished item, closing first says what its deltas had left out, so that the deltas a client
+has seen always add up to the item it ends with. Where the two disagree, what was said stands.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, cast
 
+from lambda_responses.stream.parts import OUTPUT_TEXT, REASONING_TEXT, REFUSAL, SUMMARY_TEXT, Part
 from lambda_responses.wire.json import from_text
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
+    from lambda_responses.stream.deltas import Block
+    from lambda_responses.stream.parts import PartKind, Source
     from lambda_responses.wire.json import Event, Json
 
-ItemStatus = Literal["completed", "incomplete"]
+ItemStatus: TypeAlias = Literal["completed", "incomplete"]
+
+_ENDS = frozenset({"completed", "incomplete"})
+_CUT = {"image_generation_call": "failed", "apply_patch_call_output": "failed"}
+"""Types for which the API has no word `incomplete`."""
 
 
-@dataclass(slots=True)
 class OpenItem:
-    """What all kinds share. `announced` is the item as it was opened, or as its first delta implies."""
+    """What all kinds share. `announced` is the item as it was opened, or as its first delta implies it.
 
-    id: str
-    output_index: int
-    announced: Json
-    native: bool = False
-    """Opened in the API's own words: only its own `BlockEnded`, or the end of the step, closes it."""
-    ended: bool = False
-    """Its block has ended, but what that makes of the item is not decided before the step's end."""
+    A `native` item was opened in the API's own words: nothing but its own `BlockEnded`, or the step's end,
+    closes it.
+    """
 
-    def opened(self) -> Event:
-        """The `output_item.added` event."""
-        return {
-            "type": "response.output_item.added",
-            "output_index": self.output_index,
-            "item": self._at_start(),
-        }
+    __slots__ = ("announced", "block", "id", "native", "output_index")
 
-    def closed(self, status: ItemStatus, final: Json | None) -> Iterator[Event]:
-        """What is left to say of the item, up to and with `output_item.done`."""
-        yield from self._remaining(final or {})
-        yield {
-            "type": "response.output_item.done",
-            "output_index": self.output_index,
-            "item": self._at_end(status, final),
-        }
+    def __init__(self, id: str, output_index: int, block: Block, announced: Json, native: bool) -> None:
+        self.id = id
+        self.output_index = output_index
+        self.block = block
+        self.announced: Json = {**announced, "id": id}
+        self.native = native
+
+    @property
+    def type(self) -> str:
+        """The item's type on the wire."""
+        return self.announced["type"]
 
     @property
     def whole(self) -> bool:
         """Whether what has been said so far could be the complete item."""
         return True
 
-    def _at_start(self) -> Json:
-        return {**self.announced, "id": self.id}
+    def opened(self) -> Event:
+        """The `output_item.added` event."""
+        item = {**self.announced, **self._said()}
+        return {"type": "response.output_item.added", "output_index": self.output_index, "item": item}
 
-    def _at_end(self, status: ItemStatus, final: Json | None) -> Json:
-        item = {**self.announced, **(final or {}), "id": self.id}
-        if "status" in item:
-            item["status"] = _ended_as(status, final)
-        return item
+    def closed(self, status: ItemStatus, final: Json | None) -> Iterator[Event]:
+        """What is left to say of the item, up to and with `output_item.done`.
 
-    def _remaining(self, final: Json) -> Iterator[Event]:
+        `final` is the finished item where the upstream gave it; its own status wins where it is an end.
+        """
+        told = {**self.announced, **(final or {}), "id": self.id, "type": self.type}
+        ending = self._ending(status, final)
+        yield from self._rest(told, ending)
+        if "status" in told or ending == "incomplete":
+            told["status"] = ending
+        item = {**told, **self._said()}
+        yield {"type": "response.output_item.done", "output_index": self.output_index, "item": item}
+
+    def _ending(self, status: ItemStatus, final: Json | None) -> str:
+        theirs = (final or {}).get("status")
+        return theirs if theirs in _ENDS else status
+
+    def _said(self) -> Json:
+        """The members that deltas make, as far as they have come."""
+        return {}
+
+    def _rest(self, told: Json, ending: str) -> Iterator[Event]:
+        """What of those members the item holds in full, and no delta has said."""
         yield from ()
-
-    def _event(self, type_name: str, **fields: Any) -> Event:
-        return {"type": type_name, "item_id": self.id, "output_index": self.output_index, **fields}
 
 
 class OpenHostedItem(OpenItem):
@@ -76,280 +89,154 @@ class OpenHostedItem(OpenItem):
     __slots__ = ()
 
     def about(self, event: Event) -> Event:
-        """The upstream's event, told of our item."""
-        ours = {**event, "output_index": self.output_index}
-        if "item_id" in event:
+        """The upstream's event, told of our item. Padding is put on where events leave."""
+        ours = {key: value for key, value in event.items() if key != "obfuscation"}
+        ours["output_index"] = self.output_index
+        if "item_id" in ours:
             ours["item_id"] = self.id
         return ours
 
-
-@dataclass(slots=True)
-class Part:
-    """One content part of a message or reasoning item, or one part of a reasoning summary."""
-
-    kind: Literal["output_text", "refusal", "reasoning_text", "summary_text"]
-    index: int
-    pieces: list[str] = field(default_factory=list[str])
-    length: int = 0
-    annotations: list[Json] = field(default_factory=list["Json"])
-    logprobs: list[Json] = field(default_factory=list["Json"])
-    done: Json | None = None
-    """The finished part, once it has been shown."""
-
-    def add(self, text: str) -> None:
-        """Append a piece."""
-        self.pieces.append(text)
-        self.length += len(text)
-
-    @property
-    def text(self) -> str:
-        """What has been said so far."""
-        return "".join(self.pieces)
-
-    def shown(self, final: Json | None = None) -> Json:
-        """The part as it stands; `final` adds members that only the upstream knows."""
-        extra: Json = final or {}
-        match self.kind:
-            case "output_text":
-                return {
-                    **extra,
-                    "type": "output_text",
-                    "annotations": list(self.annotations),
-                    "logprobs": list(self.logprobs) or extra.get("logprobs") or [],
-                    "text": self.text,
-                }
-            case "refusal":
-                return {**extra, "type": "refusal", "refusal": self.text}
-            case "reasoning_text" | "summary_text":
-                return {**extra, "type": self.kind, "text": self.text}
+    def _ending(self, status: ItemStatus, final: Json | None) -> str:
+        theirs = (final or {}).get("status")
+        if isinstance(theirs, str) and theirs != "in_progress":
+            return theirs
+        return _CUT.get(self.type, status) if status == "incomplete" else status
 
 
-class OpenMessage(OpenItem):
-    """The model's answer: text and refusal parts, one open at a time."""
+class OpenProse(OpenItem):
+    """An item made of parts, one open at a time."""
 
-    __slots__ = ("_base", "_current", "_parts")
+    __slots__ = ("_current", "_parts")
 
-    def __init__(self, id: str, output_index: int, announced: Json, native: bool = False) -> None:
-        super().__init__(id, output_index, announced, native)
+    def __init__(self, id: str, output_index: int, block: Block, announced: Json, native: bool) -> None:
+        super().__init__(id, output_index, block, announced, native)
         self._parts: list[Part] = []
         self._current: Part | None = None
-        self._base: dict[Any, tuple[Part, int]] = {}
 
-    def text(self, source: Any, text: str, logprobs: Sequence[Json]) -> Iterator[Event]:
-        """`source` is the upstream's own name for the part; another one continues the same text."""
-        part = yield from self._part(source, "output_text")
-        part.add(text)
-        if logprobs:
-            part.logprobs.extend(logprobs)
-        yield {
-            "type": "response.output_text.delta",
-            "item_id": self.id,
-            "output_index": self.output_index,
-            "content_index": part.index,
-            "delta": text,
-            "logprobs": list(logprobs),
-        }
+    def say(
+        self, kind: PartKind, source: Source, text: str, logprobs: Sequence[Json] = ()
+    ) -> Iterator[Event]:
+        """A piece of the upstream's part `source`."""
+        part = self._current
+        if part is None or part.source != source or part.kind is not kind:
+            part = yield from self._turn_to(kind, source)
+        yield part.add(text, logprobs)
 
-    def refusal(self, source: Any, text: str) -> Iterator[Event]:
-        """A piece of a refusal part."""
-        part = yield from self._part(source, "refusal")
-        part.add(text)
-        yield self._event("response.refusal.delta", content_index=part.index, delta=text)
+    def _joins(self, part: Part, kind: PartKind) -> bool:
+        """Whether a part under a new name goes on with the open one."""
+        return False
 
-    def annotation(self, source: Any, annotation: Json) -> Iterator[Event]:
-        """A citation, moved by what other blocks had said before this one began."""
-        if source not in self._base:
-            yield from self._part(source, "output_text")
-        part, base = self._base[source]
-        moved = {
-            key: value + base if key in ("start_index", "end_index") and isinstance(value, int) else value
-            for key, value in annotation.items()
-        }
-        part.annotations.append(moved)
-        yield self._event(
-            "response.output_text.annotation.added",
-            content_index=part.index,
-            annotation_index=len(part.annotations) - 1,
-            annotation=moved,
-        )
+    def _kind_of(self, list_name: str, theirs: Json) -> PartKind | None:
+        """The kind of a part in the upstream's finished item; None for kinds without events of their own."""
+        raise NotImplementedError
 
-    def _part(self, source: Any, kind: Literal["output_text", "refusal"]) -> Generator[Event, None, Part]:
-        known = self._base.get(source)
-        if known is not None and known[0] is self._current and known[0].kind == kind:
-            return known[0]
-        current = self._current
-        if current is not None and current.kind == kind and not self.native:
-            self._base[source] = (current, current.length)
-            return current
-        yield from self._end_part()
-        part = self._current = Part(kind, len(self._parts))
-        self._parts.append(part)
-        self._base[source] = (part, 0)
-        yield self._event("response.content_part.added", content_index=part.index, part=part.shown())
-        return part
-
-    def _end_part(self, final: Json | None = None) -> Iterator[Event]:
-        part, self._current = self._current, None
-        if part is None:
-            return
-        shown = part.done = part.shown(final)
-        if part.kind == "output_text":
-            yield self._event(
-                "response.output_text.done",
-                content_index=part.index,
-                text=shown["text"],
-                logprobs=shown["logprobs"],
-            )
-        else:
-            yield self._event("response.refusal.done", content_index=part.index, refusal=shown["refusal"])
-        yield self._event("response.content_part.done", content_index=part.index, part=shown)
-
-    def _remaining(self, final: Json) -> Iterator[Event]:
-        for index, theirs in enumerate(final.get("content") or ()):
-            if index < len(self._parts) - 1:
-                continue
-            kind = theirs.get("type")
-            if kind not in ("output_text", "refusal"):
-                continue
-            said = self._parts[index].text if index < len(self._parts) else ""
-            rest = _rest(said, theirs.get("text" if kind == "output_text" else "refusal") or "")
-            source = self._source_of(index)
-            if rest and kind == "output_text":
-                yield from self.text(source, rest, ())
-            elif rest:
-                yield from self.refusal(source, rest)
-            else:
-                yield from self._part(source, kind)
-            if kind == "output_text":
-                known = len(self._parts[index].annotations)
-                annotations: list[Json] = list(theirs.get("annotations") or ())
-                for annotation in annotations[known:]:
-                    yield from self.annotation(source, annotation)
-            yield from self._end_part(theirs)
-        yield from self._end_part()
-
-    def _source_of(self, index: int) -> Any:
-        for source, (part, _) in self._base.items():
-            if part.index == index:
-                return source
-        return ("final", index)
-
-    def _at_start(self) -> Json:
-        return {**self.announced, "id": self.id, "status": "in_progress", "content": []}
-
-    def _at_end(self, status: ItemStatus, final: Json | None) -> Json:
-        item = {**self.announced, **(final or {}), "id": self.id}
-        item["status"] = _ended_as(status, final)
-        item["content"] = [part.done for part in self._parts]
-        return item
-
-
-class OpenReasoning(OpenItem):
-    """The model's reasoning: summary parts, raw text parts, or nothing but a seal."""
-
-    __slots__ = ("_content", "_current", "_sources", "_summary")
-
-    def __init__(self, id: str, output_index: int, announced: Json, native: bool = False) -> None:
-        super().__init__(id, output_index, announced, native)
-        self._summary: list[Part] = []
-        self._content: list[Part] = []
-        self._sources: dict[tuple[bool, int], Part] = {}
-        self._current: Part | None = None
-
-    def text(self, text: str, *, summary: bool, source: int) -> Iterator[Event]:
-        """A piece of the upstream's part `source`, of the summary or of the raw text."""
-        part = yield from self._part(summary, source)
-        part.add(text)
-        yield self._event(*_reasoning_event(part, "delta"), delta=text, **_reasoning_place(part))
-
-    def _part(self, summary: bool, source: int) -> Generator[Event, None, Part]:
-        part = self._sources.get((summary, source))
-        if part is not None and part is self._current:
+    def _turn_to(self, kind: PartKind, source: Source) -> Generator[Event, None, Part]:
+        part = self._current
+        if part is not None and self._joins(part, kind):
+            part.join(source)
             return part
-        yield from self._end_part()
-        parts = self._summary if summary else self._content
-        part = self._current = Part("summary_text" if summary else "reasoning_text", len(parts))
-        parts.append(part)
-        self._sources[summary, source] = part
-        added = "response.reasoning_summary_part.added" if summary else "response.content_part.added"
-        yield self._event(added, **_reasoning_place(part), part=part.shown())
+        yield from self._close_part({})
+        index = sum(part.kind.list == kind.list for part in self._parts)
+        place = {"item_id": self.id, "output_index": self.output_index, kind.index: index}
+        part = self._current = Part(kind, source, place)
+        self._parts.append(part)
+        yield part.opened()
         return part
 
-    def _end_part(self, final: Json | None = None) -> Iterator[Event]:
-        part, self._current = self._current, None
-        if part is None:
+    def _close_part(self, final: Json) -> Iterator[Event]:
+        if self._current is not None:
+            yield from self._current.closed(final)
+            self._current = None
+
+    def _rest(self, told: Json, ending: str) -> Iterator[Event]:
+        for list_name in ("summary", "content"):
+            for number, theirs in enumerate(_objects(told.get(list_name))):
+                kind = self._kind_of(list_name, theirs)
+                if kind is not None:
+                    yield from self._complete(kind, (self.block, number), theirs)
+        yield from self._close_part({})
+
+    def _complete(self, kind: PartKind, source: Source, theirs: Json) -> Iterator[Event]:
+        ours = [part for part in self._parts if part.kind is kind and part.holds(source)]
+        rest = _rest_of("".join(part.text for part in ours), theirs.get(kind.member))
+        if ours and not rest and self._current not in ours:
             return
-        part.done = part.shown(final)
-        yield self._event(*_reasoning_event(part, "done"), text=part.text, **_reasoning_place(part))
-        done = (
-            "response.reasoning_summary_part.done"
-            if part.kind == "summary_text"
-            else "response.content_part.done"
-        )
-        yield self._event(done, **_reasoning_place(part), part=part.done)
+        part = self._current
+        if part is None or part not in ours:
+            part = yield from self._turn_to(kind, source)
+        yield from part.complete(rest, theirs)
+        yield from self._close_part(theirs)
 
-    def _remaining(self, final: Json) -> Iterator[Event]:
-        for summary, parts, key in ((True, self._summary, "summary"), (False, self._content, "content")):
-            for index, theirs in enumerate(final.get(key) or ()):
-                if index < len(parts) and parts[index] is not self._current:
-                    continue
-                said = parts[index].text if index < len(parts) else ""
-                source = next((s for s, p in self._sources.items() if said and p is parts[index]), None)
-                place = source[1] if source else -1 - index
-                rest = _rest(said, theirs.get("text") or "")
-                if rest:
-                    yield from self.text(rest, summary=summary, source=place)
-                else:
-                    yield from self._part(summary, place)
-                yield from self._end_part(theirs)
-        yield from self._end_part()
+    def _said_in(self, list_name: str) -> list[Json]:
+        return [part.shown for part in self._parts if part.kind.list == list_name]
 
-    def _at_start(self) -> Json:
-        item: Json = {**self.announced, "id": self.id, "summary": []}
-        if "content" in item and item["content"] is not None:
-            item["content"] = []
-        return item
 
-    def _at_end(self, status: ItemStatus, final: Json | None) -> Json:
-        item = {**self.announced, **(final or {}), "id": self.id}
-        if status == "incomplete" or "status" in item:
-            item["status"] = status
-        item["summary"] = [part.done for part in self._summary]
-        if self._content or item.get("content") is not None:
-            item["content"] = [part.done for part in self._content]
-        return item
+class OpenMessage(OpenProse):
+    """The model's answer: text and refusal."""
+
+    __slots__ = ()
+
+    _KINDS: ClassVar = {kind.type: kind for kind in (OUTPUT_TEXT, REFUSAL)}
+
+    def __init__(self, id: str, output_index: int, block: Block, announced: Json, native: bool) -> None:
+        super().__init__(id, output_index, block, {**announced, "status": "in_progress"}, native)
+
+    def annotate(self, source: Source, annotation: Json) -> Iterator[Event]:
+        """A citation on the upstream's part `source`; nothing where that is over, or no text."""
+        if not any(part.holds(source) for part in self._parts):
+            yield from self._turn_to(OUTPUT_TEXT, source)
+        part = self._current
+        if part is not None and part.kind is OUTPUT_TEXT and part.holds(source):
+            yield part.annotate(source, annotation)
+
+    def _joins(self, part: Part, kind: PartKind) -> bool:
+        """The texts of adjacent blocks are one text."""
+        return part.kind is kind and not self.native
+
+    def _kind_of(self, list_name: str, theirs: Json) -> PartKind | None:
+        return self._KINDS.get(theirs.get("type", ""))
+
+    def _said(self) -> Json:
+        return {"content": self._said_in("content")}
+
+
+class OpenReasoning(OpenProse):
+    """The model's reasoning: parts of a summary, of the raw text, or nothing but a seal."""
+
+    __slots__ = ()
+
+    def __init__(self, id: str, output_index: int, block: Block, announced: Json, native: bool) -> None:
+        status = {"status": "in_progress"} if "status" in announced else {}
+        super().__init__(id, output_index, block, {**announced, **status}, native)
+
+    def _kind_of(self, list_name: str, theirs: Json) -> PartKind | None:
+        return SUMMARY_TEXT if list_name == "summary" else REASONING_TEXT
+
+    def _said(self) -> Json:
+        said: Json = {"summary": self._said_in("summary")}
+        content = self._said_in("content")
+        if content or self.announced.get("content") is not None:
+            said["content"] = content
+        return said
 
 
 class OpenCall(OpenItem):
     """A call of a client's tool: JSON arguments of a function, or the free input of a custom tool."""
 
-    __slots__ = ("_pieces",)
+    __slots__ = ("_custom", "_member", "_pieces", "_speech")
 
-    def __init__(self, id: str, output_index: int, announced: Json, native: bool = False) -> None:
-        super().__init__(id, output_index, announced, native)
+    def __init__(self, id: str, output_index: int, block: Block, announced: Json, native: bool) -> None:
+        super().__init__(id, output_index, block, {**announced, "status": "in_progress"}, native)
+        self._custom = self.type == "custom_tool_call"
+        self._member = "input" if self._custom else "arguments"
+        self._speech = f"response.{'custom_tool_call_input' if self._custom else 'function_call_arguments'}"
         self._pieces: list[str] = []
-
-    @property
-    def custom(self) -> bool:
-        """Whether the input is free text instead of JSON."""
-        return self.announced["type"] == "custom_tool_call"
-
-    def arguments(self, text: str) -> Event:
-        """A piece of the arguments."""
-        self._pieces.append(text)
-        stem = "response.custom_tool_call_input" if self.custom else "response.function_call_arguments"
-        return {
-            "type": f"{stem}.delta",
-            "item_id": self.id,
-            "output_index": self.output_index,
-            "delta": text,
-        }
 
     @property
     def whole(self) -> bool:
         """A function's arguments are whole when they parse; a custom tool's input always is."""
         said = "".join(self._pieces)
-        if self.custom or not said:
+        if self._custom or not said:
             return True
         try:
             from_text(said)
@@ -357,48 +244,39 @@ class OpenCall(OpenItem):
             return False
         return True
 
-    def _remaining(self, final: Json) -> Iterator[Event]:
-        said = "".join(self._pieces)
-        full: str = final.get("input" if self.custom else "arguments") or ""
-        if not self.custom and not final and not said:
-            full = "{}"  # a call without arguments is a call with none, and clients parse what they get
-        rest = _rest(said, full)
+    def add(self, text: str) -> Event:
+        """A piece of the arguments, or of the input."""
+        self._pieces.append(text)
+        return self._event("delta", delta=text)
+
+    def _event(self, step: Literal["delta", "done"], **fields: Any) -> Event:
+        return {
+            "type": f"{self._speech}.{step}",
+            "item_id": self.id,
+            "output_index": self.output_index,
+            **fields,
+        }
+
+    def _rest(self, told: Json, ending: str) -> Iterator[Event]:
+        told["call_id"] = self.announced["call_id"]
+        rest = _rest_of("".join(self._pieces), told.get(self._member))
+        if not rest and not self._pieces and not self._custom and ending == "completed":
+            rest = "{}"  # a call without arguments: clients parse what they get
         if rest:
-            yield self.arguments(rest)
-        said = "".join(self._pieces)
-        if self.custom:
-            yield self._event("response.custom_tool_call_input.done", input=said)
-        else:
-            yield self._event("response.function_call_arguments.done", arguments=said)
+            yield self.add(rest)
+        yield self._event("done", **self._said())
 
-    def _at_start(self) -> Json:
-        item = {**self.announced, "id": self.id}
-        if not self.native or "status" in item:
-            item["status"] = "in_progress"
-        return item | {"input" if self.custom else "arguments": ""}
-
-    def _at_end(self, status: ItemStatus, final: Json | None) -> Json:
-        item = {**self.announced, **(final or {}), "id": self.id, "call_id": self.announced["call_id"]}
-        if not self.native or "status" in item:
-            item["status"] = _ended_as(status, final)
-        return item | {"input" if self.custom else "arguments": "".join(self._pieces)}
+    def _said(self) -> Json:
+        return {self._member: "".join(self._pieces)}
 
 
-def _reasoning_event(part: Part, step: Literal["delta", "done"]) -> tuple[str]:
-    stem = "reasoning_summary_text" if part.kind == "summary_text" else "reasoning_text"
-    return (f"response.{stem}.{step}",)
+def _objects(value: Any) -> list[Json]:
+    """The objects in what should be a list of them."""
+    if not isinstance(value, list):
+        return []
+    return [entry for entry in cast("list[Any]", value) if isinstance(entry, dict)]
 
 
-def _reasoning_place(part: Part) -> Json:
-    return {"summary_index" if part.kind == "summary_text" else "content_index": part.index}
-
-
-def _ended_as(status: ItemStatus, final: Json | None) -> str:
-    """The upstream's own word for how its item ended, where it gave one that is an end."""
-    theirs = (final or {}).get("status")
-    return theirs if theirs and theirs != "in_progress" else status
-
-
-def _rest(said: str, full: str) -> str:
-    """What of the finished text no delta had said. Where the two disagree, what was said stands."""
-    return full[len(said) :] if full.startswith(said) else ""
+def _rest_of(said: str, full: Any) -> str:
+    """What of the finished text no delta has said; nothing where the two disagree."""
+    return full[len(said) :] if isinstance(full, str) and full.startswith(said) else ""

@@ -1,0 +1,48 @@
+"""POST /v1/responses"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lambda_responses.endpoints.event_stream import EventStreamResponse, Framing
+from lambda_responses.endpoints.exchange import note, principal_of, read_body, runtime_of, unless_gone
+from lambda_responses.lifecycle import create
+from lambda_responses.runtime.operations import json_response, operation
+from lambda_responses.wire.requests import read_json
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from lambda_responses.lifecycle.run import ResponseRun
+
+
+@operation("POST /v1/responses")
+async def create_response(request: Request) -> Response:
+    """A response, whole or as events while it is made."""
+    runtime, principal = runtime_of(request), principal_of(request)
+    body = read_json(await read_body(request))
+    run = await create.create_response(body, principal=principal, using=runtime.services)
+    note(request, response_id=run.id)
+    if not run.request.get("stream"):
+        response = await unless_gone(request, run.response())
+        return json_response(response, headers=_headers(run, request))
+    events = run.events()
+    first = await unless_gone(request, anext(events))
+    settings = runtime.settings
+    hides = run.request.get("stream_options", {}).get("include_obfuscation", True)
+    return EventStreamResponse(
+        first,
+        events,
+        Framing(run.id if hides else None, settings.done_marker),
+        keep_alive=settings.keep_alive_ms / 1000,
+        headers=_headers(run, request),
+    )
+
+
+def _headers(run: ResponseRun, request: Request) -> dict[str, str]:
+    note(request, target=run.target)
+    headers = {"x-responses-target": run.target}
+    if run.dropped:
+        headers["x-responses-dropped"] = ", ".join(run.dropped)
+    return headers

@@ -1,0 +1,25 @@
+"""DELETE /v1/responses/{response_id}"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lambda_responses.endpoints.exchange import note, principal_of, runtime_of
+from lambda_responses.lifecycle import delete
+from lambda_responses.runtime.operations import json_response, operation
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+
+@operation("DELETE /v1/responses/{response_id}")
+async def delete_response(request: Request) -> Response:
+    """Delete a stored response."""
+    principal = principal_of(request)
+    response_id: str = request.path_params["response_id"]
+    note(request, response_id=response_id[:80])
+    deleted = await delete.delete_response(
+        response_id, principal=principal, using=runtime_of(request).services
+    )
+    return json_response(deleted)

@@ -1,0 +1,73 @@
+"""`make dev`: the whole API on this machine, with uvicorn, SQLite and an embedded model."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from lambda_responses.endpoints.application import whole_application
+from lambda_responses.runtime.services import Runtime
+from lambda_responses.runtime.settings import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping, Sequence
+
+    from starlette.applications import Starlette
+
+HOST = "127.0.0.1"
+_BANNER = """
+lambda-responses is listening.
+
+  base URL   {base_url}
+  models     {models}
+
+Try it:
+
+  curl -s {base_url}/responses -H 'content-type: application/json' \\
+    -d '{{"model": "{model}", "input": "Say hello in five words."}}'
+
+Add "stream": true to see the answer while it is made. Stop with Ctrl-C.
+"""
+
+
+def serve(environment: Mapping[str, str]) -> None:
+    """Serve until interrupted. Raises `SettingsError` for an environment that cannot be used."""
+    data_dir = environment.get("DATA_DIR") or ".data"
+    runtime = Runtime({"RESPONSES_STORE": f"sqlite:///{data_dir}/responses.db", **environment})
+    listener = _listener(environment.get("PORT") or "8080")
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncGenerator[None]:
+        await runtime.services.start()
+        base_url = f"http://{HOST}:{listener.getsockname()[1]}/v1"
+        names = [model["id"] for model in runtime.services.router.models()]
+        print(_BANNER.format(base_url=base_url, models=_listed(names), model=names[0]), flush=True)
+        yield
+        await runtime.services.aclose()
+
+    config = uvicorn.Config(
+        whole_application(runtime, lifespan),
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=3,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listener(port: str) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, int(port)))
+        listener.listen(1024)
+    except (OSError, ValueError, OverflowError) as error:
+        raise SettingsError(f"PORT {port} cannot be used: {error}.") from None
+    return listener
+
+
+def _listed(names: Sequence[str], most: int = 12) -> str:
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more (GET /v1/models)"

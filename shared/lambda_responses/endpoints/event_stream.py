@@ -1,0 +1,100 @@
+"""Events on their way out: framed, padded, kept alive, and stopped when nobody listens."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from starlette.responses import Response
+
+from lambda_responses.endpoints.exchange import disconnected, end
+from lambda_responses.stream import sse
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping, Sequence
+
+    from starlette.types import Receive, Scope, Send
+
+    from lambda_responses.wire.json import Event
+
+HEADERS = {
+    "content-type": "text/event-stream; charset=utf-8",
+    "cache-control": "no-cache",
+    "x-accel-buffering": "no",  # a reverse proxy in front must not collect tokens
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """How events become bytes."""
+
+    obfuscated_for: str | None
+    """The response's id where deltas are padded."""
+    done_marker: bool = False
+
+    def frames(self, events: Sequence[Event]) -> bytes:
+        """Whole frames: some readers lose an event that is cut over two writes."""
+        return b"".join([sse.encode(event, obfuscated_for=self.obfuscated_for) for event in events])
+
+    @property
+    def ending(self) -> bytes:
+        """What follows the terminal event."""
+        return sse.DONE if self.done_marker else b""
+
+
+class EventStreamResponse(Response):
+    """Sends `first` and then every batch as it is made; closes `batches` as soon as the client has gone."""
+
+    def __init__(
+        self,
+        first: Sequence[Event],
+        batches: AsyncGenerator[Sequence[Event], None],
+        framing: Framing,
+        *,
+        keep_alive: float,
+        headers: Mapping[str, str],
+    ) -> None:
+        super().__init__(headers={**HEADERS, **headers})
+        del self.headers["content-length"]
+        self._first = first
+        self._batches = batches
+        self._framing = framing
+        self._keep_alive = keep_alive
+        self._sent_at = 0.0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI application of this response."""
+        writing = asyncio.ensure_future(self._write(send))
+        waiting = asyncio.ensure_future(self._keep_awake(send))
+        gone = asyncio.ensure_future(disconnected(receive))
+        try:
+            await asyncio.wait({writing, gone}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await end(waiting, gone, *(() if writing.done() else (writing,)))
+        if writing.done() and not writing.cancelled():
+            writing.result()
+
+    async def _write(self, send: Send) -> None:
+        async with aclosing(self._batches) as batches:
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            await self._send(send, self._framing.frames(self._first))
+            async for events in batches:
+                await self._send(send, self._framing.frames(events))
+            await send({"type": "http.response.body", "body": self._framing.ending, "more_body": False})
+
+    async def _send(self, send: Send, body: bytes) -> None:
+        self._sent_at = time.monotonic()
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+
+    async def _keep_awake(self, send: Send) -> None:
+        """A comment whenever nothing else was sent for a while; gateways and clients give up on silence."""
+        self._sent_at = time.monotonic()
+        while True:
+            silence = time.monotonic() - self._sent_at
+            if silence >= self._keep_alive:
+                await self._send(send, sse.KEEP_ALIVE)
+                silence = 0.0
+            await asyncio.sleep(self._keep_alive - silence)

@@ -1,0 +1,39 @@
+"""GET /v1/responses/{response_id}"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.responses import Response
+
+from lambda_responses.endpoints.event_stream import HEADERS, Framing
+from lambda_responses.endpoints.exchange import note, principal_of, runtime_of
+from lambda_responses.lifecycle import retrieve
+from lambda_responses.runtime.operations import json_response, operation
+from lambda_responses.wire.queries import read_retrieve_query
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+
+@operation("GET /v1/responses/{response_id}")
+async def get_response(request: Request) -> Response:
+    """A stored response, or (`stream=true`) the events that make it up."""
+    runtime, principal = runtime_of(request), principal_of(request)
+    response_id: str = request.path_params["response_id"]
+    note(request, response_id=response_id[:80])
+    query = read_retrieve_query(request.query_params.multi_items())
+    if not query.stream:
+        response = await retrieve.get_response(
+            response_id, include=query.include, principal=principal, using=runtime.services
+        )
+        return json_response(response)
+    events = await retrieve.replay_response(
+        response_id,
+        starting_after=query.starting_after,
+        include=query.include,
+        principal=principal,
+        using=runtime.services,
+    )
+    framing = Framing(response_id if query.include_obfuscation else None, runtime.settings.done_marker)
+    return Response(framing.frames(events) + framing.ending, headers=HEADERS)

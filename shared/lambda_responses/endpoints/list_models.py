@@ -1,0 +1,22 @@
+"""GET /v1/models, GET /v1/models/{model}"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lambda_responses.endpoints.exchange import principal_of, runtime_of
+from lambda_responses.lifecycle import models
+from lambda_responses.runtime.operations import json_response, operation
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+
+@operation("GET /v1/models", "GET /v1/models/{model:path}")
+async def list_models(request: Request) -> Response:
+    """The models that can be called, or one of them."""
+    principal_of(request)
+    services = runtime_of(request).services
+    name: str | None = request.path_params.get("model")
+    return json_response(models.list_models(services) if name is None else models.get_model(name, services))

@@ -1,0 +1,78 @@
+"""What the model is shown: the chain so far and the request's own input, each item under its own id."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lambda_responses.wire.not_found import item_not_found
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lambda_responses.wire.ids import ItemIds
+    from lambda_responses.wire.json import Json
+
+MAKER = "maker"
+"""In an item's origin: the provider that made it, and the only one that gets its secrets back."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelContext:
+    """History and own input, oldest first, with what the makers of the items want back."""
+
+    history: Sequence[Json]
+    own: Sequence[Json]
+    origins: Mapping[str, Json]
+
+    @property
+    def items(self) -> list[Json]:
+        """The whole of what the model sees."""
+        return [*self.history, *self.own]
+
+    @property
+    def call_ids(self) -> set[str]:
+        """Call ids that are taken."""
+        return {item["call_id"] for item in self.items if isinstance(item.get("call_id"), str)}
+
+    def shown_to(self, provider: str) -> tuple[list[Json], dict[str, Json]]:
+        """Items and origins for one provider: what another one sealed is left out, never altered."""
+        own_origins = {id: origin for id, origin in self.origins.items() if origin.get(MAKER) == provider}
+        items = [
+            _unsealed(item) if self._is_foreign(item, provider) and "encrypted_content" in item else item
+            for item in self.items
+        ]
+        return items, own_origins
+
+    def _is_foreign(self, item: Json, provider: str) -> bool:
+        origin = self.origins.get(item.get("id") or "")
+        return origin is not None and origin.get(MAKER) != provider
+
+
+def assemble(
+    request_items: Sequence[Json], *, history: Sequence[Json], origins: Mapping[str, Json], ids: ItemIds
+) -> ModelContext:
+    """Give every item of a request its id and put it after the history.
+
+    Items keep the ids that clients gave them (replayed output above all) unless another item of the context
+    has the same. References are replaced by the items they name. Raises `NotFoundError` for one that names
+    nothing in this chain.
+    """
+    by_id = {item["id"]: item for item in history if item.get("id")}
+    taken = set(by_id)
+    own: list[Json] = []
+    for item in request_items:
+        if item["type"] == "item_reference":
+            if item["id"] not in by_id:
+                raise item_not_found(item["id"])
+            continue  # the chain shows it to the model already, in its place
+        item_id = item.get("id")
+        if not item_id or item_id in taken:
+            item_id = ids.next(item["type"])
+        taken.add(item_id)
+        own.append({"id": item_id, **item, **({"id": item_id} if "id" in item else {})})
+    return ModelContext(history=history, own=own, origins=origins)
+
+
+def _unsealed(item: Json) -> Json:
+    return {key: value for key, value in item.items() if key != "encrypted_content"}

@@ -1,0 +1,29 @@
+"""List what the model was shown for a response."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lambda_responses.storage.responses import ResponseNotFound
+from lambda_responses.wire.includes import apply_include
+from lambda_responses.wire.lists import page
+from lambda_responses.wire.not_found import response_not_found
+
+if TYPE_CHECKING:
+    from lambda_responses.lifecycle.ports import Principal, Services
+    from lambda_responses.wire.json import Json
+    from lambda_responses.wire.queries import ListQuery
+
+
+async def list_input_items(
+    response_id: str, query: ListQuery, *, principal: Principal, using: Services
+) -> Json:
+    """A page of the whole context: the history of the chain and the response's own input.
+
+    Raises `NotFoundError` for a response that is not there.
+    """
+    try:
+        items = await using.responses.input_items(principal.tenant, response_id)
+    except ResponseNotFound:
+        raise response_not_found(response_id) from None
+    return page([apply_include(item, query.include) for item in items], query)

@@ -1,0 +1,161 @@
+"""How an operation becomes an ASGI application: routes, request ids, error bodies, CORS, one log line."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+from starlette.routing import Route
+
+from lambda_responses.runtime.logs import logger
+from lambda_responses.wire.errors import APIError, InvalidRequestError, NotFoundError, ServerError
+from lambda_responses.wire.json import to_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from starlette.requests import Request
+    from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
+
+    from lambda_responses.runtime.services import Runtime
+    from lambda_responses.wire.json import Json
+
+    Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of the API: where it is found, and what answers."""
+
+    name: str
+    routes: tuple[tuple[str, str], ...]
+    """Method and path, such as `("GET", "/v1/responses/{response_id}")`."""
+    endpoint: Endpoint
+
+
+def operation(*routes: str) -> Callable[[Endpoint], Operation]:
+    """Say which routes (`"POST /v1/responses"`) an endpoint serves."""
+    pairs = tuple((method, path) for method, _, path in (route.partition(" ") for route in routes))
+    return lambda endpoint: Operation(getattr(endpoint, "__name__", ""), pairs, endpoint)
+
+
+def application(
+    *operations: Operation, runtime: Runtime, lifespan: Lifespan[Starlette] | None = None
+) -> Starlette:
+    """The operations as one ASGI application. `lifespan` is what a server does before and after serving.
+
+    A client may know the base URL with or without `/v1`: API Gateway takes its stage name off the path.
+    """
+    app = Starlette(
+        routes=[
+            Route(prefix, each.endpoint, methods=[method])
+            for each in operations
+            for method, path in each.routes
+            for prefix in (path, path.removeprefix("/v1"))
+        ],
+        middleware=[
+            Middleware(
+                CORSMiddleware,
+                allow_origins=["*"],
+                allow_methods=["*"],
+                allow_headers=["*"],
+                expose_headers=["*"],
+            ),
+            Middleware(_Exchange),
+        ],
+        exception_handlers={APIError: _api_error, HTTPException: _http_error},
+        lifespan=lifespan,
+    )
+    app.state.runtime = runtime
+    return app
+
+
+def json_response(body: Json, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON answer, serialised as everything else that leaves."""
+    return Response(to_bytes(body), status, dict(headers or {}), "application/json")
+
+
+def error_response(error: APIError) -> Response:
+    """An error in OpenAI's envelope."""
+    return json_response(error.body(), status=error.status, headers=error.headers)
+
+
+async def _api_error(request: Request, error: Exception) -> Response:
+    return error_response(error if isinstance(error, APIError) else ServerError(_UNFORESEEN))
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    place = f"{request.method} {request.url.path[:200]}"
+    match status:
+        case 404:
+            fault: APIError = NotFoundError(f"Invalid URL ({place})")
+        case 405:
+            fault = InvalidRequestError(f"Not allowed to {place}", code="method_not_supported")
+        case _:
+            fault = ServerError(_UNFORESEEN)
+    return json_response(fault.body(), status=status)
+
+
+_UNFORESEEN = "The server had an error while processing your request. Sorry about that!"
+
+
+class _Exchange:
+    """Around every exchange: its id, how long it took to answer, the last resort, and one line in the log."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        told: dict[str, Any] = scope.setdefault("state", {})
+        told["request_id"] = request_id = f"req_{uuid.uuid4().hex}"
+        status = 0
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = request_id
+                headers["openai-version"] = "2020-10-01"
+                headers["openai-processing-ms"] = str(round((time.perf_counter() - started) * 1000))
+            await send(message)
+
+        try:
+            await self._app(scope, receive, answer)
+        except Exception as error:
+            # The type and place of a fault help to mend it; its text may quote what a client sent.
+            logger.error("unforeseen", request_id=request_id, fault=type(error).__name__, at=_place_of(error))
+            if not status:
+                await error_response(ServerError(_UNFORESEEN))(scope, receive, answer)
+            else:
+                raise
+        finally:
+            logger.info(
+                "exchange",
+                request_id=request_id,
+                method=scope["method"],
+                route=getattr(scope.get("route"), "path", None),
+                status=status,
+                milliseconds=round((time.perf_counter() - started) * 1000, 1),
+                **{key: told[key] for key in ("response_id", "tenant", "target") if key in told},
+            )
+
+
+def _place_of(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_name}:{trace.tb_lineno}" if trace else ""

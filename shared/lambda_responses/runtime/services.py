@@ -1,0 +1,137 @@
+"""The composition root: the one place that names concrete stores and providers.
+
+Parts are made when they are first needed, so that an operation pays for nothing that it does not use.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import secrets
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lambda_responses.runtime.principals import PRINCIPALS
+from lambda_responses.runtime.settings import SettingsError, read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.types import Scope
+
+    from lambda_responses.lifecycle.ports import Principal
+    from lambda_responses.providers.connections import Connections
+    from lambda_responses.providers.routing import ProviderRouter
+    from lambda_responses.runtime.settings import Settings
+    from lambda_responses.storage.keyed import KeyedStore
+    from lambda_responses.storage.responses import ResponseStore
+    from lambda_responses.wire.json import Json
+
+
+class LiveServices:
+    """`lifecycle.ports.Services`, over real stores and providers."""
+
+    def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._environment = environment
+        self.first_event_wait = settings.first_event_wait_ms / 1000
+        self.max_steps = settings.max_steps
+
+    def now(self) -> float:
+        """Seconds since 1970."""
+        return time.time()
+
+    def entropy(self, digits: int) -> str:
+        """That many random hexadecimal digits."""
+        return secrets.token_hex((digits + 1) // 2)[:digits]
+
+    @functools.cached_property
+    def store(self) -> KeyedStore:
+        """The keyed store that the settings name."""
+        scheme, _, place = self._settings.store.partition("://")
+        if scheme == "dynamodb":
+            from lambda_responses.storage.dynamodb import DynamoDBStore
+
+            return DynamoDBStore(place)
+        from lambda_responses.storage.sqlite import SQLiteStore
+
+        path = Path(place.removeprefix("/"))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return SQLiteStore(path)
+
+    @functools.cached_property
+    def responses(self) -> ResponseStore:
+        """Stored responses."""
+        from lambda_responses.storage.responses import ResponseStore
+
+        return ResponseStore(self.store, now=self.now, retention_days=self._settings.retention_days)
+
+    @functools.cached_property
+    def connections(self) -> Connections:
+        """The pool of connections to providers."""
+        from lambda_responses.providers.connections import Connections, Patience
+
+        settings = self._settings
+        return Connections(
+            Patience(connect=settings.connect_timeout_ms / 1000, read=settings.read_timeout_ms / 1000)
+        )
+
+    @functools.cached_property
+    def router(self) -> ProviderRouter:
+        """What model names stand for."""
+        from lambda_responses.providers.routing import ProviderRouter
+
+        return ProviderRouter(
+            {**_secrets_of(self._settings), **self._environment},
+            models=_models_file(self._settings),
+            default_provider=self._settings.default_provider,
+            connections=self.connections,
+            max_retries=self._settings.max_retries,
+        )
+
+
+class Runtime:
+    """What an application runs on: settings, services, and how its callers are known."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        """Raises `SettingsError`."""
+        self.settings = read_settings(environment)
+        self.services = LiveServices(self.settings, environment)
+        self._principal_of = PRINCIPALS[self.settings.auth]
+
+    def principal_of(self, scope: Scope) -> Principal:
+        """Who asks. Raises `AuthenticationError`."""
+        return self._principal_of(scope)
+
+
+@functools.cache
+def process_runtime() -> Runtime:
+    """The runtime of this process, from its environment. Raises `SettingsError`."""
+    return Runtime(os.environ)
+
+
+def _models_file(settings: Settings) -> Json | None:
+    if settings.models is None:
+        return None
+    try:
+        content: Any = json.loads(Path(settings.models).read_text())
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not JSON"
+        raise SettingsError(f"RESPONSES_MODELS cannot be used: {reason}.") from None
+    return content
+
+
+def _secrets_of(settings: Settings) -> dict[str, str]:
+    """Provider keys out of one secret: a JSON object such as `{"OPENAI_API_KEY": "…"}`."""
+    if settings.secrets is None:
+        return {}
+    from aws_lambda_powertools.utilities.parameters import get_secret
+    from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+
+    try:
+        content: Any = get_secret(settings.secrets, transform="json", max_age=300)
+    except GetParameterError:
+        raise SettingsError("RESPONSES_SECRETS cannot be used: the secret cannot be read.") from None
+    return {name: str(value) for name, value in content.items()}

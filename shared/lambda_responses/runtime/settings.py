@@ -1,0 +1,72 @@
+"""Everything that an operator may set: one typed object, read once.
+
+Each setting is an environment variable `RESPONSES_<NAME>`. A name that is not known, or a value that does not
+fit, stops the start with one sentence: a misspelt setting that is silently ignored is worse than no server.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PREFIX = "RESPONSES_"
+
+
+class SettingsError(Exception):
+    """The environment cannot be used; the message says why in one sentence."""
+
+
+class Settings(BaseModel):
+    """The settings, with their defaults."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    store: str = Field(default="sqlite:///.data/responses.db", pattern=r"^(sqlite:///|dynamodb://).+$")
+    """`sqlite:///<path>` or `dynamodb://<table>`."""
+    retention_days: int = Field(default=30, ge=1, le=3650)
+    """Days until a stored response is gone."""
+    auth: Literal["none", "iam"] = "none"
+    """`none` trusts everybody who can connect, so only loopback may; `iam` trusts API Gateway's check."""
+    default_provider: str = "openai"
+    """The provider of model names without one."""
+    models: str | None = None
+    """Path of the models file (aliases, extra providers)."""
+    secrets: str | None = None
+    """Name or ARN of one secret that holds provider keys as a JSON object of environment names."""
+    first_event_wait_ms: int = Field(default=250, ge=0, le=60_000)
+    """How long a stream's status line waits for the upstream's first event."""
+    connect_timeout_ms: int = Field(default=5_000, ge=1)
+    read_timeout_ms: int = Field(default=300_000, ge=1)
+    """Silence after which an upstream counts as gone."""
+    max_retries: int = Field(default=2, ge=0, le=10)
+    """Further tries of an upstream request that has not answered yet."""
+    max_steps: int = Field(default=16, ge=1, le=1_000)
+    """Upstream steps of one response."""
+    keep_alive_ms: int = Field(default=15_000, ge=10)
+    """Silence after which a stream gets a comment line."""
+    done_marker: bool = False
+    """End streams with `data: [DONE]`, as the Open Responses specification has it and the live API does not."""
+    check_streams: bool = False
+    """Check every stream against the event grammar while it is made; a fault is a bug, and is logged."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """The settings of that environment. Raises `SettingsError`."""
+    given = {
+        name.removeprefix(PREFIX).lower(): value
+        for name, value in environment.items()
+        if name.startswith(PREFIX)
+    }
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = PREFIX + str(first["loc"][0]).upper()
+        if first["type"] == "extra_forbidden":
+            raise SettingsError(f"{name} is not a setting of this server.") from None
+        raise SettingsError(f"{name} cannot be used: {first['msg']}.") from None
