@@ -59,7 +59,12 @@ def check_calls_answered(items: Iterable[Json]) -> None:
 
 
 def _call_id(item: Json) -> str | None:
-    """The call that an item is about. A local shell's output carries it in `id` alone."""
+    """The call that an item is about, None where the server itself answers it.
+
+    A local shell's output carries it in `id` alone.
+    """
+    if item.get("execution") == "server":
+        return None
     call_id: Any = item.get("call_id")
     if call_id is None and item.get("type") == "local_shell_call_output":
         call_id = item.get("id")

@@ -204,21 +204,21 @@ ITEM = by_key(
 INPUT = by_kind({str: TEXT | {"max_length": 10_485_760}, list: list_of(ITEM)})
 
 
-def item_type(value: Json) -> object:
-    """The type of an item, also where a client may leave it out."""
+def item_type(value: Json) -> str | None:
+    """The type of an item, also where a client may leave it out; None where it cannot be told."""
     kind = value.get("type")
     if kind is not None:
-        return kind
+        return kind if isinstance(kind, str) else None
     if "role" in value:
         return "message"
     return "item_reference" if value.keys() <= {"type", "id"} and "id" in value else None
 
 
-def shape_name(value: Json) -> object:
+def shape_name(value: Json) -> str | None:
     """Which shape an item must have: its type's, and for a message its role's."""
     kind = item_type(value)
     if kind != "message":
-        return kind if kind not in ROLES else None
+        return kind if kind in ITEM_TYPES else None
     role = value.get("role")
     return role if isinstance(role, str) and role in ROLES else MESSAGE_WITHOUT_ROLE
 

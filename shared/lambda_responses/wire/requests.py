@@ -155,9 +155,8 @@ def _check_item_types(given: str | list[Json]) -> None:
     if isinstance(given, str):
         return
     for index, item in enumerate(given):
-        kind = item_type(item)
-        if not isinstance(kind, str):
-            raise wrong_value(f"input[{index}]", value=kind or "", supported=quoted(ITEM_TYPES))
+        if item_type(item) is None:
+            raise wrong_value(f"input[{index}]", value=item.get("type", ""), supported=quoted(ITEM_TYPES))
 
 
 def _check_tools_and_format(request: Json) -> None:

@@ -19,7 +19,6 @@ DEFAULTS: Json = {
     "instructions": None,
     "max_output_tokens": None,
     "max_tool_calls": None,
-    "metadata": {},
     "parallel_tool_calls": True,
     "presence_penalty": 0.0,
     "prompt_cache_key": None,
@@ -36,8 +35,8 @@ DEFAULTS: Json = {
 }
 """Settings that a response repeats, and what it shows where the request did not say."""
 
-REPEATED_IF_GIVEN = ("image", "moderation", "prompt", "prompt_cache_options")
-"""Settings that only a response to a request with them shows."""
+RESOLVED_TIERS: dict[str, str] = {"fast": "priority"}
+"""Service tiers that are shown under another name; `auto` is resolved when the response ends."""
 
 
 def new_response(
@@ -65,15 +64,28 @@ def new_response(
         "output": [],
         "usage": None,
         **{name: request.get(name, default) for name, default in DEFAULTS.items()},
-        **{name: request[name] for name in REPEATED_IF_GIVEN if name in request},
+        "metadata": request.get("metadata") or {},
         "reasoning": _reasoning(request.get("reasoning") or {}),
         "text": _text(request.get("text") or {}),
         "tools": [echoed_tool(tool) for tool in request.get("tools") or ()],
     }
+    tier = response["service_tier"]
+    response["service_tier"] = RESOLVED_TIERS.get(tier, tier)
+    return {**response, **_if_given(request)}
+
+
+def _if_given(request: Json) -> Json:
+    """What only the response to a request with it shows."""
+    shown: Json = {}
     conversation = request.get("conversation")
     if conversation is not None:
-        response["conversation"] = {"id": conversation} if isinstance(conversation, str) else conversation
-    return response
+        shown["conversation"] = {"id": conversation} if isinstance(conversation, str) else conversation
+    if request.get("prompt") is not None:
+        shown["prompt"] = request["prompt"]
+    if request.get("prompt_cache_options") is not None:
+        asked: Json = {"mode": "implicit", "ttl": "30m", **request["prompt_cache_options"]}
+        shown["prompt_cache_options"] = {key: value for key, value in asked.items() if key != "prewarm"}
+    return shown
 
 
 def _reasoning(asked: Json) -> Json:

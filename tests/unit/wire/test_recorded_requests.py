@@ -1,0 +1,80 @@
+"""Bodies that providers of this API answered with success are served here too."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lambda_responses.wire.context import check_calls_answered
+from lambda_responses.wire.errors import InvalidRequestError
+from lambda_responses.wire.requests import check_create_request, check_input_present
+
+Json = dict[str, Any]
+
+CORPUS = Path(__file__).parents[4] / "shared" / "corpus" / "dev"
+
+# What OpenAI or others serve and this server does not: features of its own later (background, moderation,
+# context management, MCP tools), and one limit of OpenAI's that vLLM does not have.
+REFUSED = {
+    "background-mode-streaming-continuation-vcr__0": "background",
+    "background-mode-streaming-starting-after-vcr__0": "background",
+    "background-mode-streaming-vcr__0": "background",
+    "compact-stateful-mode__1": "context_management",
+    "compact-stateful-mode__2": "context_management",
+    "compact-stateful-mode__3": "context_management",
+    "model-mcp-server-tool-with-connector__0": "tools[0]",
+    "model-mcp-server-tool__0": "tools[0]",
+    "model-mcp-server-tool__1": "tools[0]",
+    "moderation-block-policy__0": "moderation",
+    "moderation-stream__0": "moderation",
+    "accepts-null-metadata__0": "max_output_tokens",
+}
+
+
+def recorded() -> list[Any]:
+    index = CORPUS / "index.csv"
+    if not index.exists():
+        return [pytest.param("", marks=pytest.mark.skip(reason="needs ../shared/corpus/dev"), id="absent")]
+    with index.open() as rows:
+        return [
+            pytest.param(row["file"], id=row["file"])
+            for row in csv.DictReader(rows)
+            if row["api"] == "responses" and row["status"] == "200" and "response_only" not in row["fidelity"]
+        ]
+
+
+def body_of(file: str) -> Json:
+    exchange = json.loads((CORPUS / file).read_text())
+    body = exchange["request"]["json"]
+    if exchange["request"]["method"] != "POST" or not isinstance(body, dict):
+        pytest.skip("not a create request")
+    return body
+
+
+@pytest.mark.parametrize("file", recorded())
+def test_a_recorded_request_is_served_by_a_translated_format(file: str):
+    body = body_of(file)
+    refused = next((param for name, param in REFUSED.items() if file.endswith(f"-{name}.json")), None)
+    if refused is not None:
+        with pytest.raises(InvalidRequestError) as caught:
+            check_create_request(body)
+        assert caught.value.param == refused
+        return
+    request = check_create_request(body)
+    check_input_present(request)
+    if not request.get("previous_response_id") and not request.get("conversation"):
+        check_calls_answered(request["input"])
+
+
+@pytest.mark.parametrize("file", recorded())
+def test_a_recorded_request_is_served_by_a_native_format(file: str):
+    body = body_of(file)
+    if body.get("background"):
+        pytest.skip("background responses are not offered yet")
+    request = check_create_request(body, native=True)
+    sent = {name: value for name, value in body.items() if value is not None and name != "input"}
+    assert {name: request[name] for name in sent} == sent
