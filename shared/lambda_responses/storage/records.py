@@ -1,0 +1,178 @@
+"""How one response is laid into rows, and what the use cases hold in their hands meanwhile.
+
+Attributes of a control row: `v` version, `st` status, `target`, `created`, `prev` the response before this
+one, `depth`, `lo`, `anc`, `ctx0` its place, `env` the response object without its output, `n` how many rows
+turn, envelope and snapshot take besides, `nxt` the turn that continues it in its thread, `frk` set once turns
+of other threads may stand on it, `gone` set when it is deleted but still stood upon, `ttl`. Background work
+adds `fence`, `owner`, `lease`, `wk` and `wt`; no row of a foreground response has them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from lambda_responses.storage.codec import encoded, pack
+from lambda_responses.storage.keyed import StoreFact
+from lambda_responses.storage.parcels import ROW_BYTES, into_rows
+from lambda_responses.storage.table import TenantTable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lambda_responses.storage.chains import Chain, Place
+    from lambda_responses.storage.keyed import Key, Row
+    from lambda_responses.wire.ids import ResponseId
+    from lambda_responses.wire.json import Json
+
+RECORD_VERSION = 1
+MAX_STORED = 10 * ROW_BYTES
+MAX_SNAPSHOT = 99 * ROW_BYTES
+"""The parts of a snapshot are counted with two digits."""
+OUTPUT_ROOM = 500_000
+"""Kept free for a turn's output when its input is judged."""
+ENVELOPE_INLINE = 1_536
+"""A longer envelope gets rows of its own: whoever continues a response pays for its control row again."""
+
+
+class TooLargeToStore(StoreFact):
+    """More than the store keeps of one turn, after compression."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResponse:
+    """One response as it ended."""
+
+    response: Json
+    """The object as the client saw it at the end, output included."""
+    input: Sequence[Json]
+    """This turn's own input items, with ids."""
+    origins: Mapping[str, Json] = field(default_factory=dict[str, Any])
+    """By our item id, what the provider wants back verbatim."""
+    target: str = ""
+    """`provider/model` that answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """All that a continuing turn stands on, oldest first: input and output of every turn."""
+
+    items: Sequence[Json]
+    origins: Mapping[str, Json]
+    status: str
+    """How the response ended that it was read from."""
+    chain: Chain
+    """Opaque outside this room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A place in a chain that is taken, and the id that goes with it. Nothing can be read there yet."""
+
+    response_id: ResponseId
+    tenant: str
+    place: Place
+    expires: int
+    """When the response will expire, in seconds since 1970."""
+    previous: Context | None = None
+
+    @property
+    def claims(self) -> bool:
+        """Whether the previous response is held for this one, which continues its thread."""
+        return self.previous is not None and self.previous.chain.place.thread == self.place.thread
+
+    @property
+    def flattens(self) -> bool:
+        """Whether this turn writes a snapshot of what it stands on."""
+        return self.place.base is not None and self.place.base.own == self.place.own
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The rows of one response. The control row commits; the others are written before it."""
+
+    control: tuple[Key, dict[str, Any]]
+    others: Sequence[tuple[Key, dict[str, Any]]]
+
+
+def check_storable(input: Sequence[Json], request: Json | None = None) -> None:
+    """Raises `TooLargeToStore` for a turn that no commit would take, before a model is asked."""
+    for value, room in ((input, MAX_STORED - OUTPUT_ROOM), (request, MAX_STORED)):
+        # Deflate grows nothing by more than a thousandth: what is short as text needs no second look.
+        if value is not None and len(encoded(value)) > room * 0.99:
+            _checked({"": pack(value)}, room)
+
+
+def record_of(reservation: Reservation, stored: StoredResponse, *, grace: int) -> Record:
+    """Lay a response into rows; those of its turn outlive it by `grace` seconds. Raises `TooLargeToStore`."""
+    place, previous = reservation.place, reservation.previous
+    turn = into_rows(
+        _packed({"in": stored.input, "out": stored.response.get("output"), "org": stored.origins}, MAX_STORED)
+    )
+    if previous is not None:
+        turn[0]["prev"] = previous.chain.place.own
+    snapshot: list[dict[str, Any]] = []
+    if reservation.flattens and previous is not None:
+        snapshot = into_rows(_packed({"in": previous.items, "org": previous.origins}, MAX_SNAPSHOT))
+    control = _control(reservation, stored)
+    # An empty output keeps its place among the keys, and is filled in again on reading.
+    bare = {name: None if name == "output" else value for name, value in stored.response.items()}
+    envelope = _packed({"env": bare}, MAX_STORED)
+    pages = [] if len(envelope["env"]) <= ENVELOPE_INLINE else into_rows(envelope)
+    if not pages:
+        control |= envelope
+    control["n"] = [len(turn), len(pages), len(snapshot)]
+
+    table = TenantTable(reservation.tenant)
+    for row in (*turn, *snapshot):
+        row["ttl"] = reservation.expires + grace
+    for row in pages:
+        row["ttl"] = reservation.expires
+    others = zip(_other_keys(table, place, control["n"]), (*turn, *pages, *snapshot), strict=True)
+    return Record((table.control(place.thread, place.response_id), control), list(others))
+
+
+def envelope_keys(table: TenantTable, place: Place, control: Row) -> Sequence[Key]:
+    """Where a long envelope lies, if there is one."""
+    _, pages, _ = control.values["n"]
+    return _other_keys(table, place, [0, pages, 0])
+
+
+def other_keys(table: TenantTable, place: Place, control: Row) -> Sequence[Key]:
+    """Where all rows lie that belong to a control row."""
+    return _other_keys(table, place, control.values["n"])
+
+
+def _other_keys(table: TenantTable, place: Place, counts: Sequence[int]) -> list[Key]:
+    turn, pages, snapshot = counts
+    thread, depth, own = place.thread, place.depth, place.own
+    return [
+        *(table.turn(thread, depth, own, part) for part in range(turn)),
+        *(table.envelope(thread, place.response_id, part) for part in range(1, pages + 1)),
+        *(table.snapshot(thread, depth - 1, own, part) for part in range(snapshot)),
+    ]
+
+
+def _control(reservation: Reservation, stored: StoredResponse) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "v": RECORD_VERSION,
+        "st": stored.response.get("status", "completed"),
+        "target": stored.target,
+        "created": stored.response.get("created_at", 0),
+        "ttl": reservation.expires,
+        **reservation.place.as_values(),
+    }
+    if reservation.previous is not None:
+        values["prev"] = reservation.previous.chain.place.response_id
+    return values
+
+
+def _packed(values: Mapping[str, Any], room: int) -> dict[str, bytes]:
+    """Each value that is not empty, packed."""
+    return _checked({name: pack(value) for name, value in values.items() if value}, room)
+
+
+def _checked(parts: dict[str, bytes], room: int) -> dict[str, bytes]:
+    if sum(map(len, parts.values())) > room:
+        raise TooLargeToStore(f"over {room} bytes after compression")
+    return parts

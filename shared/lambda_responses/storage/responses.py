@@ -1,0 +1,265 @@
+"""Stored responses and the contexts they form, on any keyed store.
+
+A response is one control row and the rows of its turn. The control row is written last, and only where none
+is: what no control row names does not exist, so nothing half-written is ever read. See `table` for the keys,
+`records` for the rows, `chains` for how a context is read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from lambda_responses.storage.chains import (
+    MAX_SEGMENTS,
+    Base,
+    Place,
+    ResponseNotFound,
+    Segment,
+    addressed,
+    is_deleted,
+    placed_row,
+    read_chain,
+    read_turn,
+)
+from lambda_responses.storage.codec import unpack
+from lambda_responses.storage.conditions import ROW, Absent, Present, equals
+from lambda_responses.storage.keyed import ConditionFailed
+from lambda_responses.storage.parcels import from_rows
+from lambda_responses.storage.records import (
+    MAX_SNAPSHOT,
+    Context,
+    Reservation,
+    StoredResponse,
+    TooLargeToStore,
+    check_storable,
+    envelope_keys,
+    other_keys,
+    record_of,
+)
+from lambda_responses.storage.table import TenantTable
+from lambda_responses.wire.ids import new_response_id, thread_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+    from lambda_responses.storage.keyed import Key, KeyedStore, Row
+    from lambda_responses.wire.ids import Entropy, ResponseId
+    from lambda_responses.wire.json import Json
+
+__all__ = [
+    "Context",
+    "Reservation",
+    "ResponseNotFound",
+    "ResponseStore",
+    "StoredResponse",
+    "TooLargeToStore",
+    "check_storable",
+]
+
+DAY = 86_400
+GRACE = 7 * DAY
+"""How much longer a turn's rows live than its response. A chain in use is rewritten about that often."""
+UNNEEDED = (Absent("nxt"), Absent("frk"))
+"""No turn stands on this one."""
+
+ResultT = TypeVar("ResultT")
+
+
+class ResponseStore:
+    """Keeps responses. Every method may raise `StoreUnavailable`; tenants come from credentials only."""
+
+    def __init__(
+        self, store: KeyedStore, *, now: Callable[[], float] = time.time, retention_days: float = 30
+    ) -> None:
+        self._store = store
+        self._now = now
+        self._retention = retention_days * DAY
+        self._grace = math.ceil(min(GRACE, self._retention / 4))
+
+    async def context(self, tenant: str, response_id: str) -> Context:
+        """What a turn that continues this response stands on. Raises `ResponseNotFound`."""
+        found = await read_chain(self._store, TenantTable(tenant), response_id)
+        items = [item for turn in found.turns for item in (*turn.input, *turn.output)]
+        origins = {id: origin for turn in found.turns for id, origin in turn.origins.items()}
+        return Context(items, origins, found.control.values["st"], found)
+
+    async def reserve(
+        self, tenant: str, previous: Context | None, *, epoch: int, entropy: Entropy
+    ) -> Reservation:
+        """Take a place after `previous`, or at the start of a new thread; the latter asks the store nothing.
+
+        The first to continue a response goes on in its thread, every other forks into a new one. Raises
+        `ResponseNotFound` where `previous` was deleted meanwhile, `TooLargeToStore` where the turn would have
+        to write a snapshot and the context is too large for one.
+        """
+        expires = math.ceil(self._now() + self._retention)
+        thread = previous.chain.place.thread if previous else None
+        response_id = new_response_id(epoch=epoch, thread=thread, entropy=entropy)
+        if previous is None:
+            place = Place(response_id, *addressed(response_id), 0, 0)
+            return Reservation(response_id, tenant, place, expires)
+        ages = previous.chain.expires < expires
+        if ages:
+            _check_snapshot(previous)
+        before = previous.chain.place
+        if await self._claim(tenant, previous, response_id):
+            _, own = addressed(response_id)
+            place = replace(before, response_id=response_id, own=own, depth=before.depth + 1)
+        else:
+            response_id = new_response_id(epoch=epoch, thread=None, entropy=entropy)
+            place = _forked(before, response_id)
+        if ages or len(place.segments) > MAX_SEGMENTS:
+            _check_snapshot(previous)
+            base = Base(place.thread, before.depth, place.own)
+            place = replace(place, low=place.depth, segments=(), base=base)
+        return Reservation(response_id, tenant, place, expires, previous)
+
+    async def release(self, reservation: Reservation) -> None:
+        """Give the place back: the turn ended without a record. Safe after a commit of unknown outcome."""
+        previous, place = reservation.previous, reservation.place
+        if previous is None or not reservation.claims:
+            return
+        table = TenantTable(reservation.tenant)
+        if await self._store.get(table.control(place.thread, place.response_id)) is None:
+            await self._sweep(table, await self._let_go(previous.chain.control.key, place.own))
+
+    async def commit(self, reservation: Reservation, stored: StoredResponse) -> None:
+        """Keep what was answered; once this returns, every reader finds it. Raises `TooLargeToStore`."""
+        record = record_of(reservation, stored, grace=self._grace)
+        await _all(self._store.put(key, values) for key, values in record.others)
+        key, control = record.control
+        try:
+            await self._store.put(key, control, (Absent(ROW),))
+        except ConditionFailed as fact:
+            # A store may repeat a write whose answer was lost, and then meet its own first try.
+            if fact.old is None or fact.old.values != control:
+                raise
+
+    async def get(self, tenant: str, response_id: str) -> StoredResponse:
+        """The response as it ended. Raises `ResponseNotFound`."""
+        table = TenantTable(tenant)
+        thread, own = addressed(response_id)
+        row = await self._store.get(table.control(thread, response_id))
+        if row is None or is_deleted(row):
+            raise ResponseNotFound
+        ranges = [table.turn_parts(thread, row.values["depth"], own)]
+        if "env" not in row.values:
+            ranges.append(table.envelopes(thread, response_id))
+        parts = await _all(map(self._store.query, ranges))
+        turn, *envelope = ([part.values for part in found] for found in parts)
+        if not turn or not all(envelope):
+            raise ResponseNotFound  # Deleted between the two reads.
+        packed = from_rows(envelope[0]) if envelope else row.values
+        if packed is None:
+            raise ResponseNotFound
+        added = read_turn(turn)
+        response = unpack(packed["env"])
+        if "output" in response:
+            response["output"] = added.output
+        return StoredResponse(response, added.input, added.origins, row.values["target"])
+
+    async def input_items(self, tenant: str, response_id: str) -> Sequence[Json]:
+        """The whole context that the model saw, oldest first: history, then the turn's own input.
+
+        Raises `ResponseNotFound`.
+        """
+        found = await read_chain(self._store, TenantTable(tenant), response_id)
+        *history, own = found.turns
+        return [*(item for turn in history for item in (*turn.input, *turn.output)), *own.input]
+
+    async def delete(self, tenant: str, response_id: str) -> None:
+        """Make the response unreadable at once. Raises `ResponseNotFound`.
+
+        What it added to the context stays while turns stand on it: until the last of those in its own thread
+        is deleted, or until it expires.
+        """
+        table = TenantTable(tenant)
+        thread, _ = addressed(response_id)
+        key = table.control(thread, response_id)
+        try:
+            row = await self._store.delete(key, (Present(ROW), Absent("gone"), *UNNEEDED))
+        except ConditionFailed as fact:
+            if fact.old is None or is_deleted(fact.old):
+                raise ResponseNotFound from None
+            await self._entomb(table, fact.old)
+        else:
+            await self._sweep(table, row)
+
+    async def _claim(self, tenant: str, previous: Context, response_id: ResponseId) -> bool:
+        """Take the place after `previous` in its thread; where it is taken, note that a fork stands on it."""
+        before = previous.chain.place
+        key = TenantTable(tenant).control(before.thread, before.response_id)
+        _, own = addressed(response_id)
+        known = previous.chain.control.values
+        if "nxt" not in known:
+            try:
+                await self._store.update(key, set={"nxt": own}, when=(Absent("nxt"), Absent("gone")))
+            except ConditionFailed as fact:
+                if fact.old is None or is_deleted(fact.old):
+                    raise ResponseNotFound from None
+                known = fact.old.values
+            else:
+                return True
+        if known["nxt"] == own:  # The answer to our own first try was lost.
+            return True
+        if "frk" not in known:
+            try:
+                await self._store.update(key, set={"frk": True}, when=(Absent("gone"),))
+            except ConditionFailed:
+                raise ResponseNotFound from None
+        return False
+
+    async def _let_go(self, key: Key, own: str) -> Row | None:
+        """Free what turn `own` claimed; where that was only kept for its sake, remove and return it."""
+        try:
+            row = await self._store.update(key, remove=["nxt"], when=(equals("nxt", own),))
+            if is_deleted(row) and "frk" not in row.values:
+                return await self._store.delete(key, (Present("gone"), *UNNEEDED))
+        except ConditionFailed:
+            pass  # It expired, or was never ours.
+        return None
+
+    async def _entomb(self, table: TenantTable, row: Row) -> None:
+        """Leave of a response only what its descendants need."""
+        try:
+            await self._store.update(row.key, set={"gone": True}, remove=["env"], when=(Absent("gone"),))
+        except ConditionFailed:
+            raise ResponseNotFound from None
+        await _all(map(self._store.delete, envelope_keys(table, placed_row(row), row)))
+
+    async def _sweep(self, table: TenantTable, row: Row | None) -> None:
+        """Remove what belongs to a removed control row, and the tombstones that stood for it alone."""
+        while row is not None:
+            place = placed_row(row)
+            await _all(map(self._store.delete, other_keys(table, place, row)))
+            previous = row.values.get("prev")
+            if previous is None or thread_of(previous) != place.thread:
+                return
+            row = await self._let_go(table.control(place.thread, previous), place.own)
+
+
+def _forked(before: Place, response_id: ResponseId) -> Place:
+    """The place after `before`, in the new thread that the id names."""
+    depth = before.depth + 1
+    segments = (*before.segments, Segment(before.thread, before.low, before.depth))
+    return Place(response_id, *addressed(response_id), depth, depth, segments, before.base)
+
+
+def _check_snapshot(previous: Context) -> None:
+    if previous.chain.stored > MAX_SNAPSHOT:
+        raise TooLargeToStore(f"a context over {MAX_SNAPSHOT} bytes")
+
+
+async def _all(requests: Iterable[Awaitable[ResultT]]) -> list[ResultT]:
+    """The results of requests made at once; a single one is spared the tasks."""
+    match list(requests):
+        case []:
+            return []
+        case [request]:
+            return [await request]
+        case several:
+            return await asyncio.gather(*several)

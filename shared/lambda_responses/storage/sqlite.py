@@ -1,0 +1,265 @@
+"""The keyed port on one SQLite file: no server, no dependency, several processes at once.
+
+WAL with `synchronous=NORMAL`: a commit is handed to the operating system before `await` returns, so `kill -9`
+of this or any other process loses nothing. A power cut may lose the last moments before it, never the file's
+consistency; `power_safe=True` waits for the disk at each commit (milliseconds instead of microseconds).
+
+Writes run on one thread of the store's own, because a commit may wait for another process or for a
+checkpoint. Reads run where they are called: they never wait for writers, and a hop to a thread costs
+several times the read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sqlite3
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lambda_responses.storage.conditions import ROW, Present, holds
+from lambda_responses.storage.keyed import (
+    WORK_INDEX_VALUES,
+    Check,
+    ConditionFailed,
+    Delete,
+    Key,
+    Put,
+    Row,
+    StoreUnavailable,
+    Update,
+    checked_transaction,
+)
+from lambda_responses.storage.sizes import checked_size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping, Sequence
+
+    from lambda_responses.storage.conditions import Condition
+    from lambda_responses.storage.keyed import Range, Values, Write
+
+SCHEMA = 1
+BUSY_SECONDS = 5.0
+PURGED_PER_WRITE = 8
+"""Expired rows removed in passing; a turn writes two or three rows, so this keeps up with any load."""
+
+_TABLES = (
+    "CREATE TABLE IF NOT EXISTS schema (version INTEGER NOT NULL)",
+    f"INSERT INTO schema SELECT {SCHEMA} WHERE NOT EXISTS (SELECT 1 FROM schema)",
+    # `doc` is JSON: the attributes that are not bytes, then [name, length] of those that lie in `bytes`.
+    "CREATE TABLE IF NOT EXISTS rows (pk TEXT NOT NULL, sk TEXT NOT NULL, doc TEXT NOT NULL, bytes BLOB,"
+    " ttl NUMERIC, wk TEXT, wt NUMERIC, PRIMARY KEY (pk, sk))",
+    "CREATE INDEX IF NOT EXISTS work ON rows (wk, wt) WHERE wk IS NOT NULL AND wt IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS expiry ON rows (ttl) WHERE ttl IS NOT NULL",
+)
+_LIVE = "(ttl IS NULL OR ttl > :now)"
+_GET = f"SELECT pk, sk, doc, bytes FROM rows WHERE pk = :pk AND sk = :sk AND {_LIVE}"
+_QUERY = (
+    "SELECT pk, sk, doc, bytes FROM rows"
+    f" WHERE pk = :pk AND sk BETWEEN :low AND :high AND {_LIVE} ORDER BY sk"
+)
+_DUE = (
+    "SELECT pk, sk, doc, bytes FROM rows"
+    f" WHERE wk = :wk AND wt IS NOT NULL AND wt <= :before AND {_LIVE} ORDER BY wt LIMIT :limit"
+)
+_PUT = "INSERT OR REPLACE INTO rows VALUES (:pk, :sk, :doc, :bytes, :ttl, :wk, :wt)"
+_DELETE = "DELETE FROM rows WHERE pk = :pk AND sk = :sk"
+_PURGE = "DELETE FROM rows WHERE rowid IN (SELECT rowid FROM rows WHERE ttl <= :now LIMIT :limit)"
+
+
+class SQLiteStore:
+    """A `KeyedStore` in a file, which is made where it is missing."""
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        now: Callable[[], float] = time.time,
+        power_safe: bool = False,
+        busy_seconds: float = BUSY_SECONDS,
+    ) -> None:
+        self._now = now
+        self._path = Path(path)
+        with _faults():
+            # Private to the user who runs the server; SQLite gives its side files the same mode.
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+            self._writer = self._connect(busy_seconds, "FULL" if power_safe else "NORMAL")
+            self._prepare(busy_seconds)
+            self._reader = self._connect(busy_seconds, "NORMAL")
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite-writer")
+
+    async def get(self, key: Key, *, consistent: bool = True) -> Row | None:
+        """See `KeyedStore`."""
+        with _faults():
+            found = self._reader.execute(_GET, {"pk": key.pk, "sk": key.sk, "now": self._now()}).fetchone()
+        return _row(found) if found else None
+
+    async def query(
+        self, range: Range, *, descending: bool = False, limit: int | None = None, consistent: bool = True
+    ) -> Sequence[Row]:
+        """See `KeyedStore`."""
+        bounds = {"pk": range.pk, "low": range.low, "high": range.high, "now": self._now(), "limit": limit}
+        order = " DESC" if descending else ""
+        cut = "" if limit is None else " LIMIT :limit"
+        with _faults():
+            return [_row(found) for found in self._reader.execute(_QUERY + order + cut, bounds).fetchall()]
+
+    async def put(self, key: Key, values: Values, when: Condition = ()) -> None:
+        """See `KeyedStore`."""
+        await self._write([Put(key, values, when)])
+
+    async def update(
+        self,
+        key: Key,
+        *,
+        set: Values | None = None,
+        remove: Sequence[str] = (),
+        add: Mapping[str, int] | None = None,
+        when: Condition = (),
+    ) -> Row:
+        """See `KeyedStore`."""
+        (row,) = await self._write([Update(key, set or {}, remove, add or {}, when)])
+        assert row is not None
+        return row
+
+    async def delete(self, key: Key, when: Condition = ()) -> Row | None:
+        """See `KeyedStore`."""
+        (row,) = await self._write([Delete(key, when)])
+        return row
+
+    async def transact(self, writes: Sequence[Write]) -> None:
+        """See `KeyedStore`."""
+        await self._write(checked_transaction(writes))
+
+    async def due(self, wk: str, before: float, *, limit: int = 100) -> Sequence[Row]:
+        """See `KeyedStore`."""
+        bounds = {"wk": wk, "before": before, "limit": limit, "now": self._now()}
+        with _faults():
+            rows = [_row(found) for found in self._reader.execute(_DUE, bounds).fetchall()]
+        kept = {"wk", "wt", *WORK_INDEX_VALUES}
+        return [Row(row.key, {k: v for k, v in row.values.items() if k in kept}) for row in rows]
+
+    def close(self) -> None:
+        """Finish what was begun and close the file."""
+        self._thread.shutdown(wait=True)
+        self._reader.close()
+        self._writer.close()
+
+    def _connect(self, busy_seconds: float, synchronous: str) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path, timeout=busy_seconds, isolation_level=None, check_same_thread=False
+        )
+        connection.execute(f"PRAGMA synchronous={synchronous}")
+        return connection
+
+    def _prepare(self, busy_seconds: float) -> None:
+        """Switch to WAL and create what is missing, while other processes may be doing the same."""
+        deadline = time.monotonic() + busy_seconds
+        while True:
+            try:
+                self._writer.execute("PRAGMA journal_mode=WAL")
+                break
+            except sqlite3.OperationalError:  # The switch does not honour the busy timeout.
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+        with _transaction(self._writer):
+            for statement in _TABLES:
+                self._writer.execute(statement)
+            (version,) = self._writer.execute("SELECT version FROM schema").fetchone()
+        if version != SCHEMA:
+            raise StoreUnavailable(f"the file has schema {version}, this version reads schema {SCHEMA}")
+
+    async def _write(self, writes: Sequence[Write]) -> list[Row | None]:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._commit, writes)
+
+    def _commit(self, writes: Sequence[Write]) -> list[Row | None]:
+        now = self._now()
+        with _faults(), _transaction(self._writer):
+            rows = [self._apply(index, write, now) for index, write in enumerate(writes)]
+            self._writer.execute(_PURGE, {"now": now, "limit": PURGED_PER_WRITE})
+        return rows
+
+    def _apply(self, index: int, write: Write, now: float) -> Row | None:
+        """Do one write inside the open transaction; gives the row that a caller may want to see."""
+        key = write.key
+        at = {"pk": key.pk, "sk": key.sk}
+        old = None
+        if write.when or not isinstance(write, Put):
+            found = self._writer.execute(_GET, {**at, "now": now}).fetchone()
+            old = _row(found) if found else None
+        required = (Present(ROW),) if isinstance(write, Update) else ()
+        if not holds([*required, *write.when], old.values if old else None):
+            raise ConditionFailed(old, index=index)
+        match write:
+            case Put(key, values):
+                self._writer.execute(_PUT, at | _columns(key, values))
+                return None
+            case Update():
+                values = _changed(old.values if old else {}, write)
+                self._writer.execute(_PUT, at | _columns(key, values))
+                return Row(key, values)
+            case Delete():
+                self._writer.execute(_DELETE, at)
+                return old
+            case Check():
+                return None
+
+
+def _changed(values: Values, update: Update) -> dict[str, Any]:
+    changed = {name: value for name, value in values.items() if name not in update.remove}
+    changed |= update.set
+    for name, amount in update.add.items():
+        changed[name] = changed.get(name, 0) + amount
+    return changed
+
+
+def _columns(key: Key, values: Values) -> dict[str, Any]:
+    checked_size(key, values)
+    blobs = {name: value for name, value in values.items() if isinstance(value, bytes)}
+    plain = {name: value for name, value in values.items() if name not in blobs}
+    cuts = [[name, len(value)] for name, value in blobs.items()]
+    return {
+        "doc": json.dumps([plain, cuts], separators=(",", ":")),
+        "bytes": b"".join(blobs.values()) if blobs else None,
+        "ttl": values.get("ttl"),
+        "wk": values.get("wk"),
+        "wt": values.get("wt"),
+    }
+
+
+def _row(found: tuple[str, str, str, bytes | None]) -> Row:
+    pk, sk, doc, blobs = found
+    values, cuts = json.loads(doc)
+    start = 0
+    for name, length in cuts:
+        values[name] = (blobs or b"")[start : start + length]
+        start += length
+    return Row(Key(pk, sk), values)
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Generator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def _faults() -> Generator[None]:
+    """Name the file's troubles (locked for too long, full, unreadable) without its path."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as fault:
+        raise StoreUnavailable(type(fault).__name__) from fault

@@ -1,0 +1,89 @@
+"""Where rows lie: the one place that builds keys.
+
+    pk                  sk                              row
+    {t}#T#{thread}      R#{response}                    control row of a response
+    {t}#T#{thread}      R#{response}#{k:02}             its envelope, where too long for the control row
+    {t}#T#{thread}      C#{depth:06}#{own}[#{k:02}]     what a turn added to the context, in one or more rows
+    {t}#T#{thread}      S#{depth:06}#{own}[#{k:02}]     the whole context up to that depth, by turn `own`
+
+`thread` (24 hex) and `own` (16 hex) are parts of a response's id, `depth` counts turns from 0 across forks.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lambda_responses.storage.keyed import Key, Range
+
+if TYPE_CHECKING:
+    from lambda_responses.wire.ids import ThreadKey
+
+_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@:+-]{0,127}")
+MAX_DEPTH = 999_999
+
+
+@dataclass(frozen=True, slots=True)
+class TenantTable:
+    """The keys of one tenant. The tenant comes from the credential, and nothing else may name it."""
+
+    tenant: str
+
+    def __post_init__(self) -> None:
+        # A separator in the name would let one tenant's prefix reach into another's.
+        if _TENANT.fullmatch(self.tenant) is None:
+            raise ValueError("a tenant's name is 1 to 128 letters, digits and . _ @ : + -")
+
+    def control(self, thread: ThreadKey, response_id: str) -> Key:
+        """The control row of a response."""
+        return Key(self._thread(thread), f"R#{response_id}")
+
+    def envelope(self, thread: ThreadKey, response_id: str, part: int) -> Key:
+        """Part of a long envelope, counted from 1."""
+        return Key(self._thread(thread), f"R#{response_id}#{part:02}")
+
+    def envelopes(self, thread: ThreadKey, response_id: str) -> Range:
+        """All parts of a long envelope."""
+        return Range(self._thread(thread), f"R#{response_id}#", f"R#{response_id}#~")
+
+    def turn(self, thread: ThreadKey, depth: int, own: str, part: int = 0) -> Key:
+        """What one turn added; parts beyond the first where it is long."""
+        return Key(self._thread(thread), _place("C", depth, own, part))
+
+    def turn_parts(self, thread: ThreadKey, depth: int, own: str) -> Range:
+        """All parts of one turn."""
+        first = _place("C", depth, own, 0)
+        return Range(self._thread(thread), first, f"{first}~")
+
+    def turns(self, thread: ThreadKey, low: int = 0, high: int = MAX_DEPTH) -> Range:
+        """The turns of a thread from one depth to another, both included."""
+        return Range(self._thread(thread), f"C#{low:06}", f"C#{high:06}~")
+
+    def snapshot(self, thread: ThreadKey, depth: int, own: str, part: int = 0) -> Key:
+        """The context up to a depth, as flattened by turn `own`."""
+        return Key(self._thread(thread), _place("S", depth, own, part))
+
+    def snapshot_parts(self, thread: ThreadKey, depth: int, own: str) -> Range:
+        """All parts of one snapshot."""
+        first = _place("S", depth, own, 0)
+        return Range(self._thread(thread), first, f"{first}~")
+
+    def _thread(self, thread: ThreadKey) -> str:
+        return f"{self.tenant}#T#{thread}"
+
+
+def response_of(key: Key) -> str:
+    """The response that an `R#` row belongs to."""
+    return key.sk.split("#")[1]
+
+
+def turn_of(key: Key) -> tuple[int, str]:
+    """Depth and own part of the turn that a `C#` row, or a part of one, belongs to."""
+    _, depth, own, *_ = key.sk.split("#")
+    return int(depth), own
+
+
+def _place(kind: str, depth: int, own: str, part: int) -> str:
+    place = f"{kind}#{depth:06}#{own}"
+    return f"{place}#{part:02}" if part else place
