@@ -1,1 +1,8 @@
 """OpenAI-style chat completions, with a profile for each vendor's dialect."""
+
+from __future__ import annotations
+
+from lambda_responses.transformers.chat_completions.profile import ChatProfile, ModelRule
+from lambda_responses.transformers.chat_completions.transformer import CHAT_COMPLETIONS
+
+__all__ = ["CHAT_COMPLETIONS", "ChatProfile", "ModelRule"]

@@ -1,0 +1,85 @@
+"""JSON schemas under which a tiny model, held by a grammar, comes to an end.
+
+llama.cpp turns a schema into a grammar: what the grammar leaves open, a small model may fill without end.
+https://github.com/ggml-org/llama.cpp/blob/master/grammars/README.md lists the keywords it knows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lambda_responses.wire.json import Json
+
+LONGEST_STRING = 80
+LARGEST_INTEGER = 9999
+LONGEST_ARRAY = 4
+
+_KEPT = frozenset(
+    {
+        "type",
+        "description",
+        "enum",
+        "const",
+        "properties",
+        "required",
+        "items",
+        "prefixItems",
+        "anyOf",
+        "oneOf",
+        "allOf",
+        "$ref",
+        "$defs",
+        "definitions",
+        "minItems",
+        "maxItems",
+        "minLength",
+        "maxLength",
+        "minimum",
+        "maximum",
+        "format",
+        "pattern",
+    }
+)
+_FORMATS = frozenset({"date", "time", "date-time", "uuid"})
+
+
+def bounded(schema: Any) -> Json:
+    """The same schema with a length, limit or closed end wherever it had none."""
+    if not isinstance(schema, dict) or not schema:
+        return {"type": "string", "maxLength": LONGEST_STRING}
+    kept: Json = {key: value for key, value in schema.items() if key in _KEPT}
+    for key in ("properties", "$defs", "definitions"):
+        if isinstance(inner := kept.get(key), dict):
+            kept[key] = {name: bounded(value) for name, value in inner.items()}
+    for key in ("anyOf", "oneOf", "allOf", "prefixItems"):
+        if isinstance(inner := kept.get(key), list):
+            kept[key] = [bounded(value) for value in inner]
+    if kept.get("format") not in _FORMATS:
+        kept.pop("format", None)
+    if not (isinstance(pattern := kept.get("pattern"), str) and pattern[:1] == "^" and pattern[-1:] == "$"):
+        kept.pop("pattern", None)  # the grammar knows whole patterns alone
+    if not kept.keys() & {"enum", "const", "$ref", "anyOf", "oneOf", "allOf"}:
+        _bound_type(kept)
+    return kept
+
+
+def _bound_type(schema: Json) -> None:
+    types = schema.get("type")
+    types = types if isinstance(types, list) else [types]
+    if types == [None]:
+        types = schema["type"] = ["object" if "properties" in schema else "string"]
+        schema["type"] = types[0]
+    if "string" in types and not schema.keys() & {"format", "pattern"}:
+        schema["maxLength"] = min(schema.get("maxLength", LONGEST_STRING), LONGEST_STRING)
+        schema["maxLength"] = max(schema["maxLength"], schema.get("minLength", 0))
+    if "integer" in types:
+        least = schema.setdefault("minimum", 0)
+        schema["maximum"] = min(schema.get("maximum", LARGEST_INTEGER), least + LARGEST_INTEGER)
+    if "array" in types:
+        schema["items"] = bounded(schema.get("items"))
+        least = schema.get("minItems", 0)
+        schema["maxItems"] = max(least, min(schema.get("maxItems", LONGEST_ARRAY), LONGEST_ARRAY))
+    if "object" in types:
+        schema.setdefault("properties", {})
+        schema["additionalProperties"] = False

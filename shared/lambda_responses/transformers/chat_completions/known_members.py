@@ -1,0 +1,92 @@
+"""The members that servers are known to send, so that a new one is noticed.
+
+The format's own come first, then those that vendors added, as recordings show them.
+"""
+
+CHUNK = frozenset(
+    {
+        "id",
+        "object",
+        "created",
+        "model",
+        "choices",
+        "usage",
+        "service_tier",
+        "system_fingerprint",
+        "error",
+        "provider",
+        "obfuscation",
+        "prompt_filter_results",
+        "x_groq",
+        "time_info",
+        "timings",
+        "citations",
+        "search_results",
+        "images",
+        "related_questions",
+        "p",
+        "prompt_token_ids",
+        "kv_transfer_params",
+        "prompt_logprobs",
+        "prompt_text",
+        "prompt",
+        "metadata",
+        "metrics",
+        "usage_breakdown",
+        "copilot_usage",
+        "cost",
+        "latency_checkpoint",
+        "detail",
+        "created_at",
+        "model_id",
+        "model_version",
+        "system",
+        "venice_parameters",
+        "generationId",
+        "request_id",
+    }
+)
+CHOICE = frozenset(
+    {
+        "index",
+        "delta",
+        "message",
+        "finish_reason",
+        "native_finish_reason",
+        "stop_reason",
+        "logprobs",
+        "content_filter_results",
+        "content_filter_offsets",
+        "text",
+        "seed",
+        "token_ids",
+        "raw_output",
+        "routed_experts",
+        "obfuscation",
+        "usage",
+        "matched_stop",
+    }
+)
+DELTA = frozenset(
+    {
+        "role",
+        "content",
+        "reasoning",
+        "reasoning_content",
+        "reasoning_details",
+        "refusal",
+        "tool_calls",
+        "function_call",
+        "annotations",
+        "audio",
+        "channel",
+        "token_id",
+        "executed_tools",
+        "padding",
+        "provider_metadata",
+        "extra_content",
+        "thought_signature",
+        "name",
+    }
+)
+CALL = frozenset({"index", "id", "type", "function", "custom"})

@@ -1,0 +1,177 @@
+"""Items that only other formats can make, told again as messages and function calls.
+
+A tool that a client or server ran stays a call with its result. What a hosted tool found out stays as text,
+because the answer after it refers to it. What only a provider can open is refused: without it the model
+would answer another conversation than the one the client sees.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from lambda_responses.wire.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from lambda_responses.wire.json import Json
+
+KNOWN = frozenset(
+    {
+        "message",
+        "reasoning",
+        "function_call",
+        "function_call_output",
+        "custom_tool_call",
+        "custom_tool_call_output",
+    }
+)
+"""Items that need no retelling."""
+
+SETTINGS = frozenset({"additional_tools", "configuration_update", "mcp_list_tools"})
+"""Items that say nothing to the model by themselves: tools and settings, read elsewhere."""
+
+
+def restate(items: Sequence[Json]) -> Iterator[tuple[int, Json]]:
+    """Every item with its index, in known kinds alone. Raises `UnsupportedError`, naming `input[i]`."""
+    approvals = {
+        item.get("approval_request_id"): item for item in items if item.get("type") == "mcp_approval_response"
+    }
+    for index, item in enumerate(items):
+        kind = item.get("type") or "message"
+        if kind in KNOWN:
+            yield index, item
+        elif kind == "mcp_approval_request":
+            for plain in _declined(item, approvals.get(item.get("id"))):
+                yield index, plain
+        elif kind in RETOLD:
+            for plain in RETOLD[kind](item):
+                yield index, plain
+        elif kind not in SETTINGS and kind != "mcp_approval_response":
+            raise UnsupportedError(
+                f"This model's provider cannot take an input item of type '{kind}'.", param=f"input[{index}]"
+            )
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _call(call_id: Any, name: str, arguments: Any) -> Json:
+    text = arguments if isinstance(arguments, str) else _dump(arguments)
+    return {"type": "function_call", "call_id": str(call_id), "name": name, "arguments": text}
+
+
+def _result(call_id: Any, output: Any) -> Json:
+    text = output if isinstance(output, (str, list)) else _dump(output)
+    return {"type": "function_call_output", "call_id": str(call_id), "output": text}
+
+
+def _said(text: str) -> Json:
+    return {"type": "message", "role": "assistant", "content": text}
+
+
+def _mcp_call(item: Json) -> Iterable[Json]:
+    name = f"{item['server_label']}__{item['name']}"
+    output = item.get("output")
+    if output is None:
+        output = {"error": item.get("error") or "The call did not finish."}
+    call = _call(item["id"], name, item.get("arguments") or "{}")
+    return call, _result(item["id"], output)
+
+
+def _declined(request: Json, answer: Json | None) -> Iterable[Json]:
+    """A call that nobody approved; an approved one appears as `mcp_call`."""
+    if answer is None or answer.get("approve"):
+        return ()
+    name = f"{request['server_label']}__{request['name']}"
+    reason = f"The user declined this call. {answer.get('reason') or ''}".strip()
+    return _call(request["id"], name, request.get("arguments") or "{}"), _result(request["id"], reason)
+
+
+def _web_search(item: Json) -> Iterable[Json]:
+    action: Json = item.get("action") or {}
+    asked = action.get("queries") or action.get("query") or action.get("url") or action.get("pattern")
+    return (_said(f"[Searched the web: {_listed(asked)}]"),) if asked else ()
+
+
+def _file_search(item: Json) -> Iterable[Json]:
+    found = "\n".join(
+        f"{result.get('filename') or 'file'}: {result.get('text') or ''}"
+        for result in item.get("results") or ()
+    )
+    text = f"[Searched files: {_listed(item.get('queries') or ())}]"
+    return (_said(f"{text}\n{found}" if found else text),)
+
+
+def _code_interpreter(item: Json) -> Iterable[Json]:
+    logs = "\n".join(str(output.get("logs") or "[image]") for output in item.get("outputs") or ())
+    text = f"[Ran code]\n{item.get('code') or ''}"
+    return (_said(f"{text}\n[Result]\n{logs}" if logs else text),)
+
+
+def _image_generation(item: Json) -> Iterable[Json]:
+    return (_said(f"[Made an image: {item.get('revised_prompt') or 'no description'}]"),)
+
+
+def _listed(value: Any) -> str:
+    return value if isinstance(value, str) else "; ".join(map(str, value))
+
+
+def _screenshot(item: Json) -> Iterable[Json]:
+    shot: Json = {**item["output"], "type": "input_image"}
+    return (_result(item["call_id"], [shot]),)
+
+
+def _search_result(item: Json) -> Iterable[Json]:
+    found = [str(tool.get("name") or tool.get("type")) for tool in item.get("tools") or ()]
+    text = f"Tools found: {', '.join(found)}" if found else "No tools found."
+    return (_result(item["call_id"], text),) if item.get("call_id") else ()
+
+
+def _search_call(item: Json) -> Iterable[Json]:
+    called = item.get("call_id")
+    return (_call(called, "tool_search", item.get("arguments") or {}),) if called else ()
+
+
+def _acting(name: str, *members: str) -> Callable[[Json], Iterable[Json]]:
+    """A call whose arguments are those members; a single member is itself the arguments."""
+
+    def call(item: Json) -> Iterable[Json]:
+        given = {member: item[member] for member in members if item.get(member) is not None}
+        return (_call(item["call_id"], name, given[members[0]] if len(members) == 1 and given else given),)
+
+    return call
+
+
+def _answering(*members: str) -> Callable[[Json], Iterable[Json]]:
+    """A result that is told by the first of those members that the item has."""
+
+    def result(item: Json) -> Iterable[Json]:
+        said = next((item[member] for member in members if item.get(member) is not None), "")
+        return (_result(item["call_id"], said if isinstance(said, str) else _dump(said)),)
+
+    return result
+
+
+RETOLD: dict[str, Callable[[Json], Iterable[Json]]] = {
+    "mcp_call": _mcp_call,
+    "web_search_call": _web_search,
+    "file_search_call": _file_search,
+    "code_interpreter_call": _code_interpreter,
+    "image_generation_call": _image_generation,
+    "computer_call": _acting("computer", "action", "actions"),
+    "computer_call_output": _screenshot,
+    "local_shell_call": _acting("local_shell", "action"),
+    "local_shell_call_output": _answering("output"),
+    "shell_call": _acting("shell", "action"),
+    "shell_call_output": _answering("output"),
+    "apply_patch_call": _acting("apply_patch", "operation"),
+    "apply_patch_call_output": _answering("output", "status"),
+    "program": _acting("program", "code"),
+    "program_output": _answering("result"),
+    "tool_search_call": _search_call,
+    "tool_search_output": _search_result,
+}
+"""How an item is told again: as other items, in order."""

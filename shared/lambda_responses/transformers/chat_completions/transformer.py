@@ -1,0 +1,38 @@
+"""The Chat Completions format, in both directions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lambda_responses.transformers.chat_completions import errors, plain_answer, request, stream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lambda_responses.transformers.base import Decoder, Rendered, Turn, UpstreamFailure
+    from lambda_responses.transformers.chat_completions.profile import ChatProfile
+    from lambda_responses.wire.errors import APIError
+    from lambda_responses.wire.json import Json
+
+
+class ChatCompletions:
+    """`transformers.base.Transformer`, for a vendor's dialect of Chat Completions."""
+
+    def render_request(self, turn: Turn, profile: ChatProfile) -> Rendered:
+        """See `request.render_request`."""
+        return request.render_request(turn, profile)
+
+    def decoder(self, turn: Turn, profile: ChatProfile) -> Decoder:
+        """See `stream.ChatDecoder`."""
+        return stream.ChatDecoder(turn, profile)
+
+    def as_chunks(self, body: Json) -> Iterator[Json]:
+        """See `plain_answer.as_chunks`."""
+        return plain_answer.as_chunks(body)
+
+    def map_error(self, failure: UpstreamFailure) -> APIError:
+        """See `errors.map_error`."""
+        return errors.map_error(failure)
+
+
+CHAT_COMPLETIONS = ChatCompletions()

@@ -1,0 +1,57 @@
+"""Token counts of chat servers, in the wire's shape."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lambda_responses.wire.usage import usage
+
+if TYPE_CHECKING:
+    from lambda_responses.wire.json import Json
+
+_CACHED = (
+    "prompt_tokens_details.cached_tokens",
+    "prompt_cache_hit_tokens",
+    "cache_read_input_tokens",
+    "cached_tokens",
+)
+_WRITTEN = ("prompt_tokens_details.cache_write_tokens", "cache_creation_input_tokens")
+_REASONED = ("completion_tokens_details.reasoning_tokens", "reasoning_tokens")
+
+
+def map_usage(counted: Json) -> Json:
+    """Counts as the API counts: what was cached is part of the input, what was reasoned of the output.
+
+    Some vendors (xAI) count reasoning beside the completion, and some (Gemini) in the total alone: the total
+    tells. Costs and speeds are no tokens and stay out.
+    """
+    prompt, completion = _count(counted.get("prompt_tokens")), _count(counted.get("completion_tokens"))
+    reasoned = _first(counted, _REASONED)
+    beside = _count(counted.get("total_tokens")) - prompt - completion
+    if beside > 0 and (reasoned is None or beside == reasoned):
+        completion += beside
+        reasoned = beside
+    return usage(
+        prompt,
+        completion,
+        # Grok on Azure reports more cached tokens than it was sent.
+        cached_tokens=min(_first(counted, _CACHED) or 0, prompt),
+        cache_write_tokens=_first(counted, _WRITTEN) or 0,
+        reasoning_tokens=reasoned or 0,
+    )
+
+
+def _first(counted: Json, paths: tuple[str, ...]) -> int | None:
+    """The first of those members that counts something; None where no such member is."""
+    found: int | None = None
+    for path in paths:
+        value: Any = counted
+        for step in path.split("."):
+            value = value.get(step) if isinstance(value, dict) else None
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            found = found or int(value)
+    return found
+
+
+def _count(value: Any) -> int:
+    return int(value) if isinstance(value, (int, float)) else 0
