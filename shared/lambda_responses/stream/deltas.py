@@ -74,7 +74,10 @@ class ToolArguments:
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """A citation on the text of a block; its indexes count characters from the block's start."""
+    """A citation on the text of a block; its indexes count characters from the block's start.
+
+    It comes after some of that text: with no message open there is nothing to cite on, and it is left out.
+    """
 
     block: Block
     annotation: Json
@@ -86,6 +89,7 @@ class Opaque:
     """What the maker of a block wants back verbatim in later turns (a signature, its own item id).
 
     Kept beside the item and never shown to the client. Several for one block are merged, later keys winning.
+    It comes after the block's first words; for a block without any it makes a reasoning item of its own.
     """
 
     block: Block
@@ -110,7 +114,11 @@ class ItemEvent:
 
 @dataclass(frozen=True, slots=True)
 class BlockEnded:
-    """Nothing more comes for this block. `item`, where the upstream gave it, is the finished item in full."""
+    """Nothing more comes for this block.
+
+    `item`, where the upstream gave it, is the finished item in full. It counts for items that were opened in
+    the API's own words, and completes what their deltas had left out.
+    """
 
     block: Block
     item: Json | None = None
@@ -118,7 +126,10 @@ class BlockEnded:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """Fields of the response object that the upstream decides (the full model name, the service tier, …)."""
+    """Fields of the response object that the upstream decides (the full model name, the service tier, …).
+
+    Id, times, status, output, usage and faults are not among them: those are the emitter's.
+    """
 
     fields: Json
 
@@ -132,7 +143,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """The upstream said that, and why, it has finished. A stream that ends without it was cut."""
+    """The upstream said that, and why, it has finished. A stream that ends without it was cut.
+
+    Of several in one step the one that says more stands: a later `end` does not undo a cut.
+    """
 
     reason: StopReason
 

@@ -7,9 +7,16 @@ has seen always add up to the item it ends with. Where the two disagree, what wa
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
-from lambda_responses.stream.parts import OUTPUT_TEXT, REASONING_TEXT, REFUSAL, SUMMARY_TEXT, Part
+from lambda_responses.stream.parts import (
+    OUTPUT_TEXT,
+    REASONING_TEXT,
+    REFUSAL,
+    SUMMARY_TEXT,
+    Part,
+    json_objects,
+)
 from lambda_responses.wire.json import from_text
 
 if TYPE_CHECKING:
@@ -20,6 +27,9 @@ if TYPE_CHECKING:
     from lambda_responses.wire.json import Event, Json
 
 ItemStatus: TypeAlias = Literal["completed", "incomplete"]
+
+_IDENTITY = ("id", "type", "call_id")
+"""What of an item never changes; clients hold the finished one against the announced one by these."""
 
 _ENDS = frozenset({"completed", "incomplete"})
 _CUT = {"image_generation_call": "failed", "apply_patch_call_output": "failed"}
@@ -39,7 +49,9 @@ class OpenItem:
         self.id = id
         self.output_index = output_index
         self.block = block
-        self.announced: Json = {**announced, "id": id}
+        self.announced: Json = (
+            {"id": id} | announced | {"id": id}
+        )  # never the upstream's id; ours comes first
         self.native = native
 
     @property
@@ -62,7 +74,8 @@ class OpenItem:
 
         `final` is the finished item where the upstream gave it; its own status wins where it is an end.
         """
-        told = {**self.announced, **(final or {}), "id": self.id, "type": self.type}
+        identity = {key: self.announced[key] for key in _IDENTITY if key in self.announced}
+        told = {**self.announced, **(final or {}), **identity}
         ending = self._ending(status, final)
         yield from self._rest(told, ending)
         if "status" in told or ending == "incomplete":
@@ -150,7 +163,7 @@ class OpenProse(OpenItem):
 
     def _rest(self, told: Json, ending: str) -> Iterator[Event]:
         for list_name in ("summary", "content"):
-            for number, theirs in enumerate(_objects(told.get(list_name))):
+            for number, theirs in enumerate(json_objects(told.get(list_name))):
                 kind = self._kind_of(list_name, theirs)
                 if kind is not None:
                     yield from self._complete(kind, (self.block, number), theirs)
@@ -258,7 +271,6 @@ class OpenCall(OpenItem):
         }
 
     def _rest(self, told: Json, ending: str) -> Iterator[Event]:
-        told["call_id"] = self.announced["call_id"]
         rest = _rest_of("".join(self._pieces), told.get(self._member))
         if not rest and not self._pieces and not self._custom and ending == "completed":
             rest = "{}"  # a call without arguments: clients parse what they get
@@ -268,13 +280,6 @@ class OpenCall(OpenItem):
 
     def _said(self) -> Json:
         return {self._member: "".join(self._pieces)}
-
-
-def _objects(value: Any) -> list[Json]:
-    """The objects in what should be a list of them."""
-    if not isinstance(value, list):
-        return []
-    return [entry for entry in cast("list[Any]", value) if isinstance(entry, dict)]
 
 
 def _rest_of(said: str, full: Any) -> str:

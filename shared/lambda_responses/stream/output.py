@@ -5,7 +5,7 @@ Blocks are the upstream's names and last for one step; ids, indexes and call ids
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from lambda_responses.stream.open_items import (
     OpenCall,
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from lambda_responses.stream.deltas import Block
     from lambda_responses.stream.open_items import ItemStatus
     from lambda_responses.stream.parts import PartKind
-    from lambda_responses.wire.ids import ItemIds
     from lambda_responses.wire.json import Event, Json
 
 _KINDS: dict[str, type[OpenItem]] = {
@@ -36,6 +35,18 @@ _KINDS: dict[str, type[OpenItem]] = {
 _LONGEST_CALL_ID = 64
 
 
+class Ids(Protocol):
+    """Mints ids; `wire.ids.ItemIds` does."""
+
+    def next(self, item_type: str) -> str:
+        """An id for an item of that type."""
+        ...
+
+    def next_call_id(self) -> str:
+        """A call id for a call that has none of its own."""
+        ...
+
+
 class Output:
     """Takes what is said of blocks, and gives the events that this makes of items.
 
@@ -43,7 +54,7 @@ class Output:
     Every iterator must be drained before the next call.
     """
 
-    def __init__(self, finished: list[Json], ids: ItemIds, taken_call_ids: Iterable[str]) -> None:
+    def __init__(self, finished: list[Json], ids: Ids, taken_call_ids: Iterable[str]) -> None:
         self.finished = finished
         self.begun = False
         self._ids = ids
@@ -150,7 +161,7 @@ class Output:
     def _message_to_join(self, block: Block) -> OpenMessage | None:
         """The open message that the text of a further block goes on with."""
         item = self._open[-1] if self._open else None
-        if not isinstance(item, OpenMessage) or item.native or block in self._items:
+        if not isinstance(item, OpenMessage) or item.native:
             return None
         self._items[block] = item
         self._item_ids[block] = item.id

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -85,7 +85,7 @@ SUMMARY_TEXT = PartKind(
 )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Part:
     """One part while it is being made, and after."""
 
@@ -149,9 +149,10 @@ class Part:
 
     def complete(self, rest: str, final: Json) -> Iterator[Event]:
         """What the upstream's finished part has and no event has said: `rest` of its text, citations."""
+        logprobs, annotations = json_objects(final.get("logprobs")), json_objects(final.get("annotations"))
         if rest:
-            yield self.add(rest, (final.get("logprobs") or [])[len(self._logprobs) :])
-        for annotation in (final.get("annotations") or [])[len(self._annotations) :]:
+            yield self.add(rest, logprobs[len(self._logprobs) :])
+        for annotation in annotations[len(self._annotations) :]:
             yield self.annotate(self.source, annotation)
 
     def closed(self, final: Json) -> Iterator[Event]:
@@ -165,6 +166,13 @@ class Part:
         shown: Json = {**final, "type": self.kind.type}
         if self.kind is OUTPUT_TEXT:
             shown["annotations"] = list(self._annotations)
-            shown["logprobs"] = list(self._logprobs) or final.get("logprobs") or []
+            shown["logprobs"] = list(self._logprobs) or json_objects(final.get("logprobs"))
         shown[self.kind.member] = self.text
         return shown
+
+
+def json_objects(value: Any) -> list[Json]:
+    """The objects in what should be a list of them; what an upstream sends need not be."""
+    if not isinstance(value, list):
+        return []
+    return [entry for entry in cast("list[Any]", value) if isinstance(entry, dict)]

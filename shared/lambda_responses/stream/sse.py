@@ -26,21 +26,25 @@ _PAD_TO = 16
 
 def encode(event: Event, *, obfuscated_for: str | None = None) -> bytes:
     """One event as one frame. `obfuscated_for` is the response's id where deltas are to be padded."""
-    type_name: str = event["type"]
-    if obfuscated_for is not None and type_name.endswith(".delta"):
-        event = {**event, "obfuscation": obfuscation(obfuscated_for, event)}
-    return b"event: %b\ndata: %b\n\n" % (type_name.encode(), to_bytes(event))
+    name: str = event["type"]
+    data = to_bytes(event)
+    if obfuscated_for is not None and name.endswith(".delta"):
+        length = _PAD_TO - len(data) % _PAD_TO
+        data = b'%b,"obfuscation":"%b"}' % (
+            data[:-1],
+            _padding(obfuscated_for, event["sequence_number"], length),
+        )
+    # As JSON, so that no name that an upstream gave its event can end the line.
+    return b"event: %b\ndata: %b\n\n" % (to_bytes(name)[1:-1], data)
 
 
-def obfuscation(response_id: str, event: Event) -> str:
-    """Padding that hides how long a delta is from those who can only see the size of packets.
+def _padding(response_id: str, sequence_number: int, length: int) -> bytes:
+    """What hides how long a delta is from those who can only see the size of packets.
 
-    Follows from the response's id and the event's sequence number, so every replay is equal to the byte.
+    It follows from the response's id and the event's number, so every replay is equal to the byte.
     """
-    delta = event.get("delta")
-    length = _PAD_TO - (len(delta) if isinstance(delta, str) else 0) % _PAD_TO
-    seed = f"{response_id}/{event['sequence_number']}".encode()
-    return blake2b(seed, digest_size=_PAD_TO // 2).hexdigest()[:length]
+    seed = f"{response_id}/{sequence_number}".encode()
+    return blake2b(seed, digest_size=_PAD_TO // 2).hexdigest()[:length].encode()
 
 
 class SSEDecoder:
@@ -48,7 +52,7 @@ class SSEDecoder:
 
     def __init__(self) -> None:
         self._utf8 = codecs.getincrementaldecoder("utf-8")("strict")
-        self._line = ""
+        self._line: list[str] = []
         self._data: list[str] = []
         self._after_cr = False
         self._at_start = True
@@ -68,10 +72,10 @@ class SSEDecoder:
         if "\r" in text or self._after_cr:
             text = self._with_plain_line_ends(text)
         if "\n" not in text:
-            self._line += text
+            self._line.append(text)
             return []
-        lines = (self._line + text).split("\n")
-        self._line = lines.pop()
+        lines = "".join([*self._line, text]).split("\n")
+        self._line = [lines.pop()]
         events: list[str] = []
         for line in lines:
             if line.startswith("data:"):
