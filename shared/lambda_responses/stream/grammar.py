@@ -7,6 +7,7 @@ Responses specification.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -95,12 +96,34 @@ ITEMS: dict[str, Table] = {
 
 TERMINAL = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
+STATUSES: dict[str, frozenset[str]] = {
+    "response.created": frozenset({"queued", "in_progress"}),
+    "response.queued": frozenset({"queued"}),
+    "response.in_progress": frozenset({"in_progress"}),
+    "response.completed": frozenset({"completed"}),
+    "response.incomplete": frozenset({"incomplete"}),
+    "response.failed": frozenset({"failed"}),
+}
+"""The status of the response that an event shows."""
+
 _ADDED = "response.output_item.added"
 _DONE = "response.output_item.done"
+_IDENTITY = ("type", "id", "call_id")
 
 
 class OutOfOrder(Exception):
     """An event that the grammar does not allow at its place."""
+
+
+@dataclass(slots=True)
+class _Item:
+    """How far one item has come."""
+
+    type: str
+    added: Json
+    state: str = "new"
+    parts: dict[str, int] = field(default_factory=dict[str, int])
+    """By the member that numbers them, how many parts there have been."""
 
 
 class StreamChecker:
@@ -110,7 +133,7 @@ class StreamChecker:
         self._state = "new"
         self._next_sequence_number = 0
         self._response_id: str | None = None
-        self._items: dict[int, tuple[str, str, str]] = {}  # by output index: type, id, state
+        self._items: list[_Item] = []
         self._done: dict[int, Json] = {}
 
     def feed(self, event: Event) -> None:
@@ -136,9 +159,10 @@ class StreamChecker:
         name: str = event["type"]
         self._response_id = self._response_id or response["id"]
         self._require(response["id"] == self._response_id, name, "about another response")
+        self._require(response["status"] in STATUSES[name], name, f"with status {response['status']}")
         if name not in TERMINAL:
             return
-        still_open = [index for index, (_, _, state) in self._items.items() if state != "closed"]
+        still_open = [index for index, item in enumerate(self._items) if item.state != "closed"]
         self._require(not still_open, name, f"while items {still_open} are open")
         finished = [self._done[index] for index in sorted(self._done)]
         self._require(response["output"] == finished, name, "with an output that its items do not make")
@@ -148,20 +172,37 @@ class StreamChecker:
         index: int = event["output_index"]
         if name == _ADDED:
             self._require(index == len(self._items), name, f"with output_index {index}")
-            self._items[index] = (event["item"]["type"], event["item"]["id"], "new")
-        self._require(index in self._items, name, f"for an unknown item {index}")
-        kind, item_id, state = self._items[index]
-        told = event["item"]["id"] if "item" in event else event.get("item_id", item_id)
-        self._require(told == item_id, name, "with another item's id")
-        table = ITEMS.get(kind)
+            self._items.append(_Item(event["item"]["type"], event["item"]))
+        self._require(index < len(self._items), name, f"for an unknown item {index}")
+        item = self._items[index]
+        self._require(event.get("item_id", item.added["id"]) == item.added["id"], name, "with another's id")
+        table = ITEMS.get(item.type)
         if table is not None:
-            state = _step(table, state, name)
+            item.state = _step(table, item.state, name)
+            self._check_part(item, event)
         else:
-            self._require(state != "closed", name, "after its item was done")
-            state = "closed" if name == _DONE else "open"
+            self._require(item.state != "closed", name, "after its item was done")
+            item.state = "closed" if name == _DONE else "open"
         if name == _DONE:
+            self._check_done(item, event["item"])
             self._done[index] = event["item"]
-        self._items[index] = (kind, item_id, state)
+
+    def _check_part(self, item: _Item, event: Event) -> None:
+        """Parts are numbered as they come, and events are about the open one."""
+        name: str = event["type"]
+        for member in ("content_index", "summary_index"):
+            if member in event:
+                opened = item.parts.get(member, 0)
+                if name.endswith("_part.added"):
+                    item.parts[member] = opened = opened + 1
+                self._require(event[member] == opened - 1, name, f"with {member} {event[member]}")
+
+    def _check_done(self, item: _Item, done: Json) -> None:
+        for member in _IDENTITY:
+            self._require(done.get(member) == item.added.get(member), _DONE, f"with another {member}")
+        self._require(
+            item.type not in ITEMS or done.get("status") != "in_progress", _DONE, "with an item in progress"
+        )
 
     @staticmethod
     def _require(holds: bool, name: str, complaint: str) -> None:
