@@ -12,7 +12,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="lambda_responses", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser(
-        "dev", help="serve the API on 127.0.0.1, port $PORT (8080), data in $DATA_DIR (.data)"
+        "dev", help="serve the API on 127.0.0.1:$PORT (8080), data in $DATA_DIR (.data)"
     )
     parser.parse_args()
 

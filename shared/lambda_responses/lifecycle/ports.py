@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from lambda_responses.providers.base import Router
     from lambda_responses.storage.responses import ResponseStore
-    from lambda_responses.wire.ids import Entropy
     from lambda_responses.wire.json import Event
 
 
@@ -69,16 +68,37 @@ class Unkept:
         """Do nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Services:
+class Services(Protocol):
     """Everything that a use case may reach."""
 
-    router: Router
-    responses: ResponseStore
-    now: Callable[[], float]
-    """Seconds since 1970."""
-    entropy: Entropy
-    first_event_wait: float = 0.25
-    """Seconds that a stream's status line waits for the upstream's first event."""
-    max_steps: int = 16
-    """Upstream steps of one response, the first included."""
+    @property
+    def router(self) -> Router:
+        """What model names stand for."""
+        ...
+
+    @property
+    def responses(self) -> ResponseStore:
+        """Stored responses."""
+        ...
+
+    @property
+    def first_event_wait(self) -> float:
+        """Seconds that a stream's status line waits for the upstream's first event."""
+        ...
+
+    @property
+    def max_steps(self) -> int:
+        """Upstream steps of one response, the first included."""
+        ...
+
+    def now(self) -> float:
+        """Seconds since 1970."""
+        ...
+
+    def report(self, error: BaseException) -> None:
+        """Tell the operator of a fault of our own that the client hears of in general terms only."""
+        ...
+
+    def entropy(self, digits: int, /) -> str:
+        """That many random hexadecimal digits."""
+        ...

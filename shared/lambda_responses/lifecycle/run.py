@@ -65,6 +65,7 @@ class ResponseRun:
         self._using = using
         self._bounds = bounds
         self._started = False
+        self._made: list[Event] = []
         self._committed = False
         self._choose_next_target()
 
@@ -112,7 +113,13 @@ class ResponseRun:
             except APIError as error:
                 if not (streamed and self._started):
                     raise
-                closing = self._emitter.fail(error)
+                closing = [*self._taken(), *self._emitter.fail(error)]
+            except Exception as error:
+                if not (streamed and self._started):
+                    raise
+                self._using.report(error)
+                fault = ServerError("The server had an error while making this response.")
+                closing = [*self._taken(), *self._emitter.fail(fault)]
             yield await _uninterrupted(self._keep(closing, streamed=streamed))
         finally:
             if self._reservation is not None and not self._committed:
@@ -124,24 +131,29 @@ class ResponseRun:
         for steps in count(1):
             async with aclosing(self._answered(wait=streamed and steps == 1)) as batches:
                 async for deltas in batches:
-                    events = [] if self._started else self._start(deltas)
+                    if not self._started:
+                        self._start(deltas)
                     for delta in deltas:
-                        events += emitter.apply(delta)
+                        self._made += emitter.apply(delta)
+                    if self._made:
+                        yield self._taken()
                     self._check_bounds()
-                    if events:
-                        yield events
             if not goes_on(emitter.stop, steps=steps, max_steps=self._using.max_steps):
                 return
             yield emitter.end_step()
             self._show_what_was_said()
 
-    def _start(self, deltas: Sequence[Delta]) -> list[Event]:
-        """The first events, with what the upstream says of itself in its first words already in them."""
+    def _start(self, deltas: Sequence[Delta]) -> None:
+        """Make the first events, with what the upstream says of itself in its first words in them."""
         for delta in deltas:
             if isinstance(delta, Envelope):
                 self._emitter.apply(delta)
         self._started = True
-        return self._emitter.start()
+        self._made += self._emitter.start()
+
+    def _taken(self) -> list[Event]:
+        events, self._made = self._made, []
+        return events
 
     async def _answered(self, *, wait: bool) -> AsyncGenerator[Sequence[Delta], None]:
         """One step's deltas, from the first target that answers.

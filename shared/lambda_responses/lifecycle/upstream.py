@@ -33,8 +33,10 @@ async def deltas_of(target: Target, turn: Turn, rendered: Rendered) -> AsyncGene
     try:
         async with target.provider.open(rendered) as answer, aclosing(_read(target, decoder, answer)) as said:
             async for deltas in said:
-                for delta in deltas:
+                for at, delta in enumerate(deltas):
                     if isinstance(delta, Failed):
+                        if at:
+                            yield deltas[:at]
                         raise delta.error
                 yield deltas
     except UpstreamError as error:

@@ -7,3 +7,11 @@ import os
 from aws_lambda_powertools.logging import Logger
 
 logger = Logger(service="lambda-responses", level=os.environ.get("RESPONSES_LOG_LEVEL", "INFO"))
+
+
+def place_of(error: BaseException) -> str:
+    """Where a fault arose: the kind and place help to mend it, while its text may quote a client."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}" if trace else ""

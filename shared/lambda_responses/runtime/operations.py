@@ -15,7 +15,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.routing import Route
 
-from lambda_responses.runtime.logs import logger
+from lambda_responses.runtime.logs import logger, place_of
 from lambda_responses.wire.errors import APIError, InvalidRequestError, NotFoundError, ServerError
 from lambda_responses.wire.json import to_bytes
 
@@ -136,8 +136,7 @@ class _Exchange:
         try:
             await self._app(scope, receive, answer)
         except Exception as error:
-            # The type and place of a fault help to mend it; its text may quote what a client sent.
-            logger.error("unforeseen", request_id=request_id, fault=type(error).__name__, at=_place_of(error))
+            logger.error("unforeseen", request_id=request_id, fault=type(error).__name__, at=place_of(error))
             if not status:
                 await error_response(ServerError(_UNFORESEEN))(scope, receive, answer)
             else:
@@ -152,10 +151,3 @@ class _Exchange:
                 milliseconds=round((time.perf_counter() - started) * 1000, 1),
                 **{key: told[key] for key in ("response_id", "tenant", "target") if key in told},
             )
-
-
-def _place_of(error: BaseException) -> str:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return f"{trace.tb_frame.f_code.co_name}:{trace.tb_lineno}" if trace else ""

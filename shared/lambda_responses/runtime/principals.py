@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from starlette.types import Scope
 
+    from lambda_responses.wire.json import Json
+
 
 def anybody(scope: Scope) -> Principal:
     """`none`: whoever can connect is the one tenant there is."""
@@ -23,8 +25,8 @@ def signer(scope: Scope) -> Principal:
 
     Raises `AuthenticationError` for a request that did not come through such a check.
     """
-    event = scope.get("aws.event") or {}
-    identity = event.get("requestContext", {}).get("identity", {})
+    event: Json = scope.get("aws.event") or {}
+    identity: Json = event.get("requestContext", {}).get("identity", {})
     account, caller = identity.get("accountId"), identity.get("caller")
     if not account or not caller:
         raise AuthenticationError("This request was not signed.")

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lambda_responses.runtime.logs import logger, place_of
 from lambda_responses.runtime.principals import PRINCIPALS
 from lambda_responses.runtime.settings import SettingsError, read_settings
 
@@ -47,6 +48,10 @@ class LiveServices:
         """That many random hexadecimal digits."""
         return secrets.token_hex((digits + 1) // 2)[:digits]
 
+    def report(self, error: BaseException) -> None:
+        """Log a fault of our own: its kind and place; its text may quote what somebody said."""
+        logger.error("unforeseen", fault=type(error).__name__, at=place_of(error))
+
     @functools.cached_property
     def store(self) -> KeyedStore:
         """The keyed store that the settings name."""
@@ -75,21 +80,29 @@ class LiveServices:
 
         settings = self._settings
         return Connections(
-            Patience(connect=settings.connect_timeout_ms / 1000, read=settings.read_timeout_ms / 1000)
+            Patience(connect=settings.connect_timeout_ms / 1000, silence=settings.read_timeout_ms / 1000)
         )
 
     @functools.cached_property
     def router(self) -> ProviderRouter:
         """What model names stand for."""
+        from lambda_responses.providers.base import ProviderSettingsError
+        from lambda_responses.providers.models_file import read_models_file
+        from lambda_responses.providers.retries import Retries
         from lambda_responses.providers.routing import ProviderRouter
 
-        return ProviderRouter(
-            {**_secrets_of(self._settings), **self._environment},
-            models=_models_file(self._settings),
-            default_provider=self._settings.default_provider,
-            connections=self.connections,
-            max_retries=self._settings.max_retries,
-        )
+        try:
+            return ProviderRouter(
+                {**_secrets_of(self._settings), **self._environment},
+                models_file=read_models_file(_models_file(self._settings)),
+                default_provider=self._settings.default_provider,
+                connections=self.connections,
+                retries=Retries(most=self._settings.max_retries),
+                local=self.local_model,
+                as_of=int(self.now()),
+            )
+        except ProviderSettingsError as error:
+            raise SettingsError(str(error)) from None
 
 
 class Runtime:
@@ -112,9 +125,9 @@ def process_runtime() -> Runtime:
     return Runtime(os.environ)
 
 
-def _models_file(settings: Settings) -> Json | None:
+def _models_file(settings: Settings) -> Json:
     if settings.models is None:
-        return None
+        return {}
     try:
         content: Any = json.loads(Path(settings.models).read_text())
     except (OSError, ValueError) as error:

@@ -1,0 +1,120 @@
+"""A provider that plays what a test wrote down, and services around it over a real SQLite file."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from lambda_responses.lifecycle.ports import Principal
+from lambda_responses.providers.base import Target, UpstreamError
+from lambda_responses.storage.responses import ResponseStore
+from lambda_responses.storage.sqlite import SQLiteStore
+from lambda_responses.transformers.base import Rendered, Turn, UpstreamFailure
+from lambda_responses.wire.errors import APIError, OverloadedError
+from lambda_responses.wire.not_found import model_not_found
+from tests.kit import counted
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+    from pathlib import Path
+
+ME = Principal("me")
+YOU = Principal("you")
+
+Step = list[Any]
+"""What one upstream answer does in turn: a delta, an error to raise, an `asyncio.Event` to wait for."""
+
+
+class Identity:
+    """A format whose chunks are deltas already."""
+
+    def render_request(self, turn: Turn, profile: Any) -> Rendered:
+        return Rendered("", {"turn": turn})
+
+    def decoder(self, turn: Turn, profile: Any) -> Identity:
+        return self
+
+    def feed(self, chunk: Any) -> Iterable[Any]:
+        return (chunk,)
+
+    def end(self, *, marked: bool) -> Iterable[Any]:
+        return ()
+
+    def as_chunks(self, body: Any) -> Iterable[Any]:
+        return (body,)
+
+    def map_error(self, failure: UpstreamFailure) -> APIError:
+        return OverloadedError(f"upstream said {failure.status}")
+
+
+@dataclass
+class Played:
+    """Plays its steps in order; remembers the turns it was shown and how many answers are open."""
+
+    steps: list[Step]
+    name: str = "played"
+    turns: list[Turn] = field(default_factory=list)
+    open_answers: int = 0
+
+    @asynccontextmanager
+    async def open(self, rendered: Rendered) -> AsyncGenerator[Any]:
+        self.turns.append(rendered.body["turn"])
+        step = self.steps.pop(0)
+        if step and isinstance(step[0], UpstreamError):
+            raise step[0]
+        self.open_answers += 1
+        try:
+            yield _Answer(step)
+        finally:
+            self.open_answers -= 1
+
+
+@dataclass
+class _Answer:
+    step: Step
+    plain: bool = False
+
+    async def __aiter__(self) -> AsyncIterator[Sequence[Any]]:
+        for entry in self.step:
+            await asyncio.sleep(0)
+            if isinstance(entry, asyncio.Event):
+                await entry.wait()
+            elif isinstance(entry, Exception):
+                raise entry
+            else:
+                yield [entry]
+
+
+class PlayedServices:
+    """`lifecycle.ports.Services` whose router knows one model, `m`, and whose clock stands still."""
+
+    def __init__(self, folder: Path, *providers: Played, first_event_wait: float = 5.0) -> None:
+        self.router = self
+        self.store = SQLiteStore(folder / "responses.db", now=self.now)
+        self.responses = ResponseStore(self.store, now=self.now)
+        self.first_event_wait = first_event_wait
+        self.max_steps = 3
+        self.entropy = counted()
+        self.reported: list[BaseException] = []
+        self._targets = [Target(each, Identity(), None, "m") for each in providers]
+
+    def now(self) -> float:
+        return 1_700_000_000.0
+
+    def report(self, error: BaseException) -> None:
+        self.reported.append(error)
+
+    def resolve(self, model: str, *, provider: str | None = None) -> Sequence[Target]:
+        if model != "m":
+            raise model_not_found(model)
+        return self._targets
+
+    def models(self) -> Sequence[dict[str, Any]]:
+        return [{"id": "m", "object": "model", "created": 0, "owned_by": "played"}]
+
+
+if TYPE_CHECKING:
+    Play = Callable[..., PlayedServices]
+    """The `play` fixture: services over these providers, closed when the test ends."""
