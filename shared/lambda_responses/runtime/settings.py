@@ -49,7 +49,7 @@ class Settings(BaseModel):
     keep_alive_ms: int = Field(default=15_000, ge=10)
     """Silence after which a stream gets a comment line."""
     done_marker: bool = False
-    """End streams with `data: [DONE]`, as the Open Responses specification wants and the live API does not."""
+    """End streams with `data: [DONE]`, as Open Responses specifies and the live API does not."""
     check_streams: bool = False
     """Check every stream against the event grammar while it is made; a fault is a bug, and is logged."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

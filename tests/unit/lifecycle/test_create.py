@@ -330,8 +330,8 @@ async def test_an_upstream_out_of_reach_is_a_bad_gateway(play: Play) -> None:
 
 
 async def test_a_fault_of_ours_ends_the_stream_in_good_order_and_is_reported(play: Play) -> None:
-    services = play(Played([[Text(0, "Hel"), RuntimeError("a bug that quotes a prompt")]]))
+    services = play(Played([[Text(0, "Hel"), RuntimeError("a bug that quotes a secret")]]))
     events = await streamed(services)
     assert [event["type"] for event in events[-2:]] == ["error", "response.failed"]
-    assert "prompt" not in str(events)
+    assert "secret" not in str(events)
     assert [type(error) for error in services.reported] == [RuntimeError]
