@@ -9,7 +9,6 @@ from __future__ import annotations
 from lambda_responses.wire.includes import INCLUDABLE
 from lambda_responses.wire.input_items import INPUT
 from lambda_responses.wire.shapes import (
-    ANY,
     FLAG,
     NUMBER,
     OBJECT,
@@ -18,6 +17,7 @@ from lambda_responses.wire.shapes import (
     by_kind,
     by_type,
     list_of,
+    loose,
     map_of,
     need,
     number,
@@ -96,31 +96,36 @@ SETTINGS: dict[str, Shape] = {
     "client_metadata": OBJECT,
 }
 
-NATIVE_INPUT = by_kind({str: TEXT, list: list_of(OBJECT)})
+NATIVE_CONTENT = by_kind({str: TEXT, list: list_of(OBJECT)})
+NATIVE_ITEM = loose(id=TEXT, call_id=TEXT, role=TEXT, content=NATIVE_CONTENT)
 
 NATIVE_SETTINGS: dict[str, Shape] = {
-    "input": NATIVE_INPUT,
+    "input": by_kind({str: TEXT, list: list_of(NATIVE_ITEM)}),
     "previous_response_id": TEXT,
+    "prompt": loose(id=need(TEXT)),
     "include": list_of(TEXT),
-    "tools": list_of(OBJECT),
+    "tools": list_of(loose(name=TEXT, parameters=OBJECT, strict=FLAG, tools=list_of(OBJECT))),
     "tool_choice": by_kind({str: TEXT, dict: OBJECT}),
     "metadata": METADATA,
-    "text": OBJECT,
+    "text": loose(format=OBJECT),
     "temperature": NUMBER,
     "top_p": NUMBER,
     "presence_penalty": NUMBER,
     "frequency_penalty": NUMBER,
     "parallel_tool_calls": FLAG,
     "stream": FLAG,
-    "stream_options": {**record(include_obfuscation=FLAG), "extra_behavior": "ignore"},
+    "stream_options": loose(include_obfuscation=FLAG),
     "background": FLAG,
     "max_output_tokens": whole(),
     "max_tool_calls": whole(),
     "reasoning": OBJECT,
+    "user": TEXT,
+    "safety_identifier": TEXT,
+    "prompt_cache_options": OBJECT,
     "prompt_cache_key": TEXT,
     "prompt_cache_retention": TEXT,
     "truncation": TEXT,
-    "instructions": by_kind({str: TEXT, list: list_of(ANY)}),
+    "instructions": by_kind({str: TEXT, list: list_of(OBJECT)}),
     "store": FLAG,
     "service_tier": TEXT,
     "top_logprobs": whole(),

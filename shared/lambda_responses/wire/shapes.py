@@ -95,6 +95,11 @@ def record(members: Mapping[str, Shape] | None = None, /, **more: Shape) -> Shap
     return {"type": "typed-dict", "extra_behavior": "forbid", "fields": fields, "strict": True}
 
 
+def loose(**members: Shape) -> Shape:
+    """An object that may have members besides these."""
+    return {**record(members), "extra_behavior": "ignore"}
+
+
 _OPTIONAL: dict[int, Shape] = {}
 
 

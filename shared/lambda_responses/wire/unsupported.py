@@ -1,13 +1,11 @@
 """What OpenAI documents and this server does not offer yet: one row each.
 
-A row is a param and how to find it in a well-formed request. What a native upstream does by itself is passed
-on to it.
+What a native upstream does by itself is passed on to it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from lambda_responses.wire.errors import UnsupportedError
 
@@ -16,18 +14,11 @@ if TYPE_CHECKING:
 
     from lambda_responses.wire.json import Json
 
-
-@dataclass(frozen=True, slots=True)
-class Absent:
-    """Something that is not offered yet."""
-
-    what: str
-    find: Callable[[Json], Iterator[str]]
-    """Where a request asks for it: the paths of the params."""
-    native_does_it: bool
+    Finder: TypeAlias = Callable[[Json], Iterator[str]]
+    """Yields the params by which a well-formed request asks for something."""
 
 
-def setting(name: str) -> Callable[[Json], Iterator[str]]:
+def setting(name: str) -> Finder:
     """Finds a setting that is given and not false."""
 
     def find(request: Json) -> Iterator[str]:
@@ -37,7 +28,7 @@ def setting(name: str) -> Callable[[Json], Iterator[str]]:
     return find
 
 
-def tools_of_type(kind: str) -> Callable[[Json], Iterator[str]]:
+def tools_of_type(kind: str) -> Finder:
     """Finds tools of a type."""
 
     def find(request: Json) -> Iterator[str]:
@@ -48,7 +39,7 @@ def tools_of_type(kind: str) -> Callable[[Json], Iterator[str]]:
     return find
 
 
-def items_of_type(kind: str) -> Callable[[Json], Iterator[str]]:
+def items_of_type(kind: str) -> Finder:
     """Finds input items of a type."""
 
     def find(request: Json) -> Iterator[str]:
@@ -71,23 +62,24 @@ def file_ids(request: Json) -> Iterator[str]:
                     yield f"input[{index}].{member}[{at}].file_id"
 
 
-NOT_YET: tuple[Absent, ...] = (
-    Absent("background responses", setting("background"), native_does_it=False),
-    Absent("background options", setting("background_options"), native_does_it=False),
-    Absent("moderation", setting("moderation"), native_does_it=True),
-    Absent("context management", setting("context_management"), native_does_it=True),
-    Absent("multi-agent work", setting("multi_agent"), native_does_it=True),
-    Absent("MCP tools", tools_of_type("mcp"), native_does_it=True),
-    Absent("compaction on request", items_of_type("compaction_trigger"), native_does_it=True),
-    Absent("uploaded files", file_ids, native_does_it=True),
+NOT_YET: tuple[tuple[str, Finder, bool], ...] = (
+    ("background responses", setting("background"), False),
+    ("background options", setting("background_options"), False),
+    ("moderation", setting("moderation"), True),
+    ("context management", setting("context_management"), True),
+    ("multi-agent work", setting("multi_agent"), True),
+    ("MCP tools", tools_of_type("mcp"), True),
+    ("compaction on request", items_of_type("compaction_trigger"), True),
+    ("uploaded files", file_ids, True),
 )
+"""What is not offered, how it is asked for, and whether a native upstream does it by itself."""
 
 
 def check_supported(request: Json, *, native: bool) -> None:
     """Raises `UnsupportedError`, naming the param, for the first thing that is not offered yet."""
-    for absent in NOT_YET:
-        if native and absent.native_does_it:
+    for what, find, native_does_it in NOT_YET:
+        if native and native_does_it:
             continue
-        for param in absent.find(request):
-            message = f"'{param}' is not supported yet: this server does not offer {absent.what}."
+        for param in find(request):
+            message = f"'{param}' is not supported yet: this server does not offer {what}."
             raise UnsupportedError(message, param=param)
