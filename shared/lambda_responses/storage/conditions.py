@@ -43,7 +43,7 @@ class Compare:
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """The attribute equals one of the values."""
+    """The attribute equals one of the values, of which there is at least one."""
 
     name: str
     values: Sequence[Scalar]
@@ -51,7 +51,7 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """At least one of the tests holds."""
+    """At least one of the tests holds; at least one is there."""
 
     tests: Sequence[Test]
 

@@ -98,6 +98,14 @@ class Update:
         if not names or len(names) != len({*names, "pk", "sk"}) - 2:
             raise ValueError("an update changes at least one attribute, each once, and never the key")
 
+    def applied_to(self, values: Values) -> dict[str, Any]:
+        """What these values become."""
+        changed = {name: value for name, value in values.items() if name not in self.remove}
+        changed |= self.set
+        for name, amount in self.add.items():
+            changed[name] = changed.get(name, 0) + amount
+        return changed
+
 
 @dataclass(frozen=True, slots=True)
 class Delete:

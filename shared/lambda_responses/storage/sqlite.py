@@ -4,9 +4,9 @@ WAL with `synchronous=NORMAL`: a commit is handed to the operating system before
 of this or any other process loses nothing. A power cut may lose the last moments before it, never the file's
 consistency; `power_safe=True` waits for the disk at each commit (milliseconds instead of microseconds).
 
-Writes run on one thread of the store's own, because a commit may wait for another process or for a
-checkpoint. Reads run where they are called: they never wait for writers, and a hop to a thread costs
-several times the read.
+Reads and writes run where they are called, since a hop to a thread and back costs several times what they do.
+What may wait does take the hop, to one thread of the store's own: a write that finds another process writing,
+a write that must reach the disk, and the checkpoints that move the log into the file.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ import asyncio
 import json
 import os
 import sqlite3
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,10 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 BUSY_SECONDS = 5.0
+PAGE_BYTES = 4_096
+PAGES_PER_WRITE = 4
+CHECKPOINT_PAGES = 1_000
+"""After about so many pages the log is moved into the file; SQLite's own habit, off the event loop."""
 PURGED_PER_WRITE = 8
 """Expired rows removed in passing; a turn writes two or three rows, so this keeps up with any load."""
 
@@ -84,14 +89,18 @@ class SQLiteStore:
     ) -> None:
         self._now = now
         self._path = Path(path)
+        self._power_safe = power_safe
+        self._unmoved_pages = CHECKPOINT_PAGES  # The first write moves what an earlier process left.
+        self._turn_to_write = threading.Lock()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite")
         with _faults():
             # Private to the user who runs the server; SQLite gives its side files the same mode.
             self._path.parent.mkdir(parents=True, exist_ok=True)
             os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
-            self._writer = self._connect(busy_seconds, "FULL" if power_safe else "NORMAL")
+            self._patient = self._connect(busy_seconds)
             self._prepare(busy_seconds)
-            self._reader = self._connect(busy_seconds, "NORMAL")
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite-writer")
+            self._reader = self._connect(busy_seconds)
+            self._writer = self._connect(0)
 
     async def get(self, key: Key, *, consistent: bool = True) -> Row | None:
         """See `KeyedStore`."""
@@ -147,14 +156,15 @@ class SQLiteStore:
     def close(self) -> None:
         """Finish what was begun and close the file."""
         self._thread.shutdown(wait=True)
-        self._reader.close()
-        self._writer.close()
+        for connection in (self._reader, self._writer, self._patient):
+            connection.close()
 
-    def _connect(self, busy_seconds: float, synchronous: str) -> sqlite3.Connection:
+    def _connect(self, busy_seconds: float) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self._path, timeout=busy_seconds, isolation_level=None, check_same_thread=False
         )
-        connection.execute(f"PRAGMA synchronous={synchronous}")
+        connection.execute(f"PRAGMA synchronous={'FULL' if self._power_safe else 'NORMAL'}")
+        connection.execute("PRAGMA wal_autocheckpoint=0")
         return connection
 
     def _prepare(self, busy_seconds: float) -> None:
@@ -162,62 +172,80 @@ class SQLiteStore:
         deadline = time.monotonic() + busy_seconds
         while True:
             try:
-                self._writer.execute("PRAGMA journal_mode=WAL")
+                self._patient.execute("PRAGMA journal_mode=WAL")
                 break
             except sqlite3.OperationalError:  # The switch does not honour the busy timeout.
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.01)
-        with _transaction(self._writer):
+        with _transaction(self._patient):
             for statement in _TABLES:
-                self._writer.execute(statement)
-            (version,) = self._writer.execute("SELECT version FROM schema").fetchone()
+                self._patient.execute(statement)
+            (version,) = self._patient.execute("SELECT version FROM schema").fetchone()
         if version != SCHEMA:
             raise StoreUnavailable(f"the file has schema {version}, this version reads schema {SCHEMA}")
 
     async def _write(self, writes: Sequence[Write]) -> list[Row | None]:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._commit, writes)
-
-    def _commit(self, writes: Sequence[Write]) -> list[Row | None]:
-        now = self._now()
-        with _faults(), _transaction(self._writer):
-            rows = [self._apply(index, write, now) for index, write in enumerate(writes)]
-            self._writer.execute(_PURGE, {"now": now, "limit": PURGED_PER_WRITE})
+        with _faults():
+            rows = None if self._power_safe else self._commit_at_once(writes)
+            if rows is None:
+                loop = asyncio.get_running_loop()
+                rows = await loop.run_in_executor(self._thread, self._commit, self._patient, writes)
+        self._unmoved_pages += sum(map(_pages, writes))
+        if self._unmoved_pages >= CHECKPOINT_PAGES:
+            self._unmoved_pages = 0
+            self._thread.submit(self._checkpoint)
         return rows
 
-    def _apply(self, index: int, write: Write, now: float) -> Row | None:
-        """Do one write inside the open transaction; gives the row that a caller may want to see."""
-        key = write.key
-        at = {"pk": key.pk, "sk": key.sk}
-        old = None
-        if write.when or not isinstance(write, Put):
-            found = self._writer.execute(_GET, {**at, "now": now}).fetchone()
-            old = _row(found) if found else None
-        required = (Present(ROW),) if isinstance(write, Update) else ()
-        if not holds([*required, *write.when], old.values if old else None):
-            raise ConditionFailed(old, index=index)
-        match write:
-            case Put(key, values):
-                self._writer.execute(_PUT, at | _columns(key, values))
+    def _commit_at_once(self, writes: Sequence[Write]) -> list[Row | None] | None:
+        """Commit here and now; None where that would mean waiting for somebody."""
+        if not self._turn_to_write.acquire(blocking=False):
+            return None
+        try:
+            return self._commit(self._writer, writes)
+        except sqlite3.OperationalError as fault:
+            if fault.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
                 return None
-            case Update():
-                values = _changed(old.values if old else {}, write)
-                self._writer.execute(_PUT, at | _columns(key, values))
-                return Row(key, values)
-            case Delete():
-                self._writer.execute(_DELETE, at)
-                return old
-            case Check():
-                return None
+            raise
+        finally:
+            self._turn_to_write.release()
+
+    def _commit(self, connection: sqlite3.Connection, writes: Sequence[Write]) -> list[Row | None]:
+        now = self._now()
+        with _transaction(connection):
+            rows = [_apply(connection, index, write, now) for index, write in enumerate(writes)]
+            connection.execute(_PURGE, {"now": now, "limit": PURGED_PER_WRITE})
+        return rows
+
+    def _checkpoint(self) -> None:
+        with suppress(sqlite3.Error):  # Readers may be in the way: there is a next time.
+            self._patient.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
-def _changed(values: Values, update: Update) -> dict[str, Any]:
-    changed = {name: value for name, value in values.items() if name not in update.remove}
-    changed |= update.set
-    for name, amount in update.add.items():
-        changed[name] = changed.get(name, 0) + amount
-    return changed
+def _apply(connection: sqlite3.Connection, index: int, write: Write, now: float) -> Row | None:
+    """Do one write inside the open transaction; gives the row that a caller may want to see."""
+    key = write.key
+    at = {"pk": key.pk, "sk": key.sk}
+    old = None
+    if write.when or not isinstance(write, Put):
+        found = connection.execute(_GET, {**at, "now": now}).fetchone()
+        old = _row(found) if found else None
+    required = (Present(ROW),) if isinstance(write, Update) else ()
+    if not holds([*required, *write.when], old.values if old else None):
+        raise ConditionFailed(old, index=index)
+    match write:
+        case Put(key, values):
+            connection.execute(_PUT, at | _columns(key, values))
+            return None
+        case Update():
+            values = write.applied_to(old.values if old else {})
+            connection.execute(_PUT, at | _columns(key, values))
+            return Row(key, values)
+        case Delete():
+            connection.execute(_DELETE, at)
+            return old
+        case Check():
+            return None
 
 
 def _columns(key: Key, values: Values) -> dict[str, Any]:
@@ -242,6 +270,14 @@ def _row(found: tuple[str, str, str, bytes | None]) -> Row:
         values[name] = (blobs or b"")[start : start + length]
         start += length
     return Row(Key(pk, sk), values)
+
+
+def _pages(write: Write) -> int:
+    """About how many pages of the log a write takes."""
+    if not isinstance(write, Put):
+        return PAGES_PER_WRITE
+    large = sum(len(value) for value in write.values.values() if isinstance(value, bytes))
+    return PAGES_PER_WRITE + large // PAGE_BYTES
 
 
 @contextmanager
