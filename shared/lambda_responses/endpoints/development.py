@@ -41,17 +41,17 @@ def serve(environment: Mapping[str, str]) -> None:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
-        await runtime.services.start()
         base_url = f"http://{HOST}:{listener.getsockname()[1]}/v1"
         names = [model["id"] for model in runtime.services.router.models()]
         print(_BANNER.format(base_url=base_url, models=_listed(names), model=names[0]), flush=True)
         yield
-        await runtime.services.aclose()
+        await runtime.aclose()
 
     config = uvicorn.Config(
         whole_application(runtime, lifespan),
         log_level="warning",
         access_log=False,
+        server_header=False,
         timeout_graceful_shutdown=3,
     )
     uvicorn.Server(config).run(sockets=[listener])

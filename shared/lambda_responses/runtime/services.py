@@ -11,7 +11,7 @@ import os
 import secrets
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from lambda_responses.runtime.logs import logger, place_of
 from lambda_responses.runtime.principals import PRINCIPALS
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Scope
 
-    from lambda_responses.lifecycle.ports import Principal
+    from lambda_responses.lifecycle.ports import Principal, Services
     from lambda_responses.providers.connections import Connections
     from lambda_responses.providers.routing import ProviderRouter
     from lambda_responses.runtime.settings import Settings
@@ -97,12 +97,17 @@ class LiveServices:
                 models_file=read_models_file(_models_file(self._settings)),
                 default_provider=self._settings.default_provider,
                 connections=self.connections,
-                retries=Retries(most=self._settings.max_retries),
-                local=self.local_model,
+                retries=Retries(limit=self._settings.max_retries),
+                local=None,
                 as_of=int(self.now()),
             )
         except ProviderSettingsError as error:
             raise SettingsError(str(error)) from None
+
+    async def aclose(self) -> None:
+        """Close what was opened. What was never used is not opened for it."""
+        if "router" in self.__dict__:
+            await self.router.aclose()
 
 
 class Runtime:
@@ -111,8 +116,14 @@ class Runtime:
     def __init__(self, environment: Mapping[str, str]) -> None:
         """Raises `SettingsError`."""
         self.settings = read_settings(environment)
-        self.services = LiveServices(self.settings, environment)
+        self._live = LiveServices(self.settings, environment)
+        # A protocol's property and a cached one are the same to a reader, and different to the type checker.
+        self.services = cast("Services", self._live)
         self._principal_of = PRINCIPALS[self.settings.auth]
+
+    async def aclose(self) -> None:
+        """Close what was opened."""
+        await self._live.aclose()
 
     def principal_of(self, scope: Scope) -> Principal:
         """Who asks. Raises `AuthenticationError`."""
@@ -140,11 +151,12 @@ def _secrets_of(settings: Settings) -> dict[str, str]:
     """Provider keys out of one secret: a JSON object such as `{"OPENAI_API_KEY": "…"}`."""
     if settings.secrets is None:
         return {}
-    from aws_lambda_powertools.utilities.parameters import get_secret
+    from aws_lambda_powertools.utilities import parameters
     from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 
+    get_secret = cast("Any", parameters).get_secret  # its overloads leave types open
     try:
-        content: Any = get_secret(settings.secrets, transform="json", max_age=300)
+        content: Json = get_secret(settings.secrets, transform="json", max_age=300)
     except GetParameterError:
         raise SettingsError("RESPONSES_SECRETS cannot be used: the secret cannot be read.") from None
     return {name: str(value) for name, value in content.items()}
