@@ -1,7 +1,9 @@
 """The layer, built as `sam build` builds it."""
 
 import os
+import platform
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -55,3 +57,22 @@ def test_the_layer_runs_on_the_processor_that_was_asked_for(layer: Path):
 
 def test_the_layer_leaves_the_aws_sdk_to_the_runtime(layer: Path):
     assert [path.name for path in (layer / "python").glob("boto*")] == []
+
+
+RUNS_HERE = sys.version_info[:2] == (3, 13) and sys.platform == "linux"
+OPEN = """
+import sys
+sys.path[:0] = sys.argv[1:]
+import handler
+print(handler.lambda_handler.__name__)
+"""
+
+
+@pytest.mark.skipif(not RUNS_HERE, reason="needs Python 3.13 on Linux, as Lambda has")
+@pytest.mark.parametrize("door", sorted(path.parent.name for path in ROOT.glob("functions/*/handler.py")))
+def test_a_door_opens_on_the_layer_alone(layer: Path, door: str):
+    if not layer.name.startswith({"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]):
+        pytest.skip("this layer is for the other processor")
+    command = [sys.executable, "-I", "-S", "-c", OPEN, str(ROOT / "functions" / door), str(layer / "python")]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.stdout.strip() == door, run.stderr
