@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lambda_responses.lifecycle.ports import Principal
 from lambda_responses.providers.base import Target, UpstreamError
+from lambda_responses.runtime.settings import Settings
 from lambda_responses.storage.responses import ResponseStore
 from lambda_responses.storage.sqlite import SQLiteStore
 from lambda_responses.transformers.base import Rendered, Turn, UpstreamFailure
@@ -113,6 +114,17 @@ class PlayedServices:
 
     def models(self) -> Sequence[dict[str, Any]]:
         return [{"id": "m", "object": "model", "created": 0, "owned_by": "played"}]
+
+
+class PlayedRuntime:
+    """What an application runs on, around those services; everybody is `ME`."""
+
+    def __init__(self, services: PlayedServices, **settings: Any) -> None:
+        self.services = services
+        self.settings = Settings(**settings)
+
+    def principal_of(self, scope: Any) -> Principal:
+        return ME
 
 
 if TYPE_CHECKING:

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import pytest
+
+from lambda_responses.runtime.settings import Settings, SettingsError, read_settings
+
+
+def test_nothing_set_means_the_defaults() -> None:
+    assert read_settings({"PATH": "/bin", "OPENAI_API_KEY": "k"}) == Settings()
+
+
+def test_settings_come_from_their_variables() -> None:
+    environment = {"RESPONSES_STORE": "dynamodb://responses", "RESPONSES_RETENTION_DAYS": "7"}
+    settings = read_settings(environment)
+    assert (settings.store, settings.retention_days) == ("dynamodb://responses", 7)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("RESPONSES_STOER", "sqlite:///x"),
+        ("RESPONSES_STORE", "postgres://x"),
+        ("RESPONSES_RETENTION_DAYS", "0"),
+        ("RESPONSES_RETENTION_DAYS", "a month"),
+        ("RESPONSES_AUTH", "trust"),
+        ("RESPONSES_DONE_MARKER", "perhaps"),
+    ],
+)
+def test_what_does_not_fit_stops_the_start_with_one_sentence(name: str, value: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_settings({name: value})
+    sentence = str(caught.value)
+    assert sentence.startswith(name)
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
