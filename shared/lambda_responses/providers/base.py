@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from lambda_responses.wire.json import Json
 
 
+class ProviderSettingsError(ValueError):
+    """What the operator said about providers cannot be used; one sentence, which quotes no value."""
+
+
 class UpstreamError(Exception):
     """The provider, or the way to it, failed. Raised when opening an answer or while reading it."""
 

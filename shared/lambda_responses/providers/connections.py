@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import httpx
+if TYPE_CHECKING:
+    import httpx
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Connections:
     @property
     def client(self) -> httpx.AsyncClient:
         """The pool of the running loop."""
+        import httpx  # with the first request, because doors that make none should start fast
+
         loop = asyncio.get_running_loop()
         if self._client is None or self._loop is not loop:
             self._client = httpx.AsyncClient(

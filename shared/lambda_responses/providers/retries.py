@@ -6,7 +6,6 @@ import asyncio
 import random
 import time
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -53,6 +52,8 @@ class Retries:
             elif (value := headers.get("retry-after", "")).replace(".", "", 1).isdecimal():
                 seconds = float(value)
             elif value:
+                from email.utils import parsedate_to_datetime  # rare, and costly to import
+
                 seconds = parsedate_to_datetime(value).timestamp() - self.clock()
             else:
                 return None

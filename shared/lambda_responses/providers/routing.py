@@ -1,0 +1,197 @@
+"""Which targets a model name stands for.
+
+In this order: an explicit provider wins; then a prefix (`groq/…`); then an alias of the models file; then the
+default provider.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lambda_responses.providers.base import Provider, ProviderSettingsError, Target
+from lambda_responses.providers.catalog import CATALOG
+from lambda_responses.providers.connections import Connections
+from lambda_responses.providers.dialects import dialect
+from lambda_responses.providers.models_file import ModelsFile
+from lambda_responses.providers.places import place_of
+from lambda_responses.wire.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lambda_responses.providers.local_model import LocalModel
+    from lambda_responses.providers.places import Place
+    from lambda_responses.providers.retries import Retries
+    from lambda_responses.wire.json import Json
+
+SCRIPTED = "scripted"
+LOCAL = "local"
+
+
+class ProviderRouter:
+    """See `Router`. Reads the environment once; raises `ProviderSettingsError` for what cannot be used.
+
+    `as_of` is the time that listed models give as their creation.
+    """
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        *,
+        models_file: ModelsFile | None = None,
+        default_provider: str = "openai",
+        connections: Connections | None = None,
+        retries: Retries | None = None,
+        local: LocalModel | None = None,
+        as_of: int = 0,
+    ) -> None:
+        self._file = models_file or ModelsFile()
+        self._connections = connections or Connections()
+        self._retries = retries
+        self._local = local
+        self._as_of = as_of
+        rows = {**CATALOG, **self._file.providers}
+        self._places = {name: place_of(row, environment) for name, row in rows.items()}
+        self._names = {alias: row.name for row in rows.values() for alias in row.aliases}
+        self._names |= {name: name for name in (*rows, SCRIPTED, LOCAL)}
+        self._providers: dict[str, Provider] = {}
+        if default_provider not in self._names:
+            raise ProviderSettingsError("The default provider is not one that this server knows.")
+        self._default = self._names[default_provider]
+        for alias, targets in self._file.aliases.items():
+            if unknown := next((t for t in targets if self._split(t) is None), None):
+                raise ProviderSettingsError(f"aliases.{alias}: no provider is known for {unknown!r}.")
+
+    def resolve(self, model: str, *, provider: str | None = None) -> Sequence[Target]:
+        """Targets in the order to try. Raises `InvalidRequestError` (`model_not_found`)."""
+        if provider is not None:
+            return [self._explicit_target(model, provider)]
+        prefix, slash, _ = model.partition("/")
+        targets = self._file.aliases.get(model)
+        if targets is None or (slash and prefix in self._names):
+            return [self._target(model, model)]
+        return self._alias_targets(model, targets)
+
+    def models(self) -> Sequence[Json]:
+        """The models that can be called now and whose names are known, as `GET /v1/models` lists them."""
+        listed = [f"{SCRIPTED}/echo"]
+        if self._local is not None:
+            listed += [f"{LOCAL}/{model}" for model in self._local.models]
+        listed += [f"{name}/{model}" for name in self.ready() for model in self._places[name].row.models]
+        known = [self._listed(name, name.partition("/")[0]) for name in listed]
+        callable_aliases = [alias for alias in self._file.aliases if self._is_callable(alias)]
+        return [*known, *(self._listed(alias, "alias") for alias in callable_aliases)]
+
+    def ready(self) -> Sequence[str]:
+        """The providers that the operator has set up."""
+        return [
+            name
+            for name, place in self._places.items()
+            if not place.missing and (place.named or name in self._file.providers)
+        ]
+
+    async def aclose(self) -> None:
+        """Close what was opened."""
+        await self._connections.aclose()
+        if self._local is not None:
+            await self._local.aclose()
+
+    # From names to targets.
+
+    def _explicit_target(self, model: str, provider: str) -> Target:
+        name = self._names.get(provider)
+        if name is None:
+            raise _no_such_model(f"{provider}/{model}")
+        prefix, slash, rest = model.partition("/")
+        repeated = slash and self._names.get(prefix) == name
+        return self._target_at(name, rest if repeated else model, asked=model)
+
+    def _alias_targets(self, alias: str, names: Sequence[str]) -> Sequence[Target]:
+        """Those that can be called. What cannot for want of a key is passed over, unless nothing is left."""
+        targets: list[Target] = []
+        refusal: InvalidRequestError | None = None
+        for name in names:
+            try:
+                targets.append(self._target(name, alias))
+            except InvalidRequestError as error:
+                refusal = refusal or error
+        if not targets and refusal is not None:
+            raise refusal
+        return targets
+
+    def _target(self, name: str, asked: str) -> Target:
+        found = self._split(name)
+        if found is None:
+            raise _no_such_model(asked)
+        return self._target_at(*found, asked=asked)
+
+    def _split(self, name: str) -> tuple[str, str] | None:
+        """Provider and model id; None where no provider is meant.
+
+        A prefix that nobody knows is not passed on to a default provider that has no such ids: a misspelt
+        provider must not send a prompt to another company.
+        """
+        prefix, slash, rest = name.partition("/")
+        if slash and prefix in self._names:
+            return self._names[prefix], rest
+        place = self._places.get(self._default)
+        return None if slash and not (place and place.row.nested_ids) else (self._default, name)
+
+    def _target_at(self, provider: str, model: str, *, asked: str) -> Target:
+        if not model:
+            raise _no_such_model(asked)
+        if provider == SCRIPTED:
+            return self._scripted_target(model)
+        if provider == LOCAL:
+            return self._local_target(model, asked)
+        place = self._places[provider]
+        if place.missing:
+            raise _no_such_model(asked, f"{place.missing} is not set on this server.")
+        row = place.row
+        transformer, profile = dialect(row.format_of(model), row.profile or row.name)
+        return Target(self._provider_at(place), transformer, profile, model)
+
+    def _scripted_target(self, model: str) -> Target:
+        from lambda_responses.providers.scripted import ScriptedProvider
+        from lambda_responses.transformers.scripted import SCRIPTED as TRANSFORMER
+
+        provider = self._providers.setdefault(SCRIPTED, ScriptedProvider())
+        return Target(provider, TRANSFORMER, None, model)
+
+    def _local_target(self, model: str, asked: str) -> Target:
+        if self._local is None:
+            raise _no_such_model(asked, "The embedded model is not installed on this server.")
+        if model not in self._local.models:
+            raise _no_such_model(asked)
+        return Target(self._local, *dialect("chat_completions", "demo"), model)
+
+    def _provider_at(self, place: Place) -> Provider:
+        from lambda_responses.providers.http import HttpProvider
+
+        row = place.row
+        provider = self._providers.get(row.name)
+        if provider is None:
+            provider = self._providers[row.name] = HttpProvider(
+                row.name,
+                place.base_url,
+                connections=self._connections,
+                secret_headers=place.secret_headers,
+                query=place.query,
+                retries=self._retries,
+            )
+        return provider
+
+    def _is_callable(self, alias: str) -> bool:
+        try:
+            return bool(self.resolve(alias))
+        except InvalidRequestError:
+            return False
+
+    def _listed(self, id: str, owner: str) -> Json:
+        return {"id": id, "object": "model", "created": self._as_of, "owned_by": owner}
+
+
+def _no_such_model(model: str, why: str = "") -> InvalidRequestError:
+    """400, as the live API words it; `why` is a sentence for whoever runs this server."""
+    message = f"The requested model '{model}' does not exist. {why}".rstrip()
+    return InvalidRequestError(message, code="model_not_found", param="model")

@@ -1,0 +1,79 @@
+"""What a prompt asks the scripted model to do, in `[[double brackets]]`:
+
+    [[words:N]]           an answer of N words
+    [[call:NAME]]         call that tool; [[calls:N]] make N calls at once
+    [[refuse]]            refuse to answer
+    [[reason]]            reason first
+    [[codex]]             work like a coding agent: look, patch, report
+    [[plain]]             answer in one piece, not as a stream
+    [[slow:MS]]           wait before the first token; [[pause:MS]] wait between tokens
+    [[fault:STATUS]]      answer with that HTTP status; [[fault:STATUS,S]] with `retry-after: S`
+    [[fault:cut]]         break the connection half way; [[fault:no_stop]] end without a stop reason
+    [[fault:CODE]]        fail half way, with a code such as server_error or context_length_exceeded
+    [[fault:REASON]]      stop half way as incomplete: max_output_tokens or content_filter
+
+Only the last user message is read. What is not in this list stays part of the text.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+LONGEST_WAIT_MS = 60_000
+MOST_WORDS = 100_000
+MOST_CALLS = 16
+
+_KEYWORD = re.compile(r"\s*\[\[(?:(refuse|reason|codex|plain)|(\w+):([^\[\]]{1,128}))\]\]")
+
+
+@dataclass(slots=True)
+class Keywords:
+    """The wishes of one prompt."""
+
+    words: int | None = None
+    call: str | None = None
+    calls: int = 1
+    refuse: bool = False
+    reason: bool = False
+    codex: bool = False
+    plain: bool = False
+    slow_ms: int = 0
+    pause_ms: int = 0
+    fault: str | None = None
+    retry_after: str | None = None
+
+
+def read_keywords(prompt: str) -> tuple[str, Keywords]:
+    """The prompt without its keywords, and what they ask for."""
+    wishes = Keywords()
+
+    def take(match: re.Match[str]) -> str:
+        flag, name, value = match.groups()
+        if flag:
+            setattr(wishes, flag, True)
+            return ""
+        return "" if _set(wishes, name, value.strip()) else match[0]
+
+    return _KEYWORD.sub(take, prompt).strip(), wishes
+
+
+def _set(wishes: Keywords, name: str, value: str) -> bool:
+    """Note one keyword with a value; False where it is none."""
+    match name:
+        case "words" if value.isdecimal():
+            wishes.words = min(int(value), MOST_WORDS)
+        case "calls" if value.isdecimal():
+            wishes.calls = min(max(int(value), 1), MOST_CALLS)
+        case "slow" if value.isdecimal():
+            wishes.slow_ms = min(int(value), LONGEST_WAIT_MS)
+        case "pause" if value.isdecimal():
+            wishes.pause_ms = min(int(value), LONGEST_WAIT_MS)
+        case "call":
+            wishes.call = value
+        case "fault":
+            fault, _, seconds = value.partition(",")
+            wishes.fault, wishes.retry_after = fault.strip(), seconds.strip() or None
+        case _:
+            return False
+    return True
