@@ -103,7 +103,7 @@ def names_of(tools: Iterable[tuple[str, Json]]) -> tuple[ToolNames, list[Offered
 
 
 def tools_of(request: Json, items: Sequence[Json]) -> Iterator[tuple[str, Json]]:
-    """Every tool that a turn offers, with its path: the request's own, and those that arrived in its input."""
+    """Every tool of a turn with its path: the request's own, and those that arrived in its input."""
     for index, tool in enumerate(request.get("tools") or ()):
         yield f"tools[{index}]", tool
     for position, item in enumerate(items):

@@ -6,7 +6,7 @@ https://github.com/ggml-org/llama.cpp/blob/master/grammars/README.md lists the k
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from lambda_responses.wire.json import Json
@@ -48,13 +48,12 @@ def bounded(schema: Any) -> Json:
     """The same schema with a length, limit or closed end wherever it had none."""
     if not isinstance(schema, dict) or not schema:
         return {"type": "string", "maxLength": LONGEST_STRING}
-    kept: Json = {key: value for key, value in schema.items() if key in _KEPT}
-    for key in ("properties", "$defs", "definitions"):
-        if isinstance(inner := kept.get(key), dict):
-            kept[key] = {name: bounded(value) for name, value in inner.items()}
-    for key in ("anyOf", "oneOf", "allOf", "prefixItems"):
-        if isinstance(inner := kept.get(key), list):
-            kept[key] = [bounded(value) for value in inner]
+    kept: Json = {key: value for key, value in cast("Json", schema).items() if key in _KEPT}
+    for key, value in kept.items():
+        if key in ("properties", "$defs", "definitions"):
+            kept[key] = {name: bounded(inner) for name, inner in cast("Json", value).items()}
+        elif key in ("anyOf", "oneOf", "allOf", "prefixItems"):
+            kept[key] = [bounded(inner) for inner in cast("list[Json]", value)]
     if kept.get("format") not in _FORMATS:
         kept.pop("format", None)
     if not (isinstance(pattern := kept.get("pattern"), str) and pattern[:1] == "^" and pattern[-1:] == "$"):
@@ -65,11 +64,8 @@ def bounded(schema: Any) -> Json:
 
 
 def _bound_type(schema: Json) -> None:
-    types = schema.get("type")
-    types = types if isinstance(types, list) else [types]
-    if types == [None]:
-        types = schema["type"] = ["object" if "properties" in schema else "string"]
-        schema["type"] = types[0]
+    said: Any = schema.setdefault("type", "object" if "properties" in schema else "string")
+    types = cast("list[str]", said) if isinstance(said, list) else [str(said)]
     if "string" in types and not schema.keys() & {"format", "pattern"}:
         schema["maxLength"] = min(schema.get("maxLength", LONGEST_STRING), LONGEST_STRING)
         schema["maxLength"] = max(schema["maxLength"], schema.get("minLength", 0))

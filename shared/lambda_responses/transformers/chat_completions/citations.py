@@ -56,7 +56,10 @@ class Citations:
                 yield self._annotation(number, len(text), len(text))
 
     def _annotation(self, number: int, start: int, end: int) -> Json:
-        source = self.sources[number]
-        if isinstance(source, dict):
-            return _citation(str(source.get("url") or ""), source.get("title"), start, end)
-        return _citation(str(source), "", start, end)
+        match self.sources[number]:
+            case {"url": str(url), "title": title}:
+                return _citation(url, title, start, end)
+            case {"url": str(url)} | str(url):
+                return _citation(url, "", start, end)
+            case _:
+                return _citation("", "", start, end)

@@ -11,7 +11,23 @@ if TYPE_CHECKING:
     from lambda_responses.wire.errors import APIError
     from lambda_responses.wire.json import Json
 
+_SAME = (
+    "model",
+    "tools",
+    "tool_choice",
+    "parallel_tool_calls",
+    "temperature",
+    "top_p",
+    "top_logprobs",
+    "reasoning",
+    "service_tier",
+    "prompt_cache_key",
+    "safety_identifier",
+    "user",
+)
+
 PARAMS: dict[str, str] = {
+    **dict(zip(_SAME, _SAME, strict=True)),
     "messages": "input",
     "prompt": "input",
     "functions": "tools",
@@ -26,17 +42,6 @@ PARAMS: dict[str, str] = {
     "enable_thinking": "reasoning.effort",
 }
 """What a client sent that became this parameter."""
-
-_OUR_OWN = frozenset(
-    {"model", "tools", "tool_choice", "temperature", "top_p", "top_logprobs", "reasoning"}
-) | {
-    "service_tier",
-    "parallel_tool_calls",
-    "prompt_cache_key",
-    "safety_identifier",
-    "user",
-    "stream",
-}
 
 
 def map_error(failure: UpstreamFailure) -> APIError:
@@ -54,4 +59,4 @@ def _renamed(complaint: Complaint) -> Complaint:
     if complaint.param is None:
         return complaint
     head = complaint.param.partition(".")[0].partition("[")[0]
-    return complaint._replace(param=PARAMS.get(head) or (head if head in _OUR_OWN else None))
+    return complaint._replace(param=PARAMS.get(head))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from lambda_responses.wire.json import Json
@@ -14,32 +14,28 @@ def map_logprobs(given: Any) -> list[Json]:
         case {"content": [*tokens]}:
             return [_map_token(token) for token in tokens]
         case {"tokens": [*tokens], "token_logprobs": [*logprobs]}:
-            alternatives: list[Any] = given.get("top_logprobs") or []
+            others: list[Any] = given.get("top_logprobs") or [None] * len(tokens)
             return [
                 _map_token({"token": token, "logprob": logprob, "top_logprobs": other})
-                for token, logprob, other in zip(
-                    tokens,
-                    logprobs,
-                    [*alternatives, *[None] * (len(tokens) - len(alternatives))],
-                    strict=False,
-                )
+                for token, logprob, other in zip(tokens, logprobs, others, strict=False)
             ]
         case _:
             return []
 
 
 def _map_token(token: Json) -> Json:
-    alternatives = token.get("top_logprobs") or []
-    if isinstance(alternatives, dict):
-        alternatives = [{"token": word, "logprob": logprob} for word, logprob in alternatives.items()]
-    return {**_map_one(token), "top_logprobs": [_map_one(alternative) for alternative in alternatives]}
+    match token.get("top_logprobs"):
+        case [*alternatives]:
+            others = [_map_one(cast("Json", other)) for other in alternatives]
+        case {**alternatives}:
+            others = [_map_one({"token": word, "logprob": value}) for word, value in alternatives.items()]
+        case _:
+            others = []
+    return {**_map_one(token), "top_logprobs": others}
 
 
 def _map_one(token: Json) -> Json:
     text = str(token.get("token") or "")
-    bytes_given = token.get("bytes")
-    return {
-        "token": text,
-        "bytes": bytes_given if bytes_given is not None else list(text.encode("utf-8", "replace")),
-        "logprob": token.get("logprob") or 0.0,
-    }
+    given: list[int] | None = token.get("bytes")
+    own = list(text.encode("utf-8", "replace")) if given is None else given
+    return {"token": text, "bytes": own, "logprob": token.get("logprob") or 0.0}

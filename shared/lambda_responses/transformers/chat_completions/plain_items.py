@@ -63,9 +63,8 @@ def _call(call_id: Any, name: str, arguments: Any) -> Json:
     return {"type": "function_call", "call_id": str(call_id), "name": name, "arguments": text}
 
 
-def _result(call_id: Any, output: Any) -> Json:
-    text = output if isinstance(output, (str, list)) else _dump(output)
-    return {"type": "function_call_output", "call_id": str(call_id), "output": text}
+def _result(call_id: Any, output: str | list[Json]) -> Json:
+    return {"type": "function_call_output", "call_id": str(call_id), "output": output}
 
 
 def _said(text: str) -> Json:
@@ -74,11 +73,10 @@ def _said(text: str) -> Json:
 
 def _mcp_call(item: Json) -> Iterable[Json]:
     name = f"{item['server_label']}__{item['name']}"
-    output = item.get("output")
+    output: str | None = item.get("output")
     if output is None:
-        output = {"error": item.get("error") or "The call did not finish."}
-    call = _call(item["id"], name, item.get("arguments") or "{}")
-    return call, _result(item["id"], output)
+        output = _dump({"error": item.get("error") or "The call did not finish."})
+    return _call(item["id"], name, item.get("arguments") or "{}"), _result(item["id"], output)
 
 
 def _declined(request: Json, answer: Json | None) -> Iterable[Json]:

@@ -51,7 +51,7 @@ class ChatProfile:
     image_detail: bool = False
     """Whether `detail` may stand beside an image's address."""
     files_as: Literal["file", "document_url"] = "file"
-    """How a file is carried: OpenAI's `file`, for data alone, or Mistral's `document_url`, for addresses too."""
+    """How a file is carried: OpenAI's `file` (data alone) or Mistral's `document_url` (addresses too)."""
     refusals: bool = False
     """Whether an assistant message has a `refusal` of its own; elsewhere a refusal is text."""
     reasoning_replay: Literal[
@@ -92,7 +92,7 @@ class ChatProfile:
     efforts: Mapping[str, Json] = field(default_factory=dict[str, Any])
     """What each `reasoning.effort` adds to the body; one without a row is left out and named."""
     json_schema: Literal["native", "prompt", "refused"] = "native"
-    """`prompt` tells the model the schema and asks for a JSON object: an operator's choice, never a default."""
+    """`prompt` tells the model the schema and asks for any JSON object: an operator's choice."""
     json_object: bool = True
     bounded_schemas: bool = False
     """Whether schemas are given lengths and limits, so that a tiny model under a grammar comes to an end."""
@@ -109,8 +109,8 @@ class ChatProfile:
 
     # Answers.
 
-    think_tags: bool = False
-    """Whether an answer may begin with `<think>` and go on as text after `</think>`."""
+    think_tags: bool = True
+    """Whether an answer that begins with `<think>` is reasoning up to `</think>`."""
     reasoning_is_summary: bool = False
     """Whether what arrives as reasoning is a summary of it."""
 

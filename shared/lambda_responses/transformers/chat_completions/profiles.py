@@ -28,6 +28,10 @@ def _switch(on: Json, off: Json) -> dict[str, Json]:
 _THREE_LEVELS = _levels("low", "medium", "high", none="low", minimal="low", xhigh="high", max="high")
 _FOUR_LEVELS = _levels("minimal", "low", "medium", "high", none="minimal", xhigh="high", max="high")
 _THINKING = _switch({"thinking": {"type": "enabled"}}, {"thinking": {"type": "disabled"}})
+_TEMPLATE_THINKING = _switch(
+    {"chat_template_kwargs": {"enable_thinking": True}},
+    {"chat_template_kwargs": {"enable_thinking": False}},
+)
 _IMAGES = frozenset({"input_image"})
 _NOTHING = frozenset[str]()
 _PARALLEL = frozenset({"parallel_tool_calls"})
@@ -38,7 +42,6 @@ DEFAULT = ChatProfile(
     text_without_content="null",
     reasoning_replay="reasoning_content",
     logprobs="flag",
-    think_tags=True,
     models=(_GPT_OSS,),
 )
 """A server that nobody has told us anything about."""
@@ -62,6 +65,7 @@ OPENAI = ChatProfile(
     accepts=_OPENAI_SETTINGS,
     max_tokens_field="max_completion_tokens",
     logprobs="flag",
+    think_tags=False,
     service_tiers={tier: tier for tier in ("auto", "default", "flex", "priority", "scale")},
     models=(
         ModelRule(r"^o\d", {**_OPENAI_REASONING, "efforts": _THREE_LEVELS}),
@@ -79,6 +83,7 @@ OPENAI = ChatProfile(
 
 AZURE = replace(
     OPENAI,
+    think_tags=True,
     developer_role="system",
     inputs=_IMAGES,
     custom_tools=False,
@@ -206,7 +211,6 @@ CEREBRAS = ChatProfile(
             r"glm",
             {
                 "reasoning_replay": "think_tags",
-                "think_tags": True,
                 "efforts": _switch({}, {"disable_reasoning": True}),
             },
         ),
@@ -221,7 +225,6 @@ PERPLEXITY = ChatProfile(
     accepts=SAMPLING,
     json_object=False,
     stream_usage=False,
-    think_tags=True,
     models=(
         ModelRule(
             r"reasoning|deep-research",
@@ -259,7 +262,6 @@ OLLAMA = ChatProfile(
     accepts=SAMPLING,
     efforts=_levels("none", "low", "medium", "high", minimal="low", xhigh="high", max="high"),
     logprobs="flag",
-    think_tags=True,
 )
 
 VLLM = replace(

@@ -82,10 +82,10 @@ class _Settings:
                 self.headers[profile.cache_key_header] = value
             else:
                 self.dropped.append(name)
-        tier = request.get("service_tier")
+        tier: str = request.get("service_tier") or "auto"
         if tier in profile.service_tiers:
             self.body["service_tier"] = profile.service_tiers[tier]
-        elif tier not in (None, "auto"):
+        elif tier != "auto":
             self.dropped.append("service_tier")
         if request.get("truncation") == "auto":
             self.dropped.append("truncation")
@@ -165,8 +165,9 @@ def _with_updates(turn: Turn) -> Json:
     for item in turn.items:
         if item.get("type") == "configuration_update":
             for member in ("reasoning", "text"):
-                if changed := item.get(member):
-                    request = {**request, member: {**(request.get(member) or {}), **changed}}
+                before: Json = request.get(member) or {}
+                changed: Json = item.get(member) or {}
+                request: Json = {**request, member: {**before, **changed}}
     return request
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from lambda_responses.stream.deltas import (
     Annotation,
@@ -139,7 +139,7 @@ class ChatDecoder:
         if thought or details:
             self._think(thought or "", details or (), out)
         content = delta.get("content")
-        if content or logprobs:
+        if content or (logprobs and content is not None):
             self._feed_content(content, map_logprobs(logprobs) if logprobs else (), out)
         if refusal := delta.get("refusal"):
             self._begin_text(out)
@@ -169,11 +169,9 @@ class ChatDecoder:
                 if text or logprobs:
                     self._say(text, logprobs, out)
         elif isinstance(content, list):
-            self._feed_parts(content, out)
-        elif logprobs:
-            self._say("", logprobs, out)
+            self._feed_parts(cast("list[Json]", content), out)
 
-    def _feed_parts(self, parts: list[Any], out: list[Delta]) -> None:
+    def _feed_parts(self, parts: list[Json], out: list[Delta]) -> None:
         """Content as Mistral's reasoning models give it."""
         for part in parts:
             match part:
@@ -224,7 +222,8 @@ class ChatDecoder:
         if not thought:
             return
         if self._speaking != "reasoning":
-            self._leave(out)
+            if self._speaking == "text":
+                out.append(BlockEnded(self._block))
             self._speaking = "reasoning"
             self._thought = self._block = self._next_block("reasoning")
         out.append(Reasoning(self._block, thought, summary))

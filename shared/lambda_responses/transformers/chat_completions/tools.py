@@ -140,11 +140,11 @@ def _read_choice(choice: Any, functions: list[OfferedTool], names: ToolNames) ->
             found = [_find(tool, functions) for tool in allowed]
             flat = frozenset(tool.flat for tool in found if tool is not None)
             return _Choice("required" if choice.get("mode") == "required" else "auto", flat)
+        case {"type": str(kind)}:
+            message = f"This model's provider cannot be forced to use '{kind}'."
+            raise UnsupportedError(message, param="tool_choice")
         case _:
-            kind = choice.get("type") if isinstance(choice, dict) else choice
-            raise UnsupportedError(
-                f"This model's provider cannot be forced to use '{kind}'.", param="tool_choice"
-            )
+            raise InvalidRequestError("This tool choice is not known.", param="tool_choice")
 
 
 def _find(wanted: Json, functions: list[OfferedTool]) -> OfferedTool | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from lambda_responses.wire.usage import usage
 
@@ -34,10 +34,10 @@ def map_usage(counted: Json) -> Json:
     return usage(
         prompt,
         completion,
-        # Grok on Azure reports more cached tokens than it was sent.
+        # A part is never more than the whole, whatever Grok on Azure and Together count.
         cached_tokens=min(_first(counted, _CACHED) or 0, prompt),
         cache_write_tokens=_first(counted, _WRITTEN) or 0,
-        reasoning_tokens=reasoned or 0,
+        reasoning_tokens=min(reasoned or 0, completion),
     )
 
 
@@ -47,7 +47,7 @@ def _first(counted: Json, paths: tuple[str, ...]) -> int | None:
     for path in paths:
         value: Any = counted
         for step in path.split("."):
-            value = value.get(step) if isinstance(value, dict) else None
+            value = cast("Json", value).get(step) if isinstance(value, dict) else None
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             found = found or int(value)
     return found
