@@ -32,6 +32,7 @@ OWNED = frozenset(
         # Echoes of the request that upstreams shorten, resolve or refuse.
         "instructions",
         "metadata",
+        "text",
         # Not of the API: a convenience of clients, and debugging aids that show the rendered prompt.
         "output_text",
         "input_messages",
@@ -55,7 +56,6 @@ ECHOES: dict[str, type | tuple[type, ...]] = {
     "safety_identifier": str,
     "service_tier": str,
     "temperature": (int, float),
-    "text": dict,
     "tool_choice": (str, dict),
     "tools": list,
     "top_logprobs": int,
@@ -68,6 +68,9 @@ ECHOES: dict[str, type | tuple[type, ...]] = {
 Servers that do not know a setting answer null, which strict clients refuse in most of these fields.
 """
 
+SERVICE_TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast", "ultrafast"})
+"""Tiers that clients know; vendors have names of their own for how they serve."""
+
 _NO_DETAILS: dict[str, Json] = {
     "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
     "output_tokens_details": {"reasoning_tokens": 0},
@@ -76,11 +79,16 @@ _NO_DETAILS: dict[str, Json] = {
 
 def read_envelope(response: Any, misreported: Set[str]) -> Json:
     """The fields to take over. Those that the API does not know yet are taken as they are."""
-    return {
+    taken = {
         key: value
         for key, value in members(response).items()
         if key not in OWNED and key not in misreported and isinstance(value, ECHOES.get(key, object))
     }
+    if taken.get("service_tier") not in SERVICE_TIERS:
+        taken.pop("service_tier", None)
+    if "reasoning" in taken:
+        taken["reasoning"] = {"effort": None, "summary": None, **taken["reasoning"]}
+    return taken
 
 
 def read_usage(usage: Any) -> Json | None:

@@ -25,6 +25,14 @@ class UpstreamItem:
     ended: bool = False
     said: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
     """The parts of which a delta has come."""
+    first_part: int | None = None
+
+    def part(self, index: Any) -> int:
+        """The place of a part in the finished item: some servers do not count an item's parts from 0."""
+        named = index if isinstance(index, int) else 0
+        if self.first_part is None:
+            self.first_part = named
+        return named - self.first_part
 
 
 class UpstreamItems:

@@ -13,23 +13,17 @@ if TYPE_CHECKING:
     from lambda_responses.wire.json import Event, Json
 
 AT_START: dict[str, Json] = {
-    "message": {"status": "in_progress", "content": []},
-    "reasoning": {"summary": []},
-    "function_call": {"status": "in_progress", "arguments": ""},
+    "message": {"content": []},
+    "function_call": {"arguments": ""},
     "custom_tool_call": {"input": ""},
-    "web_search_call": {"status": "in_progress"},
-    "file_search_call": {"status": "in_progress", "queries": [], "results": None},
-    "code_interpreter_call": {"status": "in_progress", "code": "", "outputs": None},
-    "image_generation_call": {"status": "in_progress", "result": None},
+    "file_search_call": {"queries": [], "results": None},
+    "code_interpreter_call": {"code": "", "outputs": None},
+    "image_generation_call": {"result": None},
     "mcp_list_tools": {"tools": []},
-    "mcp_call": {"status": "in_progress", "arguments": "", "output": None, "error": None},
+    "mcp_call": {"arguments": "", "output": None, "error": None},
     "program": {"code": ""},
     "program_output": {"result": ""},
-    "shell_call": {"status": "in_progress"},
-    "shell_call_output": {"status": "in_progress", "output": []},
-    "apply_patch_call": {"status": "in_progress"},
-    "local_shell_call": {"status": "in_progress"},
-    "computer_call": {"status": "in_progress"},
+    "shell_call_output": {"output": []},
 }
 """What an item of that type lacks when it is announced, as recorded."""
 
@@ -49,6 +43,15 @@ _SPOKEN: dict[str, tuple[str, str, str]] = {
 }
 """What such a tool was told: the stem of the events, the member that holds it, the step that precedes it."""
 
+_BEGUN: Json = {
+    "status": "in_progress",
+    "output": [],
+    "usage": None,
+    "error": None,
+    "incomplete_details": None,
+    "completed_at": None,
+}
+_BEGUN_TEXT: Json = {"text": "", "annotations": [], "logprobs": []}
 _TERMINAL = ("completed", "incomplete", "failed")
 
 
@@ -63,8 +66,7 @@ def _events(body: Json) -> Iterator[Event]:
     if not isinstance(body.get("output"), list):
         yield {**body, "type": "error"}
         return
-    nothing: list[Json] = []
-    begun: Json = {**body, "status": "in_progress", "output": nothing, "usage": None}
+    begun = {**body, **_BEGUN}
     yield {"type": "response.created", "response": begun}
     yield {"type": "response.in_progress", "response": begun}
     for index, entry in enumerate(body["output"]):
@@ -83,7 +85,12 @@ def _placed(events: Iterable[Event], item: Json, index: int) -> Iterator[Event]:
 
 def opened(item: Json) -> Json:
     """The item as it would have been announced."""
-    return {**item, **AT_START.get(item.get("type", ""), {})}
+    announced = {**item, **AT_START.get(item.get("type", ""), {})}
+    if item.get("status"):
+        announced["status"] = "in_progress"
+    if item.get("type") == "reasoning":
+        announced |= {member: [] for member in ("summary", "content") if item.get(member)}
+    return announced
 
 
 def _item_events(item: Json) -> Iterator[Event]:
@@ -109,9 +116,10 @@ def _part_events(part: Json, index: int) -> Iterator[Event]:
     place = {"content_index": index}
     match part:
         case {"type": "output_text", "text": str(text)}:
-            shared: Json = {**place, "logprobs": part.get("logprobs") or ()}
-            yield {"type": "response.content_part.added", **place, "part": {**part, "text": ""}}
-            yield {"type": "response.output_text.delta", **shared, "delta": text}
+            shared: Json = {**place, "logprobs": part.get("logprobs") or []}
+            yield {"type": "response.content_part.added", **place, "part": {**part, **_BEGUN_TEXT}}
+            if text:
+                yield {"type": "response.output_text.delta", **shared, "delta": text}
             for number, annotation in enumerate(part.get("annotations") or ()):
                 numbered = {**place, "annotation_index": number, "annotation": annotation}
                 yield {"type": "response.output_text.annotation.added", **numbered}

@@ -82,13 +82,15 @@ def _render_item(item: Json, origins: Mapping[str, Json], profile: ResponsesProf
     theirs = dict(item)
     if origin is not None and "id" in origin:
         theirs["id"] = origin["id"]
-    elif (origin is not None or strange) and not profile.needs_ids:
+    elif (origin is not None or strange) and not (profile.needs_ids and _is_output(item)):
         theirs.pop("id", None)
     match item.get("type"):
         case "reasoning":
-            return _render_reasoning(theirs, origin, strange, profile)
+            return _render_reasoning(theirs, origin or {}, profile)
         case "function_call" if not profile.takes_call_status:
             theirs.pop("status", None)
+        case "message" if item.get("role") == "assistant" and "id" not in theirs:
+            return _shorten(theirs)
         case "mcp_approval_response" | "mcp_call":
             request_id = item.get("approval_request_id")
             if isinstance(request_id, str) and "id" in origins.get(request_id, ()):
@@ -98,19 +100,29 @@ def _render_item(item: Json, origins: Mapping[str, Json], profile: ResponsesProf
     return theirs
 
 
-def _render_reasoning(
-    theirs: Json, origin: Json | None, strange: bool, profile: ResponsesProfile
-) -> Json | None:
-    """Reasoning goes back sealed to its maker alone, or in the open to those who read it so."""
+def _render_reasoning(theirs: Json, origin: Json, profile: ResponsesProfile) -> Json | None:
+    """Reasoning goes back sealed, or in the open to those who read it so; else there is nothing to send.
+
+    Seals of other makers do not come this far: the context that is shown to a provider leaves them out.
+    """
     theirs.pop("status", None)  # refused by the live API on the way in
-    seal = theirs.get("encrypted_content") or (origin or {}).get("encrypted_content")
-    if seal and not strange:
+    seal = theirs.pop("encrypted_content", None) or origin.get("encrypted_content")
+    if seal:
         theirs["encrypted_content"] = seal
-        return theirs
-    theirs.pop("encrypted_content", None)
-    if profile.takes_reasoning_text and (theirs.get("content") or theirs.get("summary")):
-        return theirs
-    return None
+    elif not (profile.takes_reasoning_text and (theirs.get("content") or theirs.get("summary"))):
+        return None
+    return theirs
+
+
+def _shorten(message: Json) -> Json:
+    """A model's text without an id, in the short form: many servers demand an id in the long one."""
+    match message.get("content"):
+        case [{"type": "output_text", "text": str(text)} as part] if not part.get("annotations"):
+            short = {**message, "content": text}
+            short.pop("status", None)
+            return short
+        case _:
+            return message
 
 
 def _render_include(asked: Any, model: str, profile: ResponsesProfile) -> list[str]:

@@ -32,6 +32,7 @@ from lambda_responses.transformers.openai_responses.errors import map_event
 from lambda_responses.transformers.openai_responses.items import CALLS, UpstreamItem, UpstreamItems, members
 from lambda_responses.transformers.openai_responses.plain import opened
 from lambda_responses.transformers.openai_responses.request import SEAL
+from lambda_responses.transformers.openai_responses.wholeness import whole_annotation, whole_item
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,7 +54,6 @@ STOP_REASONS: dict[str, StopReason] = {
 SILENT = frozenset(
     {
         # Announce or repeat what deltas and finished items say.
-        "response.content_part.added",
         "response.content_part.done",
         "response.reasoning_part.added",
         "response.reasoning_part.done",
@@ -67,6 +67,9 @@ SILENT = frozenset(
     }
 )
 """Events that say nothing of their own."""
+
+_WHOLE = ("text", "refusal", "arguments", "input")
+"""Where an event that ends a part repeats the whole of it."""
 
 
 class ResponsesDecoder:
@@ -95,6 +98,7 @@ class ResponsesDecoder:
             "response.reasoning_text.done": self._reasoning_done,
             "response.reasoning.done": self._reasoning_done,
             "response.refusal.done": self._refusal_done,
+            "response.content_part.added": self._part_added,
             "response.output_item.added": self._item_added,
             "response.output_item.done": self._item_done,
             "response.created": self._lifecycle,
@@ -123,31 +127,31 @@ class ResponsesDecoder:
         item = self._items.spoken_to(event, "message")
         if item.ended:
             return ()
-        part = _index(event, "content_index")
+        part = item.part(event.get("content_index"))
         item.said.add(("text", part))
         text = Text(item.block, _piece(event), event.get("logprobs") or (), part)
         return (text,) if item.opened else (*self._open(item), text)
 
     def _refusal(self, event: Event) -> Sequence[Delta]:
-        part = _index(event, "content_index")
         item = self._items.spoken_to(event, "message")
+        part = item.part(event.get("content_index"))
         return self._say(item, ("refusal", part), Refusal(item.block, _piece(event), part))
 
     def _summary(self, event: Event) -> Sequence[Delta]:
-        part = _index(event, "summary_index")
         item = self._items.spoken_to(event, "reasoning")
+        part = item.part(event.get("summary_index"))
         return self._say(item, ("summary", part), Reasoning(item.block, _piece(event), True, part))
 
     def _reasoning(self, event: Event) -> Sequence[Delta]:
-        part = _index(event, "content_index")
         item = self._items.spoken_to(event, "reasoning")
+        part = item.part(event.get("content_index"))
         return self._say(item, ("text", part), Reasoning(item.block, _piece(event), False, part))
 
     def _annotation(self, event: Event) -> Sequence[Delta]:
-        part = _index(event, "content_index")
         item = self._items.spoken_to(event, "message")
-        annotation = Annotation(item.block, members(event.get("annotation")), part)
-        return self._say(item, ("annotation", part), annotation) if annotation.annotation else ()
+        part = item.part(event.get("content_index"))
+        annotation = Annotation(item.block, whole_annotation(members(event.get("annotation"))), part)
+        return self._say(item, ("annotation", part), annotation)
 
     def _arguments(self, event: Event) -> Sequence[Delta]:
         item = self._items.about(event)
@@ -165,28 +169,33 @@ class ResponsesDecoder:
     # The same pieces said again when they are whole; told only where no delta came.
 
     def _text_done(self, event: Event) -> Sequence[Delta]:
-        return self._restated(event, ("text", _index(event, "content_index")), "text", self._text)
+        return self._restated(event, "text", "content_index", self._text)
 
     def _refusal_done(self, event: Event) -> Sequence[Delta]:
-        return self._restated(event, ("refusal", _index(event, "content_index")), "refusal", self._refusal)
+        return self._restated(event, "refusal", "content_index", self._refusal)
 
     def _summary_done(self, event: Event) -> Sequence[Delta]:
-        return self._restated(event, ("summary", _index(event, "summary_index")), "text", self._summary)
+        return self._restated(event, "summary", "summary_index", self._summary)
 
     def _reasoning_done(self, event: Event) -> Sequence[Delta]:
-        return self._restated(event, ("text", _index(event, "content_index")), "text", self._reasoning)
+        return self._restated(event, "text", "content_index", self._reasoning)
 
     def _arguments_done(self, event: Event) -> Sequence[Delta]:
-        member = "input" if "input" in event else "arguments"
-        return self._restated(event, ("arguments", 0), member, self._arguments)
+        return self._restated(event, "arguments", "", self._arguments)
 
     def _restated(
-        self, event: Event, part: tuple[str, int], member: str, say: Callable[[Event], Sequence[Delta]]
+        self, event: Event, kind: str, index_name: str, say: Callable[[Event], Sequence[Delta]]
     ) -> Sequence[Delta]:
         item = self._items.about(event)
-        if (item is not None and part in item.said) or not event.get(member):
-            return ()
-        return say({**event, "delta": event[member]})
+        said = item is not None and (kind, item.part(event.get(index_name))) in item.said
+        whole = next((event[member] for member in _WHOLE if event.get(member)), None)
+        return () if said or whole is None else say({**event, "delta": whole})
+
+    def _part_added(self, event: Event) -> Sequence[Delta]:
+        item = self._items.about(event)
+        if item is not None:
+            item.part(event.get("content_index"))  # the first to be named is the first
+        return ()
 
     # Items.
 
@@ -220,12 +229,12 @@ class ResponsesDecoder:
 
     def _shown(self, item: Json) -> Json:
         """An item as the client may see it: without a seal that it has not asked for, and with our ids."""
-        shown = item
-        if item.get("type") == "reasoning" and "encrypted_content" in item and not self._shows_seals:
-            shown = {key: value for key, value in item.items() if key != "encrypted_content"}
-        request_id = item.get("approval_request_id")
-        if request_id in self._our_ids:
-            shown = {**shown, "approval_request_id": self._our_ids[request_id]}
+        shown = whole_item(item)
+        if shown.get("type") == "reasoning" and not self._shows_seals:
+            shown.pop("encrypted_content", None)
+        request_id = shown.get("approval_request_id")
+        if isinstance(request_id, str) and request_id in self._our_ids:
+            shown["approval_request_id"] = self._our_ids[request_id]
         return shown
 
     # The response as a whole.
@@ -282,11 +291,6 @@ class ResponsesDecoder:
     def _skip(self, what: str) -> Sequence[Delta]:
         unknown("openai_responses", what)
         return ()
-
-
-def _index(event: Event, name: str) -> int:
-    index = event.get(name)
-    return index if isinstance(index, int) else 0
 
 
 def _piece(event: Event) -> str:
