@@ -64,7 +64,8 @@ class Expression:
             return ""
         if not holds(when, None):
             return self.on_live_row(when, now)
-        return f"NOT ({self._live(now)}) OR ({' AND '.join(map(self._test, when))})"
+        none = f"attribute_not_exists({self.name(ROW)}) OR {self.name('ttl')} <= {self.value(now)}"
+        return f"{none} OR {' AND '.join(map(self._test, when))}"
 
     def _live(self, now: float) -> str:
         ttl = self.name("ttl")

@@ -5,7 +5,6 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCal
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, cast
 
 from lambda_responses.storage.keyed import ItemTooLarge
@@ -42,11 +41,7 @@ def _value_size(value: object) -> int:
             return len(value.encode())
         case bool() | None:
             return 1
-        case int():
-            return _number_size(value)
-        case float():
-            if not math.isfinite(value):
-                raise ValueError("a row holds finite numbers only")
+        case int() | float():
             return _number_size(value)
         case list():
             members = cast("list[Any]", value)
@@ -61,7 +56,10 @@ def _value_size(value: object) -> int:
 
 
 def _number_size(number: float) -> int:
-    digits = repr(number).lstrip("-").replace(".", "").strip("0")
-    if len(digits.partition("e")[0]) > 38:
+    # Beyond 2**53 a float is not the decimal number that it prints as, and would not come back equal.
+    if isinstance(number, float) and number and not 1e-100 < abs(number) < 2**53:
+        raise ValueError("a row holds floats between 1e-100 and 2**53")
+    digits = repr(number).partition("e")[0].lstrip("-").replace(".", "").strip("0")
+    if len(digits) > 38:
         raise ValueError("a row holds numbers of at most 38 digits")
     return (len(digits) + 1) // 2 + 1

@@ -1,0 +1,59 @@
+"""Every store, under one name: a test that takes `keyed` runs on all of them."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lambda_responses.storage.dynamodb import DynamoDBStore, connect, create_table
+from lambda_responses.storage.sqlite import SQLiteStore
+from tests.contracts.stores.emulator import emulator
+from tests.contracts.stores.kit import Clock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from lambda_responses.storage.keyed import KeyedStore
+
+TABLE = "responses"
+
+
+@pytest.fixture(scope="session")
+def dynamodb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A client of an emulator that holds the table."""
+    with (
+        emulator(tmp_path_factory.mktemp("emulator")) as address,
+        pytest.MonkeyPatch.context() as environment,
+    ):
+        environment.setenv("AWS_ACCESS_KEY_ID", "test")
+        environment.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        environment.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        client = connect(endpoint_url=address, region="us-east-1")
+        create_table(client, TABLE)
+        yield client
+        client.close()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(params=["sqlite", "dynamodb"])
+def keyed(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[KeyedStore]:
+    """An empty store, or on the shared table one whose partitions nobody else names."""
+    if request.param == "sqlite":
+        store: KeyedStore = SQLiteStore(tmp_path / "responses.db", now=clock)
+    else:
+        store = DynamoDBStore(TABLE, client=request.getfixturevalue("dynamodb"), now=clock)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def pk() -> str:
+    """A partition of this test's own."""
+    return f"test-{secrets.token_hex(8)}"
