@@ -34,10 +34,10 @@ help: ## What make can do
 dev: .venv/ready ## Serve the API on 127.0.0.1:$PORT (8080), data in $DATA_DIR (.data), no key needed
 	@.venv/bin/python -m lambda_responses dev
 
-test: .venv-dev/ready .venv-emulator/ready node-packages ## Run the tests that take minutes at most
+test: .venv-dev/ready node-packages ## Run the tests that take minutes at most
 	.venv-dev/bin/python -m pytest -m "not slow"
 
-test-all: .venv-dev/ready .venv-emulator/ready .venv-sam/ready node-packages ## Run all tests, the slow ones too
+test-all: .venv-dev/ready .venv-sam/ready node-packages ## Run all tests, the slow ones too
 	.venv-dev/bin/python -m pytest
 
 check: .venv-dev/ready .venv-sam/ready ## Lint, types, import rules, template
@@ -57,8 +57,8 @@ deploy: build ## Build, then deploy to AWS with questions; prints the base URL
 
 lock: .venv-dev/ready ## Renew the locks from pyproject.toml (UPGRADE=--upgrade for newer versions)
 	$(COMPILE) --universal --python-version 3.11 --extra aws --extra serve --group install pyproject.toml -o requirements/dev.txt
-	$(COMPILE) --universal --python-version 3.11 --extra aws --extra serve --group test pyproject.toml -o requirements/test.txt
-	$(COMPILE) --universal --python-version 3.11 --group emulator -o requirements/emulator.txt
+	$(COMPILE) --universal --python-version 3.11 --extra aws --extra serve --group test --override requirements/overrides.txt \
+	    pyproject.toml -o requirements/test.txt
 	$(COMPILE) --universal --python-version 3.11 --group sam -o requirements/sam.txt
 	$(COMPILE) --universal --python-version 3.11 --group local-model --no-deps -o requirements/local-model.txt
 	$(COMPILE) --python-version 3.13 --python-platform aarch64-manylinux_2_28 pyproject.toml -o shared/requirements.txt
@@ -79,10 +79,6 @@ COMPILE = .venv-dev/bin/uv pip compile --quiet --generate-hashes --custom-compil
 
 .venv-sam/ready: requirements/sam.txt
 	$(call environment,.venv-sam,requirements/sam.txt)
-	@touch $@
-
-.venv-emulator/ready: requirements/emulator.txt
-	$(call environment,.venv-emulator,requirements/emulator.txt)
 	@touch $@
 
 # The tests of Node clients skip, and say so, where there is no Node.
