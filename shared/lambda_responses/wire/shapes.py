@@ -2,7 +2,7 @@
 
 A shape is data: making one costs microseconds and no class. Pydantic's compiled validators are built from
 shapes when a request first needs them. Measured on the same 120 records: 1.5 ms for core schemas, 73 ms for
-type adapters over typed dicts.
+type adapters over typed dicts; and loading pydantic's models, which shapes do without, takes 35 ms more.
 
 Whoever walks into a choice (`by_type`, `by_kind`) leaves a negative number in an error's location. List
 indexes are never negative, so a path for the client is the location without them.
