@@ -11,6 +11,7 @@ import yaml
 from lambda_responses.endpoints.application import OPERATIONS
 from lambda_responses.runtime.operations import Operation
 from lambda_responses.runtime.settings import PREFIX, Settings
+from lambda_responses.storage.dynamodb import table_definition
 
 ROOT = Path(__file__).parents[2]
 DOORS = sorted(path.parent.name for path in ROOT.glob("functions/*/handler.py"))
@@ -140,3 +141,10 @@ def test_the_table_outlives_its_stack():
     assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
     assert table["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
     assert table["Properties"]["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+
+
+def test_the_table_is_the_one_that_the_store_expects():
+    deployed = RESOURCES["Table"]["Properties"]
+    for name, value in table_definition("any").items():
+        if name != "TableName":
+            assert deployed[name] == value
