@@ -115,8 +115,8 @@ def record_of(reservation: Reservation, stored: StoredResponse, *, grace: int) -
     if reservation.flattens and previous is not None:
         snapshot = into_rows(_packed({"in": previous.items, "org": previous.origins}, MAX_SNAPSHOT))
     control = _control(reservation, stored)
-    # An empty output keeps its place among the keys, and is filled in again on reading.
-    bare = {name: None if name == "output" else value for name, value in stored.response.items()}
+    # The output keeps its place among the keys, and is filled in again on reading.
+    bare = {name: [] if name == "output" and value else value for name, value in stored.response.items()}
     envelope = _packed({"env": bare}, MAX_STORED)
     pages = [] if len(envelope["env"]) <= ENVELOPE_INLINE else into_rows(envelope)
     if not pages:

@@ -158,7 +158,7 @@ class ResponseStore:
             raise ResponseNotFound
         added = read_turn(turn)
         response = unpack(packed["env"])
-        if "output" in response:
+        if added.output:
             response["output"] = added.output
         return StoredResponse(response, added.input, added.origins, row.values["target"])
 
