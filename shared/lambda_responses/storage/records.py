@@ -116,7 +116,9 @@ def record_of(reservation: Reservation, stored: StoredResponse, *, grace: int) -
         snapshot = into_rows(_packed({"in": previous.items, "org": previous.origins}, MAX_SNAPSHOT))
     control = _control(reservation, stored)
     # The output keeps its place among the keys, and is filled in again on reading.
-    bare = {name: [] if name == "output" and value else value for name, value in stored.response.items()}
+    bare = dict(stored.response)
+    if bare.get("output"):
+        bare["output"] = []
     envelope = _packed({"env": bare}, MAX_STORED)
     pages = [] if len(envelope["env"]) <= ENVELOPE_INLINE else into_rows(envelope)
     if not pages:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from base64 import b64encode
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -37,7 +38,7 @@ async def nothing(_verb: str, _argument: object) -> None:
 
 
 class WatchedStore:
-    """A keyed store that counts requests and capacity units as DynamoDB bills them, and lets tests step in."""
+    """A keyed store that counts requests and units as DynamoDB bills them, and lets tests step in."""
 
     def __init__(self, store: KeyedStore) -> None:
         self._store = store
@@ -91,9 +92,7 @@ class Talk:
 
     def noise(self, size: int) -> str:
         """Text that does not compress below three quarters."""
-        return "".join(
-            self.random.choices("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/", k=size)
-        )
+        return b64encode(self.random.randbytes(size)).decode()[:size]
 
     async def reserve(self, previous: Context | None = None) -> Reservation:
         return await self.store.reserve(self.tenant, previous, epoch=1_800_000_000, entropy=self.entropy)

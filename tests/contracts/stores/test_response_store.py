@@ -444,17 +444,17 @@ async def test_a_turn_of_a_deleted_response_that_is_given_up_leaves_no_row(
 
 
 async def test_a_response_deleted_meanwhile_cannot_be_continued(talk: Talk) -> None:
-    leaf = await talk.say("leaf")
-    context = await talk.after(leaf)
-    await talk.store.delete(talk.tenant, leaf)
-    with pytest.raises(ResponseNotFound):
-        await talk.reserve(context)
-    parent = await talk.say("parent")
+    leaf, parent, forked = [await talk.say(name) for name in ("leaf", "parent", "forked")]
+    before_any_child = await talk.after(parent)
     await talk.say("child", after=parent)
-    for seen in (await talk.after(parent), context):
-        await talk.store.delete(talk.tenant, parent) if seen is not context else None
+    await talk.say("child", after=forked)
+    for response_id in (leaf, parent, forked):
+        context = await talk.after(response_id)
+        await talk.store.delete(talk.tenant, response_id)
         with pytest.raises(ResponseNotFound):
-            await talk.reserve(seen)
+            await talk.reserve(context)
+    with pytest.raises(ResponseNotFound):
+        await talk.reserve(before_any_child)
 
 
 async def test_deletes_at_the_same_time_succeed_once(talk: Talk) -> None:
@@ -462,10 +462,7 @@ async def test_deletes_at_the_same_time_succeed_once(talk: Talk) -> None:
     outcomes = await asyncio.gather(
         *(talk.store.delete(talk.tenant, response_id) for _ in range(6)), return_exceptions=True
     )
-    assert (
-        sorted(map(type, outcomes), key=str) == [type(None), *[ResponseNotFound] * 5]
-        or [type(outcome) for outcome in outcomes].count(type(None)) == 1
-    )
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["NoneType", *["ResponseNotFound"] * 5]
 
 
 async def test_a_continuation_and_a_delete_at_the_same_time_leave_no_broken_chain(talk: Talk) -> None:
