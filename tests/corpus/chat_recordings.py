@@ -212,7 +212,7 @@ def _read_choice(recording: Recording, choice: Json, answer: Answer) -> None:
 
 def _read_call(call: Json, answer: Answer) -> None:
     about = call.get("function") or call.get("custom") or {}
-    answer.custom = answer.custom or "custom" in call
+    answer.custom = answer.custom or call.get("type") == "custom"
     said = about.get("arguments", about.get("input")) or ""
     said = said if isinstance(said, str) else json.dumps(said)
     known = [id for id, _, _ in answer.calls]

@@ -28,7 +28,6 @@ INEXPRESSIBLE: dict[str, str] = {
     "return_images": "a vendor's own setting (Perplexity)",
     "return_related_questions": "a vendor's own setting (Perplexity)",
     "disable_search": "a vendor's own setting (Perplexity)",
-    "search_settings": "a vendor's own setting (Perplexity)",
     "web_search_options": "a hosted tool, which this format leaves out",
     "extra_body": "a client's slip that watsonx ignored",
     "cache_prompt": "a vendor's own setting (llama.cpp, its default by now)",
@@ -72,7 +71,8 @@ def _lift_message(index: int, message: Json, lifted: _Lifted) -> None:
         case "tool":
             kind = "function_call_output"
             call = next(
-                (item for item in reversed(lifted.items) if item.get("call_id") == message["tool_call_id"]), {}
+                (item for item in reversed(lifted.items) if item.get("call_id") == message["tool_call_id"]),
+                {},
             )
             if call.get("type") == "custom_tool_call":
                 kind = "custom_tool_call_output"
@@ -133,7 +133,9 @@ def _lift_tools(body: Json, request: Json) -> None:
             case {"type": "function", "function": {"arguments": _}}:
                 raise CannotLift("a tool with a misspelt schema")
             case {"type": "function", "function": function}:
-                known = {key: function[key] for key in ("name", "description", "parameters") if key in function}
+                known = {
+                    key: function[key] for key in ("name", "description", "parameters") if key in function
+                }
                 tools.append({"type": "function", **known, "strict": bool(function.get("strict"))})
             case {"type": "custom", "custom": {"name": name, "description": description, "format": form}}:
                 grammar = {"type": "grammar", **form["grammar"]}
@@ -175,7 +177,9 @@ def _lift_settings(body: Json, request: Json) -> None:
         request["reasoning"] = {"effort": "medium" if effort == "default" else effort}
     if body.get("logprobs"):
         request["include"] = ["message.output_text.logprobs"]
-        request["top_logprobs"] = body["logprobs"] if body["logprobs"] is not True else body.get("top_logprobs")
+        request["top_logprobs"] = (
+            body["logprobs"] if body["logprobs"] is not True else body.get("top_logprobs")
+        )
     match body.get("response_format"):
         case None:
             pass

@@ -77,6 +77,9 @@ def test_an_answer_holds_what_was_recorded(recording: Recording) -> None:
     assert [call[1:] for call in calls] == [(name, text or "{}") for _, name, text in answer.calls]
     for (ours, _, _), (theirs, _, _) in zip(calls, answer.calls, strict=True):
         assert ours == theirs or theirs == "" or theirs.startswith("call_")
+    assert {c["type"] for c in output if "name" in c} <= {
+        "custom_tool_call" if answer.custom else "function_call"
+    }
     text = said(output, "message", "output_text", "text")
     if calls:  # white space around calls says nothing
         text, answer.text = text.strip(), answer.text.strip()
