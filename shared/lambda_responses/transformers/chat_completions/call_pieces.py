@@ -74,7 +74,10 @@ class CallPieces:
         """Take one entry of `tool_calls`."""
         if not piece.keys() <= CALL:
             unknown("chat_completions", f"tool call keys {sorted(piece.keys() - CALL)}")
-        about: Json = piece.get("function") or piece.get("custom") or {}
+        about: Json = piece.get("function") or {}
+        custom = not about and "custom" in piece
+        if custom:
+            about = piece["custom"]
         id, name = piece.get("id") or "", about.get("name") or ""
         call = self._call_of(piece.get("index"), id, name, out)
         if call is None:
@@ -82,7 +85,7 @@ class CallPieces:
             return
         call.id = call.id or id
         call.name = call.name or name
-        call.custom = call.custom or "custom" in piece
+        call.custom = call.custom or custom
         said = about.get("arguments", about.get("input"))
         text = said if isinstance(said, str) else "" if said is None else json.dumps(said, ensure_ascii=False)
         if call.ended:

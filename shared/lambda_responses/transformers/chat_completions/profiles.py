@@ -38,13 +38,14 @@ _PARALLEL = frozenset({"parallel_tool_calls"})
 _GPT_OSS = ModelRule(r"gpt-oss", {"efforts": _THREE_LEVELS})
 
 DEFAULT = ChatProfile(
+    inputs=frozenset({"input_image", "input_file", "input_audio"}),
     one_system_message=True,
     text_without_content="null",
     reasoning_replay="reasoning_content",
     logprobs="flag",
     models=(_GPT_OSS,),
 )
-"""A server that nobody has told us anything about."""
+"""A server that nobody has told us anything about: it may judge contents and formats by itself."""
 
 _OPENAI_SETTINGS = SAMPLING | {
     "parallel_tool_calls",
@@ -77,7 +78,7 @@ OPENAI = ChatProfile(
                 "efforts": _levels("none", "low", "medium", "high", "xhigh", minimal="low", max="xhigh"),
             },
         ),
-        ModelRule(r"audio", {"inputs": frozenset({"input_audio"}), "json_schema": "refused"}),
+        ModelRule(r"audio", {"inputs": frozenset({"input_audio", "input_file"}), "json_schema": "refused"}),
     ),
 )
 
@@ -255,6 +256,7 @@ MOONSHOT = ChatProfile(
 )
 
 OLLAMA = ChatProfile(
+    tool_output_media=True,
     text_without_content="empty",
     reasoning_replay="reasoning",
     tool_choices=_NOTHING,
@@ -266,7 +268,6 @@ OLLAMA = ChatProfile(
 
 VLLM = replace(
     DEFAULT,
-    inputs=frozenset({"input_image", "input_audio"}),
     image_detail=True,
     reasoning_replay="reasoning",
     efforts={
@@ -277,7 +278,6 @@ VLLM = replace(
 
 LLAMACPP = replace(
     DEFAULT,
-    inputs=frozenset({"input_image", "input_audio"}),
     tool_choices=frozenset({"none", "required"}),
     efforts=_switch(
         {"chat_template_kwargs": {"enable_thinking": True}},

@@ -82,11 +82,11 @@ class _Settings:
                 self.headers[profile.cache_key_header] = value
             else:
                 self.dropped.append(name)
-        tier: str = request.get("service_tier") or "auto"
-        if tier in profile.service_tiers:
-            self.body["service_tier"] = profile.service_tiers[tier]
-        elif tier != "auto":
-            self.dropped.append("service_tier")
+        if tier := request.get("service_tier"):
+            if tier in profile.service_tiers:
+                self.body["service_tier"] = profile.service_tiers[tier]
+            elif tier != "auto":
+                self.dropped.append("service_tier")
         if request.get("truncation") == "auto":
             self.dropped.append("truncation")
 
