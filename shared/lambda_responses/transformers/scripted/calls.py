@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
 _SAYS_NOTHING = frozenset(
     _WORD.findall(
-        "call create delete fetch find for from function get list load make new query read run search send set"
-        " show the tool transfer update use"
+        "call create delete fetch find for from function get list load make new query read run search send"
+        " set show the tool transfer update use"
     )
 )
 """Words of a tool's name that do not say what it is about."""
