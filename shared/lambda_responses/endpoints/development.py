@@ -36,14 +36,17 @@ Add "stream": true to see the answer while it is made. Stop with Ctrl-C.
 def serve(environment: Mapping[str, str]) -> None:
     """Serve until interrupted. Raises `SettingsError` for an environment that cannot be used."""
     data_dir = environment.get("DATA_DIR") or ".data"
-    runtime = Runtime({"RESPONSES_STORE": f"sqlite:///{data_dir}/responses.db", **environment})
+    store = f"sqlite:///{data_dir}/responses.db"
+    runtime = Runtime({"RESPONSES_STORE": store, **environment}, local_model=True)
     listener = _listener(environment.get("PORT") or "8080")
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
-        base_url = f"http://{HOST}:{listener.getsockname()[1]}/v1"
         names = [model["id"] for model in runtime.services.router.models()]
-        print(_BANNER.format(base_url=base_url, models=_listed(names), model=names[0]), flush=True)
+        await runtime.start()
+        base_url = f"http://{HOST}:{listener.getsockname()[1]}/v1"
+        first = next((name for name in names if name.startswith("local/")), names[0])
+        print(_BANNER.format(base_url=base_url, models=_listed(names), model=first), flush=True)
         yield
         await runtime.aclose()
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from lambda_responses.lifecycle.ports import Principal, Services
     from lambda_responses.providers.connections import Connections
+    from lambda_responses.providers.local_model import LocalModel
     from lambda_responses.providers.routing import ProviderRouter
     from lambda_responses.runtime.settings import Settings
     from lambda_responses.storage.keyed import KeyedStore
@@ -34,8 +35,11 @@ if TYPE_CHECKING:
 class LiveServices:
     """`lifecycle.ports.Services`, over real stores and providers."""
 
-    def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, settings: Settings, environment: Mapping[str, str], *, local_model: bool = False
+    ) -> None:
         self._settings = settings
+        self._wants_local_model = local_model
         self._environment = environment
         self.first_event_wait = settings.first_event_wait_ms / 1000
         self.max_steps = settings.max_steps
@@ -84,6 +88,15 @@ class LiveServices:
         )
 
     @functools.cached_property
+    def local_model(self) -> LocalModel | None:
+        """The embedded model, where it is wanted and its packages are installed."""
+        if not self._wants_local_model:
+            return None
+        from lambda_responses.providers.local_model import LocalModel, local_model_available
+
+        return LocalModel() if local_model_available() else None
+
+    @functools.cached_property
     def router(self) -> ProviderRouter:
         """What model names stand for."""
         from lambda_responses.providers.base import ProviderSettingsError
@@ -98,7 +111,7 @@ class LiveServices:
                 default_provider=self._settings.default_provider,
                 connections=self.connections,
                 retries=Retries(limit=self._settings.max_retries),
-                local=None,
+                local=self.local_model,
                 as_of=int(self.now()),
             )
         except ProviderSettingsError as error:
@@ -113,13 +126,18 @@ class LiveServices:
 class Runtime:
     """What an application runs on: settings, services, and how its callers are known."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        """Raises `SettingsError`."""
+    def __init__(self, environment: Mapping[str, str], *, local_model: bool = False) -> None:
+        """`local_model` offers the embedded model too. Raises `SettingsError`."""
         self.settings = read_settings(environment)
-        self._live = LiveServices(self.settings, environment)
+        self._live = LiveServices(self.settings, environment, local_model=local_model)
         # A protocol's property and a cached one are the same to a reader, and different to the type checker.
         self.services = cast("Services", self._live)
         self._principal_of = PRINCIPALS[self.settings.auth]
+
+    async def start(self) -> None:
+        """Load beforehand what would keep the first request waiting. Raises `SettingsError`."""
+        if self._live.local_model is not None:
+            await self._live.local_model.start()
 
     async def aclose(self) -> None:
         """Close what was opened."""
