@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,9 +54,8 @@ class Recording:
     provider: str
     streamed: bool
     status: int
-    request: Json | None
-    headers: dict[str, str]
-    body: str
+    request: Json | None = field(repr=False)
+    body: str = field(repr=False)
 
     @property
     def profile(self) -> profile.ResponsesProfile:
@@ -106,7 +105,6 @@ def _load(file: str, streamed: bool) -> Recording:
         streamed=streamed and response["status"] < 400,
         status=response["status"],
         request=exchange["request"].get("json"),
-        headers=response["headers"],
         body=response.get("body") or "",
     )
 

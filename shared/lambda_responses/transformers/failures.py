@@ -6,7 +6,6 @@ its parameters differently renames `Complaint.param` between `read_failure` and 
 
 from __future__ import annotations
 
-import json
 import re
 from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,6 +20,7 @@ from lambda_responses.wire.errors import (
     RateLimitError,
     UpstreamFaultError,
 )
+from lambda_responses.wire.json import from_text
 
 if TYPE_CHECKING:
     from lambda_responses.transformers.base import UpstreamFailure
@@ -145,8 +145,8 @@ def read_failure(failure: UpstreamFailure) -> Complaint:
     """The complaint in any body: nine JSON envelopes, plain text; HTML says nothing. Never raises."""
     headers = {name.lower(): value for name, value in failure.headers.items()}
     try:
-        complaint = read_envelope(json.loads(failure.body))
-    except (ValueError, RecursionError):
+        complaint = read_envelope(from_text(failure.body))
+    except ValueError:
         text = failure.body.strip()
         readable = failure.status < 500 and "<" not in text and "\n" not in text
         complaint = Complaint(_clean(text) if readable else "")
@@ -276,8 +276,8 @@ def _read_message(error: dict[str, Any]) -> str:
     match error:
         case {"message": "Provider returned error", "metadata": {"raw": str(raw)}}:
             try:
-                return read_envelope(json.loads(raw)).message
-            except (ValueError, RecursionError):
+                return read_envelope(from_text(raw)).message
+            except ValueError:
                 return raw
         case {"message": str(message)} | {"msg": str(message)}:
             return message

@@ -380,6 +380,20 @@ def test_garbage_is_survived(kind: str, member: str, garbage: Any):
     decode(added(MESSAGE), {"type": kind, "item_id": "msg_1", member: garbage})
 
 
+@pytest.mark.parametrize("garbage", [None, 7, "x", [], {}, [7], [{}], [{"type": []}]])
+@pytest.mark.parametrize("member", ["output", "usage", "incomplete_details", "error", "tools", "reasoning"])
+@pytest.mark.parametrize("status", ["completed", "incomplete", "failed"])
+def test_a_garbled_end_is_an_end(status: str, member: str, garbage: Any):
+    said = decode(added(MESSAGE), text("Hi"), {"type": f"response.{status}", "response": {member: garbage}})
+    assert isinstance(said[-1], (Stopped, Failed))
+
+
+def test_credentials_of_mcp_servers_are_not_repeated():
+    tool = {"type": "mcp", "server_label": "s", "headers": {"x": "secret"}, "authorization": "secret"}
+    (envelope,) = decode({"type": "response.created", "response": {"tools": [tool]}})
+    assert "secret" not in repr(envelope)
+
+
 def test_a_plain_answer_is_read_like_a_streamed_one():
     call = {**CALL, "arguments": '{"a":1}', "status": "completed"}
     body = {"output": [full(MESSAGE), call], "status": "completed", "model": "m-1"}

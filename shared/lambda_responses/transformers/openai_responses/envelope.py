@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lambda_responses.transformers.openai_responses.items import members
+from lambda_responses.wire.tools import echoed_tool
 
 if TYPE_CHECKING:
     from collections.abc import Set
@@ -78,7 +79,10 @@ _NO_DETAILS: dict[str, Json] = {
 
 
 def read_envelope(response: Any, misreported: Set[str]) -> Json:
-    """The fields to take over. Those that the API does not know yet are taken as they are."""
+    """The fields to take over. Those that the API does not know yet are taken as they are.
+
+    MCP tools are shown as we show them: some servers would repeat their credentials.
+    """
     taken = {
         key: value
         for key, value in members(response).items()
@@ -88,6 +92,10 @@ def read_envelope(response: Any, misreported: Set[str]) -> Json:
         taken.pop("service_tier", None)
     if "reasoning" in taken:
         taken["reasoning"] = {"effort": None, "summary": None, **taken["reasoning"]}
+    if "tools" in taken:
+        taken["tools"] = [
+            echoed_tool(tool) if tool.get("type") == "mcp" else tool for tool in map(members, taken["tools"])
+        ]
     return taken
 
 

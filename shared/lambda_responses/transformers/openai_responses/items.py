@@ -47,7 +47,7 @@ class UpstreamItems:
 
     def announce(self, announced: Json, event: Event) -> UpstreamItem:
         """A new item, known from now on by the names that it and the event give."""
-        item = UpstreamItem(len(self._items), announced.get("type") or "", announced)
+        item = UpstreamItem(len(self._items), announced["type"], announced)
         self._items.append(item)
         for name in (announced.get("id"), event.get("item_id"), event.get("output_index")):
             if isinstance(name, (str, int)):
@@ -90,11 +90,14 @@ class UpstreamItems:
         item = self.named(final.get("id")) or self.about(event)
         return item if item is not None and item.type == final.get("type") else None
 
-    def match(self, output: list[Any]) -> Iterator[tuple[Json, UpstreamItem | None]]:
+    def match(self, output: Any) -> Iterator[tuple[Json, UpstreamItem | None]]:
         """The items of a finished response, each with the streamed one that it is: by id, place or type."""
         streamed = list(self._items)
-        for index, entry in enumerate(output):
+        entries = cast("list[Any]", output) if isinstance(output, list) else []
+        for index, entry in enumerate(entries):
             final = members(entry)
+            if not isinstance(final.get("type"), str):
+                continue
             candidates = (self.named(final.get("id")), self._named.get(index), *streamed)
             found = next(
                 (item for item in candidates if item in streamed and item.type == final.get("type")), None

@@ -114,8 +114,9 @@ class ResponsesDecoder:
         """What this event says. After the terminal event, or the first fault, nothing more is said."""
         if self._over:
             return ()
-        take = self._takers.get(chunk.get("type") or "")
-        return take(chunk) if take is not None else self._other(chunk)
+        kind = chunk.get("type")
+        take = self._takers.get(kind) if isinstance(kind, str) else None
+        return take(chunk) if take is not None else self._other(chunk, kind)
 
     def end(self, *, marked: bool) -> Sequence[Delta]:
         """Nothing is held back: this format ends with its terminal event, and a marker is no substitute."""
@@ -201,6 +202,8 @@ class ResponsesDecoder:
 
     def _item_added(self, event: Event) -> Sequence[Delta]:
         announced = members(event.get("item"))
+        if not isinstance(announced.get("type"), str):
+            return self._skip("an item without a type")
         known = self._items.named(announced.get("id"))
         if known is not None and not known.ended:
             return ()
@@ -210,6 +213,8 @@ class ResponsesDecoder:
 
     def _item_done(self, event: Event) -> Sequence[Delta]:
         final = members(event.get("item"))
+        if not isinstance(final.get("type"), str):
+            return self._skip("an item without a type")
         item = self._items.finished_by(final, event)
         return self._finish(item or self._items.announce(opened(final), event), final)
 
@@ -247,7 +252,7 @@ class ResponsesDecoder:
         self._over = True
         response = members(event.get("response"))
         said: list[Delta] = []
-        for final, item in self._items.match(response.get("output") or []):
+        for final, item in self._items.match(response.get("output")):
             said += self._finish(item or self._items.announce(opened(final), {}), final)
         said += self._lifecycle(event)
         usage = read_usage(response.get("usage"))
@@ -262,9 +267,9 @@ class ResponsesDecoder:
                 called = any(item.type in CALLS and item.opened for item in self._items)
                 return Stopped("tool_calls" if called else "end")
             case "response.incomplete":
-                reason = members(response.get("incomplete_details")).get("reason") or "max_output_tokens"
+                reason = str(members(response.get("incomplete_details")).get("reason") or "max_output_tokens")
                 if reason not in STOP_REASONS:
-                    self._skip(f"the reason {reason!r} of an incomplete response")
+                    self._skip(f"the reason {reason[:80]!r} of an incomplete response")
                 return Stopped(STOP_REASONS.get(reason, "max_output_tokens"))
             case _:
                 return Failed(map_event(event))
@@ -276,9 +281,8 @@ class ResponsesDecoder:
 
     # What has no delta.
 
-    def _other(self, event: Event) -> Sequence[Delta]:
-        kind = event.get("type")
-        if kind in SILENT:
+    def _other(self, event: Event, kind: Any) -> Sequence[Delta]:
+        if isinstance(kind, str) and kind in SILENT:
             return ()
         if kind is None and event.get("error"):
             return self._error(event)
