@@ -1,0 +1,86 @@
+"""Servers that last for a session, and the upstreams behind them.
+
+A `conftest.py` takes them by name, so that only the folders that need a server start one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from tests.fakes.chat_model import chat_model
+from tests.fakes.server import Server
+from tests.fakes.upstream import Upstream
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+__all__ = ["KEY", "http", "model", "native_server", "server", "upstream"]
+
+KEY = "sk-end-to-end-0123456789"
+"""The key of every upstream: nothing that a server prints or answers may hold it."""
+
+MODELS = {
+    "scripted": "scripted/echo",
+    "a chat upstream": "groq/demo",
+    "a native upstream": "openai/scripted/echo",
+}
+"""A model that echoes, obeys schemas and calls tools, behind each kind of provider."""
+
+
+@pytest.fixture(scope="session")
+def upstream() -> Iterator[Upstream]:
+    """The upstream that `server` knows as `groq` (in the chat format) and as `xai` (in the native one)."""
+    fake = Upstream()
+    fake.serve(chat_model, "demo")
+    yield fake
+    fake.close()
+
+
+@pytest.fixture(scope="session")
+def native_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A second server of ours, which the first one knows as `openai`: a native upstream that is strict."""
+    running = Server(tmp_path_factory.mktemp("native")).started()
+    yield running
+    running.stop()
+    assert running.complaints == []
+
+
+@pytest.fixture(scope="session")
+def server(
+    tmp_path_factory: pytest.TempPathFactory, upstream: Upstream, native_server: Server
+) -> Iterator[Server]:
+    """The server under test."""
+    running = Server(
+        tmp_path_factory.mktemp("server"),
+        GROQ_BASE_URL=upstream.base_url,
+        GROQ_API_KEY=KEY,
+        XAI_BASE_URL=upstream.base_url,
+        XAI_API_KEY=KEY,
+        OPENAI_BASE_URL=native_server.base_url,
+        OPENAI_API_KEY=KEY,
+        RESPONSES_KEEP_ALIVE_MS="300",
+        RESPONSES_READ_TIMEOUT_MS="5000",
+        RESPONSES_MAX_RETRIES="1",
+    ).started()
+    yield running
+    running.stop()
+    assert running.complaints == []
+    assert KEY not in running.log
+
+
+@pytest.fixture
+async def http(server: Server) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the server that takes every answer as it comes."""
+    async with httpx.AsyncClient(
+        base_url=server.base_url, timeout=60, trust_env=False, verify=False
+    ) as client:
+        yield client
+
+
+@pytest.fixture(params=MODELS.values(), ids=MODELS)
+def model(request: pytest.FixtureRequest) -> str:
+    """Each kind of provider in turn."""
+    return request.param
