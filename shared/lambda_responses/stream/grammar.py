@@ -199,7 +199,8 @@ class StreamChecker:
 
     def _check_done(self, item: _Item, done: Json) -> None:
         for member in _IDENTITY:
-            self._require(done.get(member) == item.added.get(member), _DONE, f"with another {member}")
+            announced = item.added.get(member)
+            self._require(announced is None or done.get(member) == announced, _DONE, f"with another {member}")
         self._require(
             item.type not in ITEMS or done.get("status") != "in_progress", _DONE, "with an item in progress"
         )

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 ItemStatus: TypeAlias = Literal["completed", "incomplete"]
 
-_IDENTITY = ("id", "type", "call_id")
+_IDENTITY = ("id", "call_id")
 """What of an item never changes; clients hold the finished one against the announced one by these."""
 
 _ENDS = frozenset({"completed", "incomplete"})
@@ -74,7 +74,7 @@ class OpenItem:
 
         `final` is the finished item where the upstream gave it; its own status wins where it is an end.
         """
-        identity = {key: self.announced[key] for key in _IDENTITY if key in self.announced}
+        identity = {key: self.announced[key] for key in _IDENTITY if self.announced.get(key) is not None}
         told = {**self.announced, **(final or {}), **identity}
         ending = self._ending(status, final)
         yield from self._rest(told, ending)

@@ -140,7 +140,8 @@ class Output:
         if item is None:
             return ()
         if item.native:
-            return self._close(item, "completed", final)
+            is_its_end = final is not None and final.get("type") == item.type
+            return self._close(item, "completed", final if is_its_end else None)
         if isinstance(item, OpenMessage) or not item.whole:
             return ()
         return self._close(item, "completed", None)

@@ -149,11 +149,11 @@ class Part:
 
     def complete(self, rest: str, final: Json) -> Iterator[Event]:
         """What the upstream's finished part has and no event has said: `rest` of its text, citations."""
-        logprobs, annotations = json_objects(final.get("logprobs")), json_objects(final.get("annotations"))
         if rest:
-            yield self.add(rest, logprobs[len(self._logprobs) :])
-        for annotation in annotations[len(self._annotations) :]:
-            yield self.annotate(self.source, annotation)
+            yield self.add(rest, json_objects(final.get("logprobs"))[len(self._logprobs) :])
+        if self.kind is OUTPUT_TEXT:
+            for annotation in json_objects(final.get("annotations"))[len(self._annotations) :]:
+                yield self.annotate(self.source, annotation)
 
     def closed(self, final: Json) -> Iterator[Event]:
         """Its text told in full, and its end; `final` adds the members that only the upstream knows."""

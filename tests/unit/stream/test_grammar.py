@@ -85,12 +85,13 @@ def test_an_event_is_about_the_open_part_of_its_own_item(name: str, member: str,
 
 
 @pytest.mark.parametrize(
-    ("member", "value"), [("id", "rs_9"), ("type", "message"), ("call_id", "c"), ("status", "in_progress")]
+    ("member", "value"),
+    [("id", "fc_9"), ("type", "custom_tool_call"), ("call_id", "c_9"), ("status", "in_progress")],
 )
 def test_a_finished_item_is_the_one_that_was_announced(member: str, value: str) -> None:
     def change(events: list[Json]) -> None:
-        events[place("output_item.done")]["item"][member] = value
-        events[-1]["response"]["output"][0][member] = value
+        (done,) = [e for e in events if e["type"] == "response.output_item.done" and e["output_index"] == 2]
+        events[-1]["response"]["output"][2][member] = done["item"][member] = value
 
     with pytest.raises(OutOfOrder):
         check(broken(change))
