@@ -41,11 +41,10 @@ class _Call:
     @property
     def whole(self) -> bool:
         """Whether its arguments are complete JSON."""
-        text = "".join(self.said).strip()
-        if not text.endswith("}"):
+        if not self.said or not self.said[-1].rstrip().endswith("}"):
             return False
         try:
-            json.loads(text)
+            json.loads("".join(self.said))
         except ValueError:
             return False
         return True
@@ -61,9 +60,9 @@ class CallPieces:
         self._by_index: dict[Any, _Call] = {}
 
     @property
-    def any(self) -> bool:
+    def called(self) -> bool:
         """Whether there was a call."""
-        return bool(self._calls)
+        return any(call.open for call in self._calls)
 
     @property
     def last_block(self) -> tuple[str, int] | None:
@@ -106,12 +105,10 @@ class CallPieces:
         """The call that a piece continues, or a new one."""
         bound = self._by_index.get(index) if index is not None else self._last()
         if id:
-            if bound is not None and bound.id in ("", id) and not (bound.name and name and bound.whole):
+            if bound is not None and (bound.id == id or not (bound.id or (bound.name and name))):
                 return bound
             same = next((call for call in self._calls if call.id == id), None)
-            if same is not None and not name:
-                return same
-            return self._new(index, out)
+            return same if same is not None and not name else self._new(index, out)
         if name:
             if bound is not None and (not bound.name or (bound.name == name and not bound.whole)):
                 return bound

@@ -65,6 +65,7 @@ class ChatDecoder:
         self._calls = CallPieces(plan.names, taken)
         self._forced = ForcedCallReader(plan.names) if plan.forced else None
         self._tags = ThinkTags() if profile.think_tags else None
+        self._tiers = {theirs: ours for ours, theirs in profile.service_tiers.items()}
         self._details = ReasoningDetails()
         self._citations = Citations()
         self._speaking: str | None = None
@@ -99,8 +100,7 @@ class ChatDecoder:
         for choice in chunk.get("choices") or ():
             if not choice.get("index"):
                 self._feed_choice(choice, out)
-        tier = chunk.get("service_tier")
-        if isinstance(tier, str) and self._finish is not None:
+        if self._finish is not None and (tier := self._tiers.get(chunk.get("service_tier") or "")):
             out.append(Envelope({"service_tier": tier}))
         return out
 
@@ -116,7 +116,7 @@ class ChatDecoder:
                 out.append(Annotation(self._block, annotation))
             self._seal(out)
             self._calls.end(out)
-            called = self._calls.any or (self._forced is not None and not self._forced.said_otherwise)
+            called = self._calls.called or (self._forced is not None and not self._forced.said_otherwise)
             finish = self._finish or "end"
             out.append(Stopped("tool_calls" if called and finish == "end" else finish))
         return out
@@ -273,7 +273,7 @@ class ChatDecoder:
             out += self._forced.end()
             held = self._forced.said_otherwise
         else:
-            held = "" if self._calls.any else self._held
+            held = "" if self._calls.called else self._held
         if held:
             self._begin_text(out)
             out.append(Text(self._block, held))
