@@ -17,8 +17,8 @@ import os
 import sqlite3
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,16 +91,19 @@ class SQLiteStore:
         self._path = Path(path)
         self._power_safe = power_safe
         self._unmoved_pages = CHECKPOINT_PAGES  # The first write moves what an earlier process left.
+        self._moving: Future[None] = Future()
+        self._moving.set_result(None)
         self._turn_to_write = threading.Lock()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite")
-        with _faults():
+        with _faults(), ExitStack() as connections:
             # Private to the user who runs the server; SQLite gives its side files the same mode.
             self._path.parent.mkdir(parents=True, exist_ok=True)
             os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
-            self._patient = self._connect(busy_seconds)
+            self._patient = self._connect(connections, busy_seconds)
             self._prepare(busy_seconds)
-            self._reader = self._connect(busy_seconds)
-            self._writer = self._connect(0)
+            self._reader = self._connect(connections, busy_seconds)
+            self._writer = self._connect(connections, 0)
+            self._connections = connections.pop_all()
 
     async def get(self, key: Key, *, consistent: bool = True) -> Row | None:
         """See `KeyedStore`."""
@@ -156,13 +159,13 @@ class SQLiteStore:
     def close(self) -> None:
         """Finish what was begun and close the file."""
         self._thread.shutdown(wait=True)
-        for connection in (self._reader, self._writer, self._patient):
-            connection.close()
+        self._connections.close()
 
-    def _connect(self, busy_seconds: float) -> sqlite3.Connection:
+    def _connect(self, connections: ExitStack, busy_seconds: float) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self._path, timeout=busy_seconds, isolation_level=None, check_same_thread=False
         )
+        connections.callback(connection.close)
         connection.execute(f"PRAGMA synchronous={'FULL' if self._power_safe else 'NORMAL'}")
         connection.execute("PRAGMA wal_autocheckpoint=0")
         return connection
@@ -192,9 +195,9 @@ class SQLiteStore:
                 loop = asyncio.get_running_loop()
                 rows = await loop.run_in_executor(self._thread, self._commit, self._patient, writes)
         self._unmoved_pages += sum(map(_pages, writes))
-        if self._unmoved_pages >= CHECKPOINT_PAGES:
+        if self._unmoved_pages >= CHECKPOINT_PAGES and self._moving.done():
             self._unmoved_pages = 0
-            self._thread.submit(self._checkpoint)
+            self._moving = self._thread.submit(self._checkpoint)
         return rows
 
     def _commit_at_once(self, writes: Sequence[Write]) -> list[Row | None] | None:
@@ -218,8 +221,14 @@ class SQLiteStore:
         return rows
 
     def _checkpoint(self) -> None:
-        with suppress(sqlite3.Error):  # Readers may be in the way: there is a next time.
+        """Move the log into the file: most of it beside the writers, the rest before any other write.
+
+        Only a log that was moved to its end starts over; under steady writing it would grow and grow.
+        """
+        with suppress(sqlite3.Error):  # Another process may be in the way: there is a next time.
             self._patient.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            with self._turn_to_write:
+                self._patient.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
 def _apply(connection: sqlite3.Connection, index: int, write: Write, now: float) -> Row | None:
