@@ -5,6 +5,7 @@ A `conftest.py` takes them by name, so that only the folders that need a server 
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import httpx
@@ -53,8 +54,12 @@ def server(
     tmp_path_factory: pytest.TempPathFactory, upstream: Upstream, native_server: Server
 ) -> Iterator[Server]:
     """The server under test."""
+    folder = tmp_path_factory.mktemp("server")
+    models_file = folder / "models.json"
+    models_file.write_text(json.dumps({"aliases": {"best": ["groq/broken", "groq/demo"]}}))
     running = Server(
-        tmp_path_factory.mktemp("server"),
+        folder,
+        RESPONSES_MODELS=str(models_file),
         GROQ_BASE_URL=upstream.base_url,
         GROQ_API_KEY=KEY,
         XAI_BASE_URL=upstream.base_url,
@@ -62,7 +67,7 @@ def server(
         OPENAI_BASE_URL=native_server.base_url,
         OPENAI_API_KEY=KEY,
         RESPONSES_KEEP_ALIVE_MS="300",
-        RESPONSES_READ_TIMEOUT_MS="5000",
+        RESPONSES_READ_TIMEOUT_MS="2000",
         RESPONSES_MAX_RETRIES="1",
     ).started()
     yield running

@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
+class Signal(threading.Event):
+    """Something that one side of a test waits for the other to do; the two run on loops of their own."""
+
+    async def seen(self, within: float = 20.0) -> None:
+        """Return when it has happened. Raises `AssertionError` when it does not within so many seconds."""
+        assert await asyncio.to_thread(self.wait, within), f"nothing happened within {within} s"
+
+
 @dataclass
 class Exchange:
     """One request to the upstream, and the way to answer it."""
