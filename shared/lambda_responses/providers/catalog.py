@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 WireFormat: TypeAlias = Literal["chat_completions", "openai_responses"]
 Auth: TypeAlias = Literal["bearer", "api-key"]
 
+SCRIPTED = "scripted"
+LOCAL = "local"
+RESERVED = (SCRIPTED, LOCAL)
+"""Providers that are no rows: they run inside this process."""
+
 WIRE_APIS: dict[str, WireFormat] = {"chat": "chat_completions", "responses": "openai_responses"}
 """What `<PROVIDER>_WIRE_API` may say."""
 

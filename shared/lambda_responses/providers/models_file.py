@@ -31,7 +31,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from lambda_responses.providers.base import ProviderSettingsError
-from lambda_responses.providers.catalog import CATALOG, Auth, Row, WireFormat
+from lambda_responses.providers.catalog import CATALOG, RESERVED, Auth, Row, WireFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -86,6 +86,8 @@ def _row(name: str, given: dict[str, Any]) -> Row:
     where = f"providers.{name}"
     if not name or "/" in name:
         raise ProviderSettingsError(f"{where}: a provider's name is not empty and has no slash.")
+    if name in RESERVED:
+        raise ProviderSettingsError(f"{where}: that name is taken by a provider inside this server.")
     _refuse_others(given, _ROW_MEMBERS, where)
     known = CATALOG.get(name) or Row(name=name, needs_key=False, nested_ids=True, profile="default")
     return replace(known, **{key: _ROW_MEMBERS[key](value, f"{where}.{key}") for key, value in given.items()})

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lambda_responses.providers.base import Provider, ProviderSettingsError, Target
-from lambda_responses.providers.catalog import CATALOG
+from lambda_responses.providers.catalog import CATALOG, LOCAL, RESERVED, SCRIPTED
 from lambda_responses.providers.connections import Connections
 from lambda_responses.providers.dialects import dialect
 from lambda_responses.providers.models_file import ModelsFile
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from lambda_responses.providers.places import Place
     from lambda_responses.providers.retries import Retries
     from lambda_responses.wire.json import Json
-
-SCRIPTED = "scripted"
-LOCAL = "local"
 
 
 class ProviderRouter:
@@ -53,24 +50,21 @@ class ProviderRouter:
         rows = {**CATALOG, **self._file.providers}
         self._places = {name: place_of(row, environment) for name, row in rows.items()}
         self._names = {alias: row.name for row in rows.values() for alias in row.aliases}
-        self._names |= {name: name for name in (*rows, SCRIPTED, LOCAL)}
+        self._names |= {name: name for name in (*rows, *RESERVED)}
         self._providers: dict[str, Provider] = {}
         if default_provider not in self._names:
             raise ProviderSettingsError("The default provider is not one that this server knows.")
         self._default = self._names[default_provider]
         for alias, targets in self._file.aliases.items():
-            if unknown := next((t for t in targets if self._split(t) is None), None):
-                raise ProviderSettingsError(f"aliases.{alias}: no provider is known for {unknown!r}.")
+            self._check_alias(alias, targets)
 
     def resolve(self, model: str, *, provider: str | None = None) -> Sequence[Target]:
         """Targets in the order to try. Raises `InvalidRequestError` (`model_not_found`)."""
         if provider is not None:
             return [self._explicit_target(model, provider)]
-        prefix, slash, _ = model.partition("/")
-        targets = self._file.aliases.get(model)
-        if targets is None or (slash and prefix in self._names):
-            return [self._target(model, model)]
-        return self._alias_targets(model, targets)
+        if targets := self._file.aliases.get(model):
+            return self._alias_targets(model, targets)
+        return [self._target(model, model)]
 
     def models(self) -> Sequence[Json]:
         """The models that can be called now and whose names are known, as `GET /v1/models` lists them."""
@@ -95,6 +89,14 @@ class ProviderRouter:
         await self._connections.aclose()
         if self._local is not None:
             await self._local.aclose()
+
+    def _check_alias(self, alias: str, targets: Sequence[str]) -> None:
+        prefix, slash, _ = alias.partition("/")
+        if slash and prefix in self._names:
+            raise ProviderSettingsError(f"aliases.{alias} cannot be reached: {prefix!r} is a provider.")
+        for target in targets:
+            if self._split(target) is None:
+                raise ProviderSettingsError(f"aliases.{alias}: no provider is known for {target!r}.")
 
     # From names to targets.
 

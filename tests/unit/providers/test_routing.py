@@ -1,0 +1,289 @@
+"""Which targets a model name stands for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lambda_responses.providers.base import ProviderSettingsError
+from lambda_responses.providers.local_model import MODEL, LocalModel
+from lambda_responses.providers.models_file import read_models_file
+from lambda_responses.providers.routing import ProviderRouter
+from lambda_responses.transformers.chat_completions import CHAT_COMPLETIONS, profiles
+from lambda_responses.transformers.openai_responses import OPENAI_RESPONSES
+from lambda_responses.transformers.scripted import SCRIPTED
+from lambda_responses.wire.errors import InvalidRequestError
+
+KEYS = {
+    "OPENAI_API_KEY": "sk-o",
+    "GROQ_API_KEY": "gsk-g",
+    "OPENROUTER_API_KEY": "sk-or",
+    "XAI_API_KEY": "xai-x",
+}
+FILE = {
+    "aliases": {
+        "fast": "groq/llama",
+        "best": ["mistral/large", "openai/gpt-5", "groq/llama"],
+        "poor": ["mistral/large", "deepseek/chat"],
+        "bare": "gpt-5",
+    },
+    "providers": {
+        "acme": {
+            "base_url": "http://llm.acme.example/v1",
+            "models": ["big"],
+            "formats": {"r-*": "openai_responses"},
+        },
+        "groq": {"models": ["llama"]},
+        "mistral": {"models": ["large"]},
+    },
+}
+
+
+def router(environment: dict[str, str] | None = None, *, file: Any = FILE, **options: Any) -> ProviderRouter:
+    environment = KEYS if environment is None else environment
+    return ProviderRouter(environment, models_file=read_models_file(file), **options)
+
+
+def names(routed: ProviderRouter, model: str, provider: str | None = None) -> list[str]:
+    return [target.name for target in routed.resolve(model, provider=provider)]
+
+
+@pytest.mark.parametrize(
+    ("model", "provider", "targets"),
+    [
+        # an explicit provider wins over everything
+        ("llama", "groq", ["groq/llama"]),
+        ("openai/gpt-oss-120b", "groq", ["groq/openai/gpt-oss-120b"]),
+        ("groq/llama", "groq", ["groq/llama"]),
+        ("fast", "openai", ["openai/fast"]),
+        ("x", "together_ai", None),
+        # then a prefix
+        ("groq/llama", None, ["groq/llama"]),
+        ("groq/openai/gpt-oss-120b", None, ["groq/openai/gpt-oss-120b"]),
+        ("openrouter/anthropic/claude", None, ["openrouter/anthropic/claude"]),
+        ("openai/gpt-5", None, ["openai/gpt-5"]),
+        ("acme/anything", None, ["acme/anything"]),
+        ("scripted/echo", None, ["scripted/echo"]),
+        ("scripted/a/b", None, ["scripted/a/b"]),
+        # then an alias
+        ("fast", None, ["groq/llama"]),
+        ("best", None, ["openai/gpt-5", "groq/llama"]),
+        ("bare", None, ["openai/gpt-5"]),
+        # then the default provider
+        ("gpt-5", None, ["openai/gpt-5"]),
+        # and nothing else
+        ("", None, None),
+        ("groq/", None, None),
+        ("", "groq", None),
+        ("antropic/claude", None, None),
+        ("x", "nobody", None),
+        ("poor", None, None),
+        ("mistral/large", None, None),
+    ],
+)
+def test_names_are_looked_up_in_order(model: str, provider: str | None, targets: list[str] | None):
+    routed = router()
+    if targets is not None:
+        assert names(routed, model, provider) == targets
+        return
+    with pytest.raises(InvalidRequestError) as raised:
+        routed.resolve(model, provider=provider)
+    assert (raised.value.status, raised.value.code, raised.value.param) == (400, "model_not_found", "model")
+
+
+def test_what_does_not_exist_is_told_as_the_live_api_does():
+    with pytest.raises(InvalidRequestError) as raised:
+        router().resolve("antropic/claude")
+    assert raised.value.message == "The requested model 'antropic/claude' does not exist."
+
+
+@pytest.mark.parametrize(
+    ("model", "missing"),
+    [
+        ("mistral/large", "MISTRAL_API_KEY"),
+        ("azure/my-deployment", "AZURE_OPENAI_BASE_URL"),
+        ("poor", "MISTRAL_API_KEY"),
+    ],
+)
+def test_what_is_not_set_up_names_the_variable(model: str, missing: str):
+    with pytest.raises(InvalidRequestError) as raised:
+        router().resolve(model)
+    assert raised.value.message == (
+        f"The requested model '{model}' does not exist. {missing} is not set on this server."
+    )
+
+
+def test_another_default_provider_takes_the_bare_names():
+    assert names(router(default_provider="groq"), "llama-3") == ["groq/llama-3"]
+
+
+def test_ids_with_a_slash_go_to_a_default_provider_that_has_such_ids():
+    assert names(router(default_provider="openrouter"), "meta-llama/llama-4") == [
+        "openrouter/meta-llama/llama-4"
+    ]
+
+
+def test_an_unknown_default_provider_stops_the_start():
+    with pytest.raises(ProviderSettingsError):
+        router(default_provider="nobody")
+
+
+def test_litellms_spellings_are_known():
+    routed = router({"TOGETHER_API_KEY": "k", "FIREWORKS_API_KEY": "k", "NVIDIA_API_KEY": "k"})
+    assert names(routed, "together_ai/a/b") == ["together/a/b"]
+    assert names(routed, "fireworks_ai/m") == ["fireworks/m"]
+    assert names(routed, "nvidia_nim/m") == ["nvidia/m"]
+    assert names(routed, "hosted_vllm/m") == ["vllm/m"]
+    assert names(routed, "ollama_chat/m") == ["ollama/m"]
+
+
+# Formats and dialects.
+
+
+def spoken(routed: ProviderRouter, model: str) -> tuple[Any, Any]:
+    target = routed.resolve(model)[0]
+    return target.transformer, target.profile
+
+
+def test_a_provider_speaks_its_format_and_its_dialect():
+    assert spoken(router(), "groq/llama") == (CHAT_COMPLETIONS, profiles.GROQ)
+    assert spoken(router(), "xai/grok-4")[0] is OPENAI_RESPONSES
+    assert router().resolve("openai/gpt-5")[0].native
+    assert not router().resolve("groq/llama")[0].native
+
+
+@pytest.mark.parametrize(
+    ("wire_api", "transformer"), [("chat", CHAT_COMPLETIONS), ("responses", OPENAI_RESPONSES)]
+)
+def test_an_operator_chooses_the_format_of_a_provider(wire_api: str, transformer: Any):
+    for name in ("OPENAI", "GROQ", "XAI"):
+        routed = router({**KEYS, f"{name}_WIRE_API": wire_api})
+        assert spoken(routed, f"{name.lower()}/gpt-4o-search-preview")[0] is transformer
+
+
+def test_an_operator_chooses_the_format_of_some_models():
+    assert spoken(router(), "acme/r-1")[0] is OPENAI_RESPONSES
+    assert spoken(router(), "acme/big") == (CHAT_COMPLETIONS, profiles.DEFAULT)
+
+
+def test_a_scripted_target_is_a_translated_one():
+    target = router({}).resolve("scripted/echo")[0]
+    assert (target.transformer, target.native) == (SCRIPTED, False)
+
+
+# What the environment says.
+
+
+def test_an_address_of_ones_own_needs_no_key():
+    routed = router({"GROQ_BASE_URL": "http://127.0.0.1:9300/v1/"}, file={})
+    provider: Any = routed.resolve("groq/x")[0].provider
+    assert provider.base_url == "http://127.0.0.1:9300/v1"
+
+
+def test_servers_of_ones_own_need_nothing():
+    routed = router({}, file={})
+    assert names(routed, "ollama/llama3") == ["ollama/llama3"]
+    assert names(routed, "vllm/m") == ["vllm/m"]
+    assert list(routed.ready()) == []
+
+
+def test_one_provider_serves_all_of_its_models():
+    routed = router()
+    assert routed.resolve("groq/a")[0].provider is routed.resolve("groq/b")[0].provider
+
+
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({"GROQ_BASE_URL": "groq.example/v1"}, "GROQ_BASE_URL is not an http or https address."),
+        ({"GROQ_BASE_URL": "ftp://groq.example"}, "GROQ_BASE_URL is not an http or https address."),
+        ({"GROQ_BASE_URL": "http://:80"}, "GROQ_BASE_URL is not an http or https address."),
+        ({"GROQ_BASE_URL": "http://h:99999"}, "GROQ_BASE_URL is not an http or https address."),
+        ({"GROQ_BASE_URL": "http://[::1"}, "GROQ_BASE_URL is not an http or https address."),
+        ({"GROQ_WIRE_API": "soap"}, "GROQ_WIRE_API is not one of chat, responses."),
+        ({"GROQ_API_KEY": "gsk-1\ngsk-2"}, "GROQ_API_KEY holds characters that no header may hold."),
+        ({"GROQ_API_KEY": "gsk-é"}, "GROQ_API_KEY holds characters that no header may hold."),
+    ],
+)
+def test_what_cannot_be_used_stops_the_start(environment: dict[str, str], sentence: str):
+    with pytest.raises(ProviderSettingsError) as raised:
+        router(environment)
+    assert str(raised.value) == sentence
+
+
+def test_an_alias_of_nothing_stops_the_start():
+    with pytest.raises(ProviderSettingsError, match=r"aliases\.a: no provider is known for 'nobody/x'"):
+        router(file={"aliases": {"a": ["groq/x", "nobody/x"]}})
+
+
+def test_an_alias_that_a_prefix_hides_stops_the_start():
+    with pytest.raises(ProviderSettingsError, match=r"aliases\.openai/x cannot be reached"):
+        router(file={"aliases": {"openai/x": "groq/x"}})
+
+
+def test_space_around_a_key_is_no_part_of_it():
+    assert names(router({"GROQ_API_KEY": " gsk-g\n"}), "groq/x") == ["groq/x"]
+
+
+def test_headers_of_a_row_take_secrets_from_the_environment():
+    row = {"base_url": "http://h/v1", "headers": {"x-pass": "${ACME_PASS}"}}
+    routed = router({"ACME_PASS": "secret"}, file={"providers": {"acme": row}})
+    assert "secret" not in repr(routed.resolve("acme/m")[0])
+    with pytest.raises(ProviderSettingsError, match=r"providers\.acme\.headers\.x-pass names a variable"):
+        router({}, file={"providers": {"acme": row}})
+
+
+# What is listed.
+
+
+def test_models_that_can_be_called_are_listed():
+    listed = router(as_of=1_700_000_000, local=LocalModel()).models()
+    assert [model["id"] for model in listed] == [
+        "scripted/echo",
+        f"local/{MODEL}",
+        "groq/llama",
+        "acme/big",
+        "fast",
+        "best",
+        "bare",
+    ]
+    assert listed[2] == {"id": "groq/llama", "object": "model", "created": 1_700_000_000, "owned_by": "groq"}
+
+
+def test_without_any_setting_the_scripted_model_is_there():
+    assert [model["id"] for model in router({}, file={}).models()] == ["scripted/echo"]
+
+
+def test_everything_that_is_listed_can_be_called():
+    routed = router(local=LocalModel())
+    assert all(routed.resolve(model["id"]) for model in routed.models())
+
+
+def test_providers_that_are_set_up_are_ready():
+    assert set(router().ready()) == {"openai", "groq", "openrouter", "xai", "acme"}
+
+
+def test_the_embedded_model_is_a_small_chat_model():
+    target = router(local=LocalModel()).resolve(f"local/{MODEL}")[0]
+    assert (target.transformer, target.profile) == (CHAT_COMPLETIONS, profiles.DEMO)
+
+
+@pytest.mark.parametrize(
+    ("local", "model", "why"),
+    [
+        (None, MODEL, " The embedded model is not installed on this server."),
+        (LocalModel(), "gpt-5", ""),
+    ],
+)
+def test_where_there_is_no_such_embedded_model_it_says_so(local: LocalModel | None, model: str, why: str):
+    with pytest.raises(InvalidRequestError) as raised:
+        router(local=local).resolve(f"local/{model}")
+    assert raised.value.message == f"The requested model 'local/{model}' does not exist.{why}"
+
+
+@pytest.mark.anyio
+async def test_a_router_that_opened_nothing_has_nothing_to_close():
+    routed = router(local=LocalModel())
+    await routed.aclose()
+    await routed.aclose()
