@@ -70,8 +70,9 @@ def _bound_type(schema: Json) -> None:
         schema["maxLength"] = min(schema.get("maxLength", LONGEST_STRING), LONGEST_STRING)
         schema["maxLength"] = max(schema["maxLength"], schema.get("minLength", 0))
     if "integer" in types:
-        least = schema.setdefault("minimum", 0)
-        schema["maximum"] = min(schema.get("maximum", LARGEST_INTEGER), least + LARGEST_INTEGER)
+        greatest = schema.get("maximum", LARGEST_INTEGER)
+        least = schema.setdefault("minimum", min(0, greatest))
+        schema["maximum"] = max(least, min(greatest, least + LARGEST_INTEGER))
     if "array" in types:
         schema["items"] = bounded(schema.get("items"))
         least = schema.get("minItems", 0)
