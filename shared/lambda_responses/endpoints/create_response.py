@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from lambda_responses.endpoints.event_stream import EventStreamResponse, Framing
 from lambda_responses.endpoints.exchange import note, principal_of, read_body, runtime_of, unless_gone
 from lambda_responses.lifecycle import create
+from lambda_responses.lifecycle.checked import CheckedEvents
+from lambda_responses.lifecycle.run import RunBounds
 from lambda_responses.runtime.operations import json_response, operation
 from lambda_responses.wire.requests import read_json
 
@@ -22,14 +24,15 @@ async def create_response(request: Request) -> Response:
     """A response, whole or as events while it is made."""
     runtime, principal = runtime_of(request), principal_of(request)
     body = read_json(await read_body(request))
-    run = await create.create_response(body, principal=principal, using=runtime.services)
+    services, settings = runtime.services, runtime.settings
+    bounds = RunBounds(sink=CheckedEvents(services.report)) if settings.check_streams else None
+    run = await create.create_response(body, principal=principal, using=services, bounds=bounds)
     note(request, response_id=run.id)
     if not run.request.get("stream"):
         response = await unless_gone(request, run.response())
         return json_response(response, headers=_headers(run, request))
     events = run.events()
     first = await unless_gone(request, anext(events))
-    settings = runtime.settings
     hides = run.request.get("stream_options", {}).get("include_obfuscation", True)
     return EventStreamResponse(
         first,

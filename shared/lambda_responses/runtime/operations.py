@@ -12,6 +12,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -105,6 +106,9 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return json_response(fault.body(), status=status)
 
 
+CLIENT_CLOSED_REQUEST = 499
+"""For the log alone: nobody was left to be told a status."""
+
 _UNFORESEEN = "The server had an error while processing your request. Sorry about that!"
 
 
@@ -135,6 +139,8 @@ class _Exchange:
 
         try:
             await self._app(scope, receive, answer)
+        except ClientDisconnect:
+            status = CLIENT_CLOSED_REQUEST
         except Exception as error:
             logger.error("unforeseen", request_id=request_id, fault=type(error).__name__, at=place_of(error))
             if not status:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lambda_responses.lifecycle.checked import CheckedEvents
 from lambda_responses.lifecycle.create import create_response
 from lambda_responses.lifecycle.delete import delete_response
 from lambda_responses.lifecycle.retrieve import get_response, replay_response
@@ -14,6 +15,7 @@ from lambda_responses.lifecycle.run import ResponseRun, RunBounds
 from lambda_responses.providers.base import UpstreamCutShort, UpstreamRefused, UpstreamUnreachable
 from lambda_responses.storage.keyed import StoreUnavailable
 from lambda_responses.stream.deltas import Failed, Stopped, Text, ToolCall, Usage
+from lambda_responses.stream.grammar import OutOfOrder
 from lambda_responses.transformers.base import UpstreamFailure
 from lambda_responses.wire.errors import APIError, InvalidRequestError, NotFoundError, OverloadedError
 from lambda_responses.wire.ids import thread_of
@@ -248,6 +250,17 @@ async def test_a_response_that_cannot_be_kept_is_not_called_completed(
     with pytest.raises(APIError) as caught:
         await plain(services)
     assert caught.value.status == 500
+
+
+async def test_the_debug_switch_reports_the_first_event_out_of_order_once(play: Play) -> None:
+    services = play(Played([HELLO]))
+    checked = CheckedEvents(services.report)
+    run = await begun(services, stream=True, bounds=RunBounds(sink=checked))
+    events = [event async for batch in run.events() for event in batch]
+    assert services.reported == []
+    await checked.keep(events)
+    await checked.keep(events)
+    assert [type(error) for error in services.reported] == [OutOfOrder]
 
 
 async def test_every_batch_is_kept_before_it_leaves(play: Play) -> None:
