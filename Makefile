@@ -29,7 +29,7 @@ define local-model
 endef
 
 help: ## What make can do
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
 dev: .venv/ready ## Serve the API on 127.0.0.1:$PORT (8080), data in $DATA_DIR (.data), no key needed
 	@.venv/bin/python -m lambda_responses dev
@@ -37,7 +37,7 @@ dev: .venv/ready ## Serve the API on 127.0.0.1:$PORT (8080), data in $DATA_DIR (
 test: .venv-dev/ready node-packages ## Run the tests that take minutes at most
 	.venv-dev/bin/python -m pytest -m "not slow"
 
-test-all: .venv-dev/ready .venv-sam/ready node-packages ## Run all tests, the slow ones too
+test-all: .venv-dev/ready .venv-emulator/ready .venv-sam/ready node-packages ## Run all tests, the slow ones too
 	.venv-dev/bin/python -m pytest
 
 check: .venv-dev/ready .venv-sam/ready ## Lint, types, import rules, template
@@ -52,6 +52,12 @@ build: .venv-sam/ready ## Build the layer and the functions for AWS (ARCHITECTUR
 	@find functions -name __pycache__ -prune -exec rm -r {} +
 	ARCHITECTURE=$(ARCHITECTURE) .venv-sam/bin/sam build --parameter-overrides Architecture=$(ARCHITECTURE)
 
+emulate: .venv-dev/ready .venv-emulator/ready .venv-sam/ready ## Deploy to an AWS emulator on 127.0.0.1:$EMULATOR_PORT (4566); prints the base URL
+	@.venv-dev/bin/python -m tests.emulated start
+
+emulate-stop: .venv-dev/ready ## Stop that emulator
+	@.venv-dev/bin/python -m tests.emulated stop
+
 deploy: build ## Build, then deploy to AWS with questions; prints the base URL
 	.venv-sam/bin/sam deploy --guided
 
@@ -59,6 +65,7 @@ lock: .venv-dev/ready ## Renew the locks from pyproject.toml (UPGRADE=--upgrade 
 	$(COMPILE) --universal --python-version 3.11 --extra aws --extra serve --group install pyproject.toml -o requirements/dev.txt
 	$(COMPILE) --universal --python-version 3.11 --extra aws --extra serve --group test --override requirements/overrides.txt \
 	    pyproject.toml -o requirements/test.txt
+	$(COMPILE) --universal --python-version 3.11 --group emulator -o requirements/emulator.txt
 	$(COMPILE) --universal --python-version 3.11 --group sam -o requirements/sam.txt
 	$(COMPILE) --universal --python-version 3.11 --group local-model --no-deps -o requirements/local-model.txt
 	$(COMPILE) --python-version 3.13 --python-platform aarch64-manylinux_2_28 pyproject.toml -o shared/requirements.txt
@@ -81,6 +88,10 @@ COMPILE = .venv-dev/bin/uv pip compile --quiet --generate-hashes --custom-compil
 	$(call environment,.venv-sam,requirements/sam.txt)
 	@touch $@
 
+.venv-emulator/ready: requirements/emulator.txt
+	$(call environment,.venv-emulator,requirements/emulator.txt)
+	@touch $@
+
 # The tests of Node clients skip, and say so, where there is no Node.
 NODE_TESTS := $(if $(shell command -v npm),$(wildcard tests/clients/node/package-lock.json))
 
@@ -89,4 +100,4 @@ node-packages: $(NODE_TESTS:package-lock.json=node_modules/.package-lock.json)
 %/node_modules/.package-lock.json: %/package-lock.json
 	npm ci --prefix $*
 
-.PHONY: help dev test test-all check build deploy lock node-packages
+.PHONY: help dev test test-all check build emulate emulate-stop deploy lock node-packages

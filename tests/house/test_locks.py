@@ -18,6 +18,7 @@ LOCKS = {
     "requirements/dev.txt": (("aws", "serve"), ("install",)),
     "requirements/test.txt": (("aws", "serve"), ("test",)),
     "requirements/local-model.txt": (None, ("local-model",)),
+    "requirements/emulator.txt": (None, ("emulator",)),
     "requirements/sam.txt": (None, ("sam",)),
 }
 PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^ ;]+)( ; (?P<marker>[^\\]+))? \\")
