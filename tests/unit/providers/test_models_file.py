@@ -73,6 +73,10 @@ def test_cached_input_costs_what_input_costs_unless_it_is_said():
         ({"aliases": {"a": [1]}}, "aliases.a is not a string with something in it."),
         ({"providers": {"a/b": {}}}, "providers.a/b: a provider's name is not empty and has no slash."),
         (
+            {"providers": {"local": {}}},
+            "providers.local: that name is taken by a provider inside this server.",
+        ),
+        (
             {"providers": {"a": {"api_key": "k"}}},
             "providers.a has no member 'api_key'; it may have base_url,",
         ),

@@ -6,6 +6,7 @@ and patterns: https://json-schema.org/understanding-json-schema/reference.
 
 from __future__ import annotations
 
+from itertools import chain, islice, repeat
 from math import ceil
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,6 +20,9 @@ _TIRED = 6
 _EXHAUSTED = 40
 """Levels below which a schema that never ends gets null."""
 _LONGEST = 10_000
+"""Characters of a string, and items of an array."""
+_LARGEST = 100_000
+"""Values and characters of the whole, after which there is only null."""
 
 _FORMATS = {
     "date-time": "2026-01-01T00:00:00Z",
@@ -56,13 +60,15 @@ def example(schema: Any) -> Any:
 class _Examples:
     def __init__(self, root: Any) -> None:
         self._root = root
+        self._left = _LARGEST
 
     def of(self, schema: Any, name: str, depth: int) -> Any:
         """A value for that part of the schema; `name` is what strings say."""
+        self._left -= 1
+        if depth > _EXHAUSTED or self._left < 0:
+            return None
         if not isinstance(schema, dict):
             return name if schema is True else None
-        if depth > _EXHAUSTED:
-            return None
         match whole := self._without_branches(cast("dict[str, Any]", schema), depth):
             case {"const": value} | {"enum": [value, *_]}:
                 return value
@@ -76,7 +82,9 @@ class _Examples:
             case "array":
                 return self._array(schema, name, depth)
             case "string" | None:
-                return _string(schema, name)
+                text = _string(schema, name)
+                self._left -= len(text)
+                return text
             case "integer":
                 return int(_number(schema, whole=True))
             case "number":
@@ -107,7 +115,7 @@ class _Examples:
         ending = [branch for branch in branches if not {"$ref", "properties"} & _dict(branch).keys()]
         if depth >= _TIRED and (nulls or ending):
             return (nulls or ending)[:1]
-        return [branch for branch in branches if branch not in nulls][:1] or branches[:1]
+        return [branch for branch in branches if _dict(branch).get("type") != "null"][:1] or nulls[:1]
 
     def _target(self, ref: str) -> Any:
         found = self._root
@@ -123,10 +131,10 @@ class _Examples:
         return found
 
     def _object(self, schema: Mapping[str, Any], depth: int) -> dict[str, Any]:
-        properties: dict[str, Any] = _dict(schema.get("properties"))
-        required = [key for key in _list(schema.get("required")) if isinstance(key, str)]
+        properties = _dict(schema.get("properties"))
+        required = dict.fromkeys(key for key in _list(schema.get("required")) if isinstance(key, str))
         missing = (_whole_number(schema.get("minProperties")) or 0) - len(required)
-        required += [key for key in properties if key not in required][: max(missing, 0)]
+        required |= dict.fromkeys([key for key in properties if key not in required][: max(missing, 0)])
         others = schema.get("additionalProperties", True)
         order = [key for key in properties if key in required] + [k for k in required if k not in properties]
         return {key: self.of(properties.get(key, others), key, depth + 1) for key in order}
@@ -138,7 +146,7 @@ class _Examples:
         count = max(_whole_number(schema.get("minItems")) or 0, len(first) or wanted)
         if (most := _whole_number(schema.get("maxItems"))) is not None:
             count = min(count, most)
-        parts = [*first, *[items] * (count - len(first))][: min(count, _LONGEST)]
+        parts = islice(chain(first, repeat(items)), min(count, _LONGEST, max(self._left, 0)))
         return [self.of(part, name, depth + 1) for part in parts]
 
 
@@ -174,24 +182,27 @@ def _string(schema: Mapping[str, Any], name: str) -> str:
 
 
 def _number(schema: Mapping[str, Any], *, whole: bool) -> float:
+    """The number nearest to one that the bounds allow."""
     step = _finite(schema.get("multipleOf")) or (1 if whole else 0)
-    low, high = _finite(schema.get("minimum")), _finite(schema.get("maximum"))
-    above, below = _finite(schema.get("exclusiveMinimum")), _finite(schema.get("exclusiveMaximum"))
-    nudge = step or 0.5
-    if above is not None:
-        low = max(
-            above + nudge if not step else (above // step + 1) * step, low if low is not None else above
-        )
-    if below is not None:
-        high = min(
-            below - nudge if not step else ceil(below / step - 1) * step, high if high is not None else below
-        )
+    beyond = 1 if whole else 0.5
+    lows = [_finite(schema.get("minimum")), _moved(schema.get("exclusiveMinimum"), beyond)]
+    highs = [_finite(schema.get("maximum")), _moved(schema.get("exclusiveMaximum"), -beyond)]
+    low = max((low for low in lows if low is not None), default=None)
+    high = min((high for high in highs if high is not None), default=None)
     value: float = step or 1
-    if low is not None and value < low:
-        value = ceil(low / step) * step if step else low
-    if high is not None and value > high:
-        value = high // step * step if step else high
-    return value
+    if low is not None:
+        value = max(value, low)
+    if high is not None:
+        value = min(value, high)
+    if not step:
+        return value
+    above = ceil(value / step) * step
+    return above if high is None or above <= high else value // step * step
+
+
+def _moved(bound: Any, by: float) -> float | None:
+    number = _finite(bound)
+    return None if number is None else number + by
 
 
 def _merged(one: dict[str, Any], other: Any) -> dict[str, Any]:
