@@ -11,6 +11,7 @@ from lambda_responses.stream.deltas import (
     BlockEnded,
     Delta,
     Failed,
+    ItemOpened,
     Opaque,
     Reasoning,
     Refusal,
@@ -125,14 +126,14 @@ def _reasoning(scene: Scene) -> Iterator[Delta]:
     if not (asked or sealed or scene.wishes.reason):
         return
     text = f"The question has {len(scene.question.split())} words."
-    yield from (Reasoning("reasoning", piece, summary=summary) for piece in _pieces(text))
+    member, kind = ("summary", "summary_text") if summary else ("content", "reasoning_text")
     seal = {"encrypted_content": f"scripted.{blake2b(scene.question.encode(errors='replace')).hexdigest()}"}
+    empty: Json = {"type": "reasoning", "summary": [], member: []}
+    yield ItemOpened("reasoning", empty)
+    yield from (Reasoning("reasoning", piece, summary=summary) for piece in _pieces(text))
     yield Opaque("reasoning", seal)
-    part = {"type": "summary_text" if summary else "reasoning_text", "text": text}
-    item = {"type": "reasoning", "summary": [part] if summary else []} | (
-        {} if summary else {"content": [part]}
-    )
-    yield BlockEnded("reasoning", item | seal if sealed else item)
+    whole = {**empty, member: [{"type": kind, "text": text}]}
+    yield BlockEnded("reasoning", whole | seal if sealed else whole)
 
 
 def _with_fault(said: Sequence[Delta], ending: Sequence[Delta], fault: str | None) -> Iterator[Step]:
