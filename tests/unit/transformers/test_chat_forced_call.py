@@ -65,6 +65,18 @@ def test_any_of_several_may_be_called() -> None:
     assert [each["properties"]["name"]["const"] for each in schema_of(rendered)["anyOf"]] == ["roll", "toss"]
 
 
+def test_references_hold_where_the_schema_now_stands() -> None:
+    tree = {
+        "$defs": {"leaf": {"type": "null"}},
+        "properties": {"a": {"$ref": "#/$defs/leaf"}, "b": {"$ref": "#"}},
+    }
+    rendered = render(tools=[ROLL, {**ROLL, "name": "climb", "parameters": tree}], tool_choice="required")
+    arguments = schema_of(rendered)["anyOf"][1]["properties"]["arguments"]
+    assert arguments["properties"]["a"] == {"$ref": "#/anyOf/1/properties/arguments/$defs/leaf"}
+    assert arguments["properties"]["b"] == {"$ref": "#/anyOf/1/properties/arguments"}
+    assert arguments["$defs"] == {"leaf": {"type": "null"}}
+
+
 def test_a_forced_call_goes_before_a_format() -> None:
     form = {"format": {"type": "json_schema", "name": "n", "schema": SCHEMA}}
     assert "name" in schema_of(render(tools=[ROLL], tool_choice="required", text=form))["properties"]

@@ -308,8 +308,8 @@ def test_a_template_without_tools_is_told_of_them_in_words() -> None:
     )
     assert told == [
         {"role": "user", "content": "Hi"},
-        {"role": "assistant", "content": 'Well.\nf({"x":1})'},
-        {"role": "user", "content": "Result of f: 2\n\nHi"},
+        {"role": "assistant", "content": "Well."},
+        {"role": "user", "content": 'f({"x":1}): 2\n\nHi'},
     ]
 
 

@@ -518,3 +518,77 @@ def test_a_plain_body_with_an_error_is_a_failure() -> None:
 def test_text_that_was_parsed_is_text_again() -> None:
     body = {"choices": [{"index": 0, "message": {"content": {"a": "é"}}, "finish_reason": "stop"}]}
     assert json.loads(text_of(decode(*CHAT_COMPLETIONS.as_chunks(body)))) == {"a": "é"}
+
+
+# Any order whatever.
+
+SAID = st.sampled_from(["", " ", "Hi", "<think>", "</think>", "{", "}", "\u2603"])
+NOTHING = st.none()
+PIECE = st.fixed_dictionaries(
+    {
+        "function": st.fixed_dictionaries(
+            {}, optional={"name": st.sampled_from(["f", "g", None]), "arguments": SAID}
+        )
+        | NOTHING
+    },
+    optional={
+        "index": st.integers(0, 2) | NOTHING,
+        "id": st.sampled_from(["a", "b", "", None]),
+        "type": st.just("function"),
+    },
+)
+DETAIL = st.fixed_dictionaries(
+    {"type": st.sampled_from(["reasoning.text", "reasoning.summary", "reasoning.encrypted"])},
+    optional={"text": SAID | NOTHING, "summary": SAID, "data": SAID, "index": st.integers(0, 1) | NOTHING},
+)
+CITED = st.just(
+    {"type": "url_citation", "url_citation": {"url": "https://a.example", "start_index": 0, "end_index": 1}}
+)
+DELTA = st.fixed_dictionaries(
+    {},
+    optional={
+        "role": st.just("assistant") | NOTHING,
+        "content": SAID | NOTHING,
+        "reasoning": SAID | NOTHING,
+        "reasoning_content": SAID | NOTHING,
+        "reasoning_details": st.lists(DETAIL, max_size=2) | NOTHING,
+        "refusal": SAID | NOTHING,
+        "tool_calls": st.lists(PIECE, max_size=2) | NOTHING,
+        "annotations": st.lists(CITED, max_size=1) | NOTHING,
+    },
+)
+CHOICE = st.fixed_dictionaries(
+    {"delta": DELTA | NOTHING},
+    optional={"index": st.just(0), "finish_reason": st.sampled_from([None, "stop", "length", "tool_calls"])},
+)
+CHUNK = st.fixed_dictionaries(
+    {},
+    optional={
+        "choices": st.lists(CHOICE, max_size=1) | NOTHING,
+        "usage": st.just({"prompt_tokens": 1}) | NOTHING,
+        "citations": st.just(["https://a.example"]),
+    },
+)
+
+
+@pytest.mark.filterwarnings("ignore::lambda_responses.transformers.base.UnknownUpstream")
+@given(st.lists(CHUNK, max_size=12), st.booleans())
+def test_every_stream_makes_one_whole_response(chunks: list[Json], marked: bool) -> None:
+    deltas = decode(*chunks, marked=marked)
+    ends = [delta for delta in deltas if isinstance(delta, Stopped)]
+    finished = any(choice.get("finish_reason") for each in chunks for choice in each.get("choices") or ())
+    assert len(ends) == (marked or finished)
+    emit(deltas)
+
+
+@given(st.lists(CHUNK, max_size=8))
+@pytest.mark.filterwarnings("ignore::lambda_responses.transformers.base.UnknownUpstream")
+def test_no_reasoning_or_text_is_lost(chunks: list[Json]) -> None:
+    profile = ChatProfile(think_tags=False)
+    said = [c["delta"] for each in chunks for c in each.get("choices") or () if c["delta"]]
+    deltas = decode(*chunks, profile=profile)
+    texts = "".join(delta.get("content") or "" for delta in said)
+    assert "".join(text_of(deltas).split()) == "".join(texts.split())
+    thoughts = "".join(delta.get("reasoning_content") or delta.get("reasoning") or "" for delta in said)
+    told = thought_of(deltas)
+    assert told == thoughts or any(delta.get("reasoning_details") for delta in said)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from lambda_responses.stream.deltas import BlockEnded, Delta, ToolArguments, ToolCall
 from lambda_responses.transformers.chat_completions.bounded_schema import bounded
@@ -26,8 +26,9 @@ _MARKS = re.compile(r'[{}\[\]"\\]')
 
 def call_schema(tools: Sequence[OfferedTool], profile: ChatProfile) -> Json:
     """The schema of a call of one of those tools; the name comes first, so that it is known first."""
-    calls = [_call_of(tool, profile) for tool in tools]
-    return calls[0] if len(calls) == 1 else {"anyOf": calls}
+    if len(tools) == 1:
+        return _call_of(tools[0], profile, at="#")
+    return {"anyOf": [_call_of(tool, profile, at=f"#/anyOf/{n}") for n, tool in enumerate(tools)]}
 
 
 def call_advice(tools: Iterable[OfferedTool]) -> str:
@@ -36,17 +37,32 @@ def call_advice(tools: Iterable[OfferedTool]) -> str:
     return "\n".join(("Answer with a call of a function, as JSON.", *lines))
 
 
-def _call_of(tool: OfferedTool, profile: ChatProfile) -> Json:
+def _call_of(tool: OfferedTool, profile: ChatProfile, *, at: str) -> Json:
     arguments = parameters_of(tool)
+    if profile.bounded_schemas:
+        arguments = bounded(arguments)
     return {
         "type": "object",
         "properties": {
             "name": {"const": tool.flat},
-            "arguments": bounded(arguments) if profile.bounded_schemas else arguments,
+            "arguments": _moved(arguments, f"{at}/properties/arguments"),
         },
         "required": ["name", "arguments"],
         "additionalProperties": False,
     }
+
+
+def _moved(schema: Any, to: str) -> Any:
+    """A schema whose references hold at its new place in a larger one."""
+    match schema:
+        case {"$ref": str(ref)} if ref.startswith("#"):
+            return {**schema, "$ref": to + ref[1:]}
+        case dict():
+            return {key: _moved(value, to) for key, value in cast("Json", schema).items()}
+        case list():
+            return [_moved(value, to) for value in cast("list[Any]", schema)]
+        case _:
+            return schema
 
 
 class ForcedCallReader:
@@ -89,6 +105,8 @@ class ForcedCallReader:
         return [ToolArguments(BLOCK, text)] if text else []
 
     def _arguments(self, text: str) -> list[Delta]:
+        if self._depth == 0:
+            text = text.lstrip()
         end = self._end_of_object(text)
         piece = text if end is None else text[:end]
         shown = self._custom.feed(piece) if self._custom else piece

@@ -197,14 +197,14 @@ class _Conversation:
         return {"role": "tool", "tool_call_id": id, "content": content}, media
 
     def _tell_calls_as_text(self, turn: _AssistantTurn) -> None:
-        """For a template without tools: the assistant says what it calls, the user what came of it."""
+        """For a template without tools: the user says what came of each call, which a small model copies less."""
         results: list[str] = []
         for index, call in turn.calls:
             name = self._names.flat(str(call["name"]), call.get("namespace"))
-            turn.texts.append(f"{name}({call.get('arguments') or call.get('input') or ''})")
-            content, _ = self._render_result(index, call)
-            results.append(f"Result of {name}: {content['content']}")
-        self.messages.append({"role": "assistant"} | self._render_said(turn))
+            result, _ = self._render_result(index, call)
+            results.append(f"{name}({call.get('arguments') or call.get('input') or ''}): {result['content']}")
+        if turn.texts or turn.refusals:
+            self.messages.append({"role": "assistant"} | self._render_said(turn))
         if results:
             self.messages.append({"role": "user", "content": "\n".join(results)})
 

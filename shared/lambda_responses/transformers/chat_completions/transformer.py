@@ -9,7 +9,7 @@ from lambda_responses.transformers.chat_completions import errors, plain_answer,
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lambda_responses.transformers.base import Decoder, Rendered, Turn, UpstreamFailure
+    from lambda_responses.transformers.base import Decoder, Rendered, Transformer, Turn, UpstreamFailure
     from lambda_responses.transformers.chat_completions.profile import ChatProfile
     from lambda_responses.wire.errors import APIError
     from lambda_responses.wire.json import Json
@@ -35,4 +35,4 @@ class ChatCompletions:
         return errors.map_error(failure)
 
 
-CHAT_COMPLETIONS = ChatCompletions()
+CHAT_COMPLETIONS: Transformer[ChatProfile] = ChatCompletions()
