@@ -286,28 +286,20 @@ async def test_a_refusal_after_the_status_line_fails_the_response(
     assert (await http.get(f"/responses/{response['id']}")).json() == response
 
 
+DONE, STOP, LENGTH = "[DONE]", chunk({}, "stop"), chunk({}, "length")
+FILTERED, BORED, MORE = chunk({}, "content_filter"), chunk({}, "bored"), chunk({"content": "?"})
+COUNTED = {"choices": [], "usage": USAGE}
+
 FINISHES: dict[str, tuple[list[Json | str], str, str | None]] = {
-    "two finish reasons": (
-        [chunk({}, "stop"), chunk({}, "length"), "[DONE]"],
-        "incomplete",
-        "max_output_tokens",
-    ),
-    "the same finish reason twice": ([chunk({}, "stop"), chunk({}, "stop"), "[DONE]"], "completed", None),
-    "no finish reason, an end marker": (["[DONE]"], "completed", None),
-    "a finish reason, no end marker": ([chunk({}, "stop")], "completed", None),
-    "an unheard-of finish reason": ([chunk({}, "bored"), "[DONE]"], "completed", None),
-    "length": ([chunk({}, "length"), "[DONE]"], "incomplete", "max_output_tokens"),
-    "content_filter": ([chunk({}, "content_filter"), "[DONE]"], "incomplete", "content_filter"),
-    "more text after the end marker": (
-        [chunk({}, "stop"), "[DONE]", chunk({"content": "?"})],
-        "completed",
-        None,
-    ),
-    "usage without choices": (
-        [chunk({}, "stop"), {"choices": [], "usage": USAGE}, "[DONE]"],
-        "completed",
-        None,
-    ),
+    "two finish reasons": ([STOP, LENGTH, DONE], "incomplete", "max_output_tokens"),
+    "the same finish reason twice": ([STOP, STOP, DONE], "completed", None),
+    "no finish reason, an end marker": ([DONE], "completed", None),
+    "a finish reason, no end marker": ([STOP], "completed", None),
+    "an unheard-of finish reason": ([BORED, DONE], "completed", None),
+    "length": ([LENGTH, DONE], "incomplete", "max_output_tokens"),
+    "content_filter": ([FILTERED, DONE], "incomplete", "content_filter"),
+    "more text after the end marker": ([STOP, DONE, MORE], "completed", None),
+    "usage without choices": ([STOP, COUNTED, DONE], "completed", None),
 }
 
 
