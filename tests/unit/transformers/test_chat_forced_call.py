@@ -164,6 +164,13 @@ def test_a_model_that_says_something_else_has_said_it() -> None:
     assert deltas[-1] == Stopped("end")
 
 
+def test_half_a_name_is_no_text_when_the_stream_was_cut() -> None:
+    turn = Turn("m", {"tools": [ROLL], "tool_choice": "required"}, [USER])
+    decoder = CHAT_COMPLETIONS.decoder(turn, profiles.DEMO)
+    said = list(decoder.feed({"choices": [{"index": 0, "delta": {"content": '{"name": "ro'}}]}))
+    assert [*said, *decoder.end(marked=False)] == []
+
+
 # Bounds.
 
 

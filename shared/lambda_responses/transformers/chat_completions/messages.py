@@ -197,7 +197,7 @@ class _Conversation:
         return {"role": "tool", "tool_call_id": id, "content": content}, media
 
     def _tell_calls_as_text(self, turn: _AssistantTurn) -> None:
-        """For a template without tools: the user says what came of each call, which a small model copies less."""
+        """For a template without tools: the user tells what came of each call."""
         results: list[str] = []
         for index, call in turn.calls:
             name = self._names.flat(str(call["name"]), call.get("namespace"))

@@ -110,7 +110,7 @@ class ChatDecoder:
         if self._failed:
             return out
         proper = marked or self._finish is not None
-        self._release(out)
+        self._release(out, proper=proper)
         if proper:
             for annotation in self._citations.annotations() if self._speaking == "text" else ():
                 out.append(Annotation(self._block, annotation))
@@ -261,8 +261,8 @@ class ChatDecoder:
                 block = self._thought = self._next_block("reasoning")
             out.append(Opaque(block, {"reasoning_details": details}))
 
-    def _release(self, out: list[Delta]) -> None:
-        """What waited for more that did not come."""
+    def _release(self, out: list[Delta], *, proper: bool) -> None:
+        """What waited for more that did not come; the beginning of a forced call that was cut is no text."""
         if self._tags is not None:
             thought, text = self._tags.end()
             if thought:
@@ -271,7 +271,7 @@ class ChatDecoder:
                 self._say(text, (), out)
         if self._forced is not None:
             out += self._forced.end()
-            held = self._forced.said_otherwise
+            held = self._forced.said_otherwise if proper else ""
         else:
             held = "" if self._calls.called else self._held
         if held:
