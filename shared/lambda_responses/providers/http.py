@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 LONGEST_COMPLAINT = 64 * 1024
 """Bytes of an error's body that are read."""
 
-LARGEST_ANSWER = 64 * 1024 * 1024
-"""Bytes of a plain answer that are read."""
+LARGEST_CHUNK = 64 * 1024 * 1024
+"""Bytes of a plain answer, or of one event of a stream, that are read."""
 
 _SECONDS_FOR_COMPLAINT = 5.0
 _SECONDS_FOR_LAST_BYTES = 0.05
@@ -162,6 +162,7 @@ class HttpAnswer:
         self._parts: AsyncIterator[bytes] = response.aiter_bytes()
         self._sse = SSEDecoder()
         self._first = b""
+        self._unfinished = 0
         self._fault: UpstreamError | None = None
         self._over = False
         self._marked = False
@@ -219,6 +220,9 @@ class HttpAnswer:
             payloads = []
             self._fault = self._broken("bytes that are no UTF-8", at_end=data is None)
         self._over = data is None
+        self._unfinished = 0 if payloads else self._unfinished + len(data or b"")
+        if self._unfinished > LARGEST_CHUNK:
+            self._fault = UpstreamUnreadable(f"{self._name}: an event of more than {LARGEST_CHUNK} bytes")
         return self._chunks_of(payloads, at_end=data is None)
 
     def _chunks_of(self, payloads: Iterable[str], *, at_end: bool) -> list[Json | Marker]:
@@ -251,8 +255,8 @@ class HttpAnswer:
         body = bytearray(self._first)
         while (data := await self._read()) is not None:
             body += data
-            if len(body) > LARGEST_ANSWER:
-                raise UpstreamUnreadable(f"{self._name}: a plain answer of more than {LARGEST_ANSWER} bytes")
+            if len(body) > LARGEST_CHUNK:
+                raise UpstreamUnreadable(f"{self._name}: a plain answer of more than {LARGEST_CHUNK} bytes")
         try:
             parsed: Any = from_text(bytes(body).removeprefix(b"\xef\xbb\xbf"))
         except ValueError:

@@ -234,6 +234,26 @@ async def test_a_success_that_nobody_can_read_is_told_as_such(body: bytes, conte
         assert (len(upstream.requests), waits) == (1, [])
 
 
+@pytest.mark.parametrize("content_type", ["application/json", "text/event-stream"])
+async def test_a_chunk_without_end_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch, content_type: str):
+    monkeypatch.setattr("lambda_responses.providers.http.LARGEST_CHUNK", 50_000)
+    left = asyncio.Event()
+
+    async def behave(call: Call) -> None:
+        head = STREAM.replace(b"text/event-stream", content_type.encode())
+        await call.write(head + b'6\r\n{"a":"\r\n')
+        try:
+            while True:
+                await call.write(b"2710\r\n" + b"x" * 10_000 + b"\r\n")
+        finally:
+            left.set()
+
+    async with provider_of(behave) as (provider, _, _):
+        chunks, error = await read(provider)
+        assert (chunks, type(error)) == ([], UpstreamUnreadable)
+        await asyncio.wait_for(left.wait(), 1)
+
+
 async def test_a_compressed_answer_is_read_all_the_same():
     async def behave(call: Call) -> None:
         await call.answer(
