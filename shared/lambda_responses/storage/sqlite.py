@@ -90,7 +90,6 @@ class SQLiteStore:
         self._now = now
         self._path = Path(path)
         self._power_safe = power_safe
-        self._unmoved_pages = CHECKPOINT_PAGES  # The first write moves what an earlier process left.
         self._moving: Future[None] = Future()
         self._moving.set_result(None)
         self._turn_to_write = threading.Lock()
@@ -103,6 +102,7 @@ class SQLiteStore:
             self._prepare(busy_seconds)
             self._reader = self._connect(connections, busy_seconds)
             self._writer = self._connect(connections, 0)
+            self._unmoved_pages = os.stat(f"{self._path}-wal").st_size // PAGE_BYTES
             self._connections = connections.pop_all()
 
     async def get(self, key: Key, *, consistent: bool = True) -> Row | None:
