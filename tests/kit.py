@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from hypothesis import settings
+
 from lambda_responses.stream.emitter import ResponseEmitter
 from lambda_responses.stream.grammar import StreamChecker
 from lambda_responses.wire.ids import ITEM_PREFIXES
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 RESPONSE_ID = "resp_1"
+
+# How fast a busy machine is says nothing about the code; budgets have tests of their own.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 def counted() -> Callable[[int], str]:
