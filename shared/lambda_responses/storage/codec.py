@@ -65,9 +65,11 @@ def unpack(data: bytes) -> Any:
         raise UnknownCodec(f"codec {data[:1].hex() or 'missing'}")
     inflate = zlib.decompressobj(zdict=_DICTIONARY_1)
     try:
-        text = inflate.decompress(data[1:]) + inflate.flush()
+        text = inflate.decompress(data[1:])
     except zlib.error as fault:
         raise UnknownCodec("not what codec 1 writes") from fault
+    if not inflate.eof:
+        raise UnknownCodec("cut short")
     return json.loads(text.decode("utf-8", "surrogatepass"))
 
 

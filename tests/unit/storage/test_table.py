@@ -1,0 +1,60 @@
+"""Keys are built in one place, and a tenant's keys are its own."""
+
+from __future__ import annotations
+
+import pytest
+
+from lambda_responses.storage.keyed import Key, Range
+from lambda_responses.storage.table import TenantTable, response_of, turn_of
+from lambda_responses.wire.ids import ThreadKey
+
+THREAD = ThreadKey("a" * 24)
+RESPONSE = f"resp_{'0' * 8}{THREAD}{'b' * 16}"
+OWN = "b" * 16
+PARTITION = f"acme#T#{THREAD}"
+
+
+def test_keys_have_the_shape_that_the_table_documents() -> None:
+    table = TenantTable("acme")
+    assert table.control(THREAD, RESPONSE) == Key(PARTITION, f"R#{RESPONSE}")
+    assert table.envelope(THREAD, RESPONSE, 1) == Key(PARTITION, f"R#{RESPONSE}#01")
+    assert table.turn(THREAD, 7, OWN) == Key(PARTITION, f"C#000007#{OWN}")
+    assert table.turn(THREAD, 7, OWN, 3) == Key(PARTITION, f"C#000007#{OWN}#03")
+    assert table.snapshot(THREAD, 7, OWN) == Key(PARTITION, f"S#000007#{OWN}")
+    assert table.turns(THREAD, 2, 5) == Range(PARTITION, "C#000002", "C#000005~")
+
+
+def test_a_range_holds_all_parts_of_its_own_and_nothing_else() -> None:
+    table = TenantTable("acme")
+    parts = [table.turn(THREAD, 7, OWN, part).sk for part in range(12)]
+    within = table.turn_parts(THREAD, 7, OWN)
+    assert all(within.low <= sk <= within.high for sk in parts)
+    assert parts == sorted(parts)
+    assert not within.low <= table.turn(THREAD, 7, "c" * 16).sk <= within.high
+    envelopes = table.envelopes(THREAD, RESPONSE)
+    assert envelopes.low <= table.envelope(THREAD, RESPONSE, 1).sk <= envelopes.high
+    assert not envelopes.low <= table.control(THREAD, RESPONSE).sk <= envelopes.high
+    everything = table.turns(THREAD)
+    assert everything.low <= parts[0] <= everything.high
+    assert not everything.low <= table.snapshot(THREAD, 7, OWN).sk <= everything.high
+
+
+def test_keys_tell_what_they_belong_to() -> None:
+    table = TenantTable("acme")
+    assert turn_of(table.turn(THREAD, 7, OWN, 3)) == turn_of(table.snapshot(THREAD, 7, OWN)) == (7, OWN)
+    assert (
+        response_of(table.control(THREAD, RESPONSE))
+        == response_of(table.envelope(THREAD, RESPONSE, 2))
+        == RESPONSE
+    )
+
+
+@pytest.mark.parametrize("name", ["", "acme#T", "#", "a b", "a/b", "é", "a\n", "-a", "a" * 129])
+def test_a_tenants_name_cannot_reach_into_another_partition(name: str) -> None:
+    with pytest.raises(ValueError, match="tenant"):
+        TenantTable(name)
+
+
+@pytest.mark.parametrize("name", ["acme", "org_123", "user@example.org", "arn:aws:iam::1", "a" * 128])
+def test_ordinary_names_are_tenants(name: str) -> None:
+    assert TenantTable(name).control(THREAD, RESPONSE).pk.startswith(f"{name}#")
