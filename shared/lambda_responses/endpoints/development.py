@@ -38,12 +38,14 @@ def serve(environment: Mapping[str, str]) -> None:
     data_dir = environment.get("DATA_DIR") or ".data"
     store = f"sqlite:///{data_dir}/responses.db"
     runtime = Runtime({"RESPONSES_STORE": store, **environment}, local_model=True)
+    runtime.check()
     listener = _listener(environment.get("PORT") or "8080")
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
+        for complaint in await runtime.start():
+            print(complaint, flush=True)
         names = [model["id"] for model in runtime.services.router.models()]
-        await runtime.start()
         base_url = f"http://{HOST}:{listener.getsockname()[1]}/v1"
         first = next((name for name in names if name.startswith("local/")), names[0])
         print(_BANNER.format(base_url=base_url, models=_listed(names), model=first), flush=True)

@@ -18,7 +18,7 @@ from lambda_responses.runtime.principals import PRINCIPALS
 from lambda_responses.runtime.settings import SettingsError, read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from starlette.types import Scope
 
@@ -64,11 +64,14 @@ class LiveServices:
             from lambda_responses.storage.dynamodb import DynamoDBStore
 
             return DynamoDBStore(place)
+        from lambda_responses.storage.keyed import StoreUnavailable
         from lambda_responses.storage.sqlite import SQLiteStore
 
-        path = Path(place.removeprefix("/"))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return SQLiteStore(path)
+        try:
+            return SQLiteStore(Path(place.removeprefix("/")))
+        except (OSError, StoreUnavailable) as error:
+            reason = (error.strerror if isinstance(error, OSError) else str(error)) or "it cannot be opened"
+            raise SettingsError(f"RESPONSES_STORE cannot be used: {reason}.") from None
 
     @functools.cached_property
     def responses(self) -> ResponseStore:
@@ -134,10 +137,22 @@ class Runtime:
         self.services = cast("Services", self._live)
         self._principal_of = PRINCIPALS[self.settings.auth]
 
-    async def start(self) -> None:
-        """Load beforehand what would keep the first request waiting. Raises `SettingsError`."""
-        if self._live.local_model is not None:
-            await self._live.local_model.start()
+    def check(self) -> None:
+        """Make what may fail for want of the right settings. Raises `SettingsError`."""
+        _ = self._live.responses, self._live.router
+
+    async def start(self) -> Sequence[str]:
+        """Load beforehand what would keep the first request waiting; a sentence for each thing that failed."""
+        local_model = self._live.local_model
+        if local_model is None:
+            return ()
+        from lambda_responses.providers.base import UpstreamUnreachable
+
+        try:
+            await local_model.start()
+        except UpstreamUnreachable:
+            return ("The embedded model cannot be loaded on this machine. The rest is served.",)
+        return ()
 
     async def aclose(self) -> None:
         """Close what was opened."""

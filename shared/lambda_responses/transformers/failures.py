@@ -119,7 +119,7 @@ STATUS_OF_KIND: dict[str, int] = {
 # Vendors that have no code for what every agent must recognise say it in words.
 _SAYS_TOO_LONG = re.compile(
     r"(?i)prompt (?:is )?too long|maximum context length|input token count .*exceeds|input tokens? exceed"
-    r"|input is too long|too many tokens|total length of all messages is too long|exceeds? the context window"
+    r"|input is too long|too many tokens|total length of all messages is too long|exceeds? the (?:available )?context (?:window|size)"
 )
 _SAYS_BAD_KEY = re.compile(r"(?i)(?:incorrect|invalid) api (?:key|token)")
 _SAYS_NO_MODEL = re.compile(
@@ -127,7 +127,12 @@ _SAYS_NO_MODEL = re.compile(
     r"|model version has reached the end|supported API model names|(?:unable to access|invalid) model"
     r"|^model: \S+$"
 )
-_TOO_LONG = {"context_length_exceeded", "too_many_prompt_tokens", "TOO_MANY_TOKENS"}
+_TOO_LONG = {
+    "context_length_exceeded",
+    "exceed_context_size_error",
+    "too_many_prompt_tokens",
+    "TOO_MANY_TOKENS",
+}
 
 
 class Complaint(NamedTuple):
