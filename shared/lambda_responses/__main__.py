@@ -11,9 +11,7 @@ def main() -> int:
     """Run one command; the exit status."""
     parser = argparse.ArgumentParser(prog="lambda_responses", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser(
-        "dev", help="serve the API on 127.0.0.1:$PORT (8080), data in $DATA_DIR (.data)"
-    )
+    commands.add_parser("dev", help="serve the API on 127.0.0.1:$PORT (8080), data in $DATA_DIR (.data)")
     parser.parse_args()
 
     from lambda_responses.endpoints.development import serve

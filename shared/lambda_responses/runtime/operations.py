@@ -75,6 +75,7 @@ def application(
         exception_handlers={APIError: _api_error, HTTPException: _http_error},
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False  # a path with a slash too many is another path, as on the live API
     app.state.runtime = runtime
     return app
 

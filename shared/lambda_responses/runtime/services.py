@@ -142,7 +142,7 @@ class Runtime:
         _ = self._live.responses, self._live.router
 
     async def start(self) -> Sequence[str]:
-        """Load beforehand what would keep the first request waiting; a sentence for each thing that failed."""
+        """Load what would keep the first request waiting; returns a sentence for each thing that failed."""
         local_model = self._live.local_model
         if local_model is None:
             return ()

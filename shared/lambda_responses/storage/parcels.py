@@ -32,6 +32,8 @@ def into_rows(parts: Mapping[str, bytes]) -> list[dict[str, Any]]:
 def from_rows(rows: Iterable[Values]) -> dict[str, bytes] | None:
     """The pieces again, from the rows in order; None where a row is missing."""
     first, *more = rows
+    if "cut" not in first and "d" in first:
+        return None
     if "cut" not in first:
         return {name: value for name, value in first.items() if isinstance(value, bytes)}
     whole = b"".join(row["d"] for row in (first, *more))

@@ -119,7 +119,8 @@ STATUS_OF_KIND: dict[str, int] = {
 # Vendors that have no code for what every agent must recognise say it in words.
 _SAYS_TOO_LONG = re.compile(
     r"(?i)prompt (?:is )?too long|maximum context length|input token count .*exceeds|input tokens? exceed"
-    r"|input is too long|too many tokens|total length of all messages is too long|exceeds? the (?:available )?context (?:window|size)"
+    r"|input is too long|too many tokens|total length of all messages is too long"
+    r"|exceeds? the (?:available )?context (?:window|size)"
 )
 _SAYS_BAD_KEY = re.compile(r"(?i)(?:incorrect|invalid) api (?:key|token)")
 _SAYS_NO_MODEL = re.compile(
