@@ -12,8 +12,6 @@ from typing import Any
 from lambda_responses.storage.keyed import StoreUnavailable
 
 DEFLATED_1 = 1
-LARGE = 256_000
-"""Bytes from which on speed counts for more: what is that large is mostly base64, which hardly shrinks."""
 
 # Deflate finds matches nearest to the end cheapest, so the commonest phrases come last.
 _DICTIONARY_1 = b"".join(
@@ -59,9 +57,8 @@ class UnknownCodec(StoreUnavailable):
 
 def pack(value: Any) -> bytes:
     """Any JSON value as bytes; lone surrogates and key order survive."""
-    text = encoded(value)
-    deflate = zlib.compressobj(level=6 if len(text) < LARGE else 1, zdict=_DICTIONARY_1)
-    return bytes((DEFLATED_1,)) + deflate.compress(text) + deflate.flush()
+    deflate = zlib.compressobj(level=6, zdict=_DICTIONARY_1)
+    return bytes((DEFLATED_1,)) + deflate.compress(encoded(value)) + deflate.flush()
 
 
 def unpack(data: bytes) -> Any:

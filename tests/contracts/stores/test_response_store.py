@@ -358,6 +358,18 @@ async def test_a_commit_cut_at_any_point_leaves_all_or_nothing(
         pytest.fail("20 writes were not enough")
 
 
+async def test_a_claim_whose_answer_was_lost_still_holds(talk: Talk, watched: WatchedStore) -> None:
+    root = await talk.say("root")
+    update = watched.update
+
+    async def repeated(*arguments: Any, **options: Any) -> Any:
+        await update(*arguments, **options)
+        return await update(*arguments, **options)
+
+    watched.update = repeated
+    assert (await talk.say("next", after=root))[13:37] == root[13:37]
+
+
 async def test_a_repeated_commit_of_the_same_is_no_fault_and_of_another_is(talk: Talk) -> None:
     reservation = await talk.reserve()
     stored = talk.turn(reservation, "1")
@@ -389,7 +401,7 @@ async def test_a_response_committed_between_the_two_reads_is_found_whole(
         return rows
 
     watched.before = commit_in_between
-    watched.query = query  # type: ignore[method-assign]
+    watched.query = query
     context = await talk.after(reservation.response_id)
     assert texts(context.items) == asked_and_answered("root", "just now")
 

@@ -27,7 +27,7 @@ def test_what_fits_keeps_its_names() -> None:
     assert into_rows({"in": b"i", "out": b"o"}) == [{"in": b"i", "out": b"o"}]
 
 
-@pytest.mark.parametrize("missing", [1, 2, 3])
+@pytest.mark.parametrize("missing", [0, 1, 2, 3])
 def test_a_missing_row_is_noticed(missing: int) -> None:
     rows = into_rows({"in": b"i" * 2 * ROW_BYTES, "out": b"o" * ROW_BYTES, "org": b"x"})
     assert len(rows) == 4
