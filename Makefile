@@ -48,6 +48,9 @@ check: .venv-dev/ready .venv-sam/ready ## Lint, types, import rules, template
 	.venv-sam/bin/sam validate --lint
 	.venv-sam/bin/cfn-lint template.yaml
 
+docs: .venv-dev/ready ## Write the generated tables of README.md and docs/ again
+	.venv-dev/bin/python -m tests.documents.tables
+
 build: .venv-sam/ready ## Build the layer and the functions for AWS (ARCHITECTURE=arm64 or x86_64)
 	@find functions -name __pycache__ -prune -exec rm -r {} +
 	ARCHITECTURE=$(ARCHITECTURE) .venv-sam/bin/sam build --parameter-overrides Architecture=$(ARCHITECTURE)
@@ -100,4 +103,4 @@ node-packages: $(NODE_TESTS:package-lock.json=node_modules/.package-lock.json)
 %/node_modules/.package-lock.json: %/package-lock.json
 	npm ci --prefix $*
 
-.PHONY: help dev test test-all check build emulate emulate-stop deploy lock node-packages
+.PHONY: help dev test test-all check docs build emulate emulate-stop deploy lock node-packages
