@@ -33,9 +33,7 @@ WRONG = {
 def test_a_setting_that_cannot_be_used_stops_the_start_with_one_sentence(
     tmp_path: Path, environment: dict[str, str], named: str
 ):
-    server = Server(tmp_path, **environment)
-    assert server.wait() == 2
-    [sentence] = server.log.strip().splitlines()
+    [sentence] = Server(tmp_path, **environment).refusal().splitlines()
     assert named in sentence
     assert sentence.endswith(".")
     assert "geheim" not in sentence
@@ -45,16 +43,14 @@ def test_a_models_file_that_cannot_be_used_stops_the_start_with_one_sentence(tmp
     file = tmp_path / "models.json"
     for content in ("{", "[]", json.dumps({"aliases": {"a": []}}), json.dumps({"provider": {}})):
         file.write_text(content)
-        server = Server(tmp_path, RESPONSES_MODELS=str(file))
-        assert server.wait() == 2
-        assert len(server.log.strip().splitlines()) == 1
+        said = Server(tmp_path, RESPONSES_MODELS=str(file)).refusal()
+        assert len(said.splitlines()) == 1
 
 
 def test_a_port_that_is_taken_stops_the_start_with_one_sentence(tmp_path: Path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        server = Server(tmp_path, PORT=str(taken.getsockname()[1]))
-        assert server.wait() == 2
-    assert len(server.log.strip().splitlines()) == 1
+        said = Server(tmp_path, PORT=str(taken.getsockname()[1])).refusal()
+    assert len(said.splitlines()) == 1
 
 
 def test_the_server_prints_its_address_its_models_and_a_command_that_works(tmp_path: Path):

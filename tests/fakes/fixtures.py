@@ -74,6 +74,7 @@ def server(
     running.stop()
     assert running.complaints == []
     assert KEY not in running.log
+    assert "weather" not in running.log  # which many tests ask about
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ def replay_url() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def replaying_server(tmp_path_factory: pytest.TempPathFactory, replay_url: str) -> Iterator[Server]:
-    """A server whose providers are the recorded vendors: the catalog's by their variables, others by a file."""
+    """A server whose providers are the recorded vendors: the catalog's by variables, others by a file."""
     folder = tmp_path_factory.mktemp("replaying")
     file = folder / "models.json"
     file.write_text(json.dumps({"providers": _rows(replay_url)}))

@@ -20,7 +20,14 @@ START_WITHIN = 60.0
 """Seconds, on a machine that does other things at the same time."""
 
 _BASE_URL = re.compile(r"base URL\s+(\S+)")
-_COMPLAINTS = ("Traceback", "Warning:", "Task was destroyed", "never retrieved", "never awaited")
+_COMPLAINTS = (
+    "unforeseen",
+    "Traceback",
+    "Warning:",
+    "Task was destroyed",
+    "never retrieved",
+    "never awaited",
+)
 
 
 class Server:
@@ -72,8 +79,17 @@ class Server:
         )
         return int(shown.stdout)
 
+    def refusal(self) -> str:
+        """What it said when it refused to start. Raises `AssertionError` when it starts all the same."""
+        self._decided.wait(START_WITHIN)
+        if self.base_url:
+            self.stop()
+            raise AssertionError(f"the server did start:\n{self.log}")
+        assert self.wait() == 2, self.log
+        return self.log
+
     def wait(self) -> int:
-        """Its exit status, when it ends by itself."""
+        """Its exit status, when it has ended."""
         status = self._process.wait(START_WITHIN)
         self._reader.join(START_WITHIN)
         return status
