@@ -48,7 +48,8 @@ check: .venv-dev/ready .venv-sam/ready ## Lint, types, import rules, template
 	.venv-sam/bin/sam validate --lint
 	.venv-sam/bin/cfn-lint template.yaml
 
-docs: .venv-dev/ready ## Write the generated tables of README.md and docs/ again
+docs: .venv-dev/ready ## Write the generated tables and diagrams of README.md and docs/ again
+	.venv-dev/bin/python -m docs.draw_streaming
 	.venv-dev/bin/python -m tests.documents.tables
 
 build: .venv-sam/ready ## Build the layer and the functions for AWS (ARCHITECTURE=arm64 or x86_64)
