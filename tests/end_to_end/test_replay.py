@@ -62,14 +62,22 @@ def told(replaying_server: Server) -> dict[str, Told]:
     return asyncio.run(_ask_for_all(replaying_server.base_url))
 
 
-async def _ask_for_all(base_url: str) -> dict[str, Told]:
+@pytest.fixture(scope="module")
+def told_otherwise(replaying_server: Server) -> dict[str, Told]:
+    """The same, but plainly what was recorded as a stream, and streamed what was recorded plainly."""
+    return asyncio.run(_ask_for_all(replaying_server.base_url, otherwise=True))
+
+
+async def _ask_for_all(base_url: str, *, otherwise: bool = False) -> dict[str, Told]:
     places = asyncio.Semaphore(AT_ONCE)
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=base_url, timeout=60, trust_env=False, limits=limits) as http:
 
         async def ask(api: str, recording: Recording) -> tuple[str, Told]:
             async with places:
-                return recording.file, await _ask(http, model_of(recording, api), recording.streamed)
+                return recording.file, await _ask(
+                    http, model_of(recording, api), recording.streamed != otherwise
+                )
 
         return dict(await asyncio.gather(*(ask(api, each) for api, each in recordings())))
 
@@ -191,6 +199,27 @@ def calls_of(response: Json) -> list[tuple[str, str]]:
 
 
 UNKNOWN_TO_THE_SDK = re.compile(r"response\.apply_patch_call_operation_diff\.(delta|done)")
+
+
+def essence(response: Json) -> Json:
+    """A response without what is its own: ids and times."""
+    own = {"id", "created_at", "completed_at", "call_id"}
+    return json.loads(
+        json.dumps(response), object_hook=lambda each: {k: v for k, v in each.items() if k not in own}
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recording", [*cases("chat", failed=False), *cases("responses", failed=False)])
+def test_a_plain_answer_is_the_stream_drained(
+    recording: Recording, told: dict[str, Told], told_otherwise: dict[str, Told]
+):
+    one, other = told[recording.file], told_otherwise[recording.file]
+    if {one.status, other.status} == {200} and one.body["status"] != "failed":
+        assert essence(one.body) == essence(other.body)
+        obey(one.events or other.events)
+    else:  # what fails is a status when asked for plainly, and may be an event in a stream
+        assert max(one.status, other.status) >= 400
 
 
 def check_sound(heard: Told, *, streamed: bool, upstream: str = "") -> None:

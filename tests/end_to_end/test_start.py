@@ -23,7 +23,7 @@ WRONG = {
     "an address that is none": ({"GROQ_BASE_URL": "groq"}, "GROQ_BASE_URL"),
     "a wire format that is none": ({"GROQ_WIRE_API": "smoke"}, "GROQ_WIRE_API"),
     "a key that no header can hold": ({"GROQ_API_KEY": "geheim\nnis"}, "GROQ_API_KEY"),
-    "a place for data that is none": ({"DATA_DIR": "/dev/null/data"}, "DATA_DIR"),
+    "a place for data that is none": ({"DATA_DIR": "/dev/null/data"}, "RESPONSES_STORE"),
     "a port that is none": ({"PORT": "many"}, "PORT"),
     "a port out of range": ({"PORT": "70000"}, "PORT"),
 }

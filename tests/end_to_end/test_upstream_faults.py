@@ -34,9 +34,18 @@ def streaming(request: pytest.FixtureRequest) -> bool:
     return request.param
 
 
-async def failed(http: httpx.AsyncClient, model: str) -> tuple[Json, Json]:
-    """The failed response that a stream ends with, which can be fetched afterwards, and its `error` event."""
-    events = await stream(http, model=model, input="x")
+async def failed(http: httpx.AsyncClient, model: str, *, heard: Signal | None = None) -> tuple[Json, Json]:
+    """The failed response that a stream ends with, which can be fetched afterwards, and its `error` event.
+
+    `heard` is set as soon as there is some text.
+    """
+    events: list[Json] = []
+    async with streamed(http, {"model": model, "input": "x"}) as coming:
+        async for event in coming:
+            events.append(event)
+            if heard is not None and event["type"] == "response.output_text.delta":
+                heard.set()
+    obey(events)
     assert events[0]["type"] == "response.created"
     assert [event["type"] for event in events[-2:]] == ["error", "response.failed"]
     response = events[-1]["response"]
@@ -192,16 +201,18 @@ async def test_a_connection_that_breaks_before_any_answer_is_tried_again_and_the
 async def test_a_stream_that_breaks_off_is_a_failed_response(
     http: httpx.AsyncClient, upstream: Upstream, format: Format, cut: Any
 ):
+    heard = Signal()
+
     async def behave(exchange: Exchange) -> None:
         await format.begin(exchange)
-        await format.say(exchange, "half an ")
-        await format.say(exchange, "answer é")
+        await format.say(exchange, "half an answer é")
+        await heard.seen()
         done = cut(exchange)
         if done is not None:
             await done
 
     model = f"{format.provider}/{upstream.serve(behave)}"
-    response, _ = await failed(http, model)
+    response, _ = await failed(http, model, heard=heard)
     assert text_of(response) == "half an answer é"
     assert response["output"][0]["status"] == "incomplete"
     answer = await refused(http, model, streaming=False)
