@@ -20,7 +20,7 @@ from tests.documents.pages import ROOT, table
 from tests.documents.providers import WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 CORPUS = ROOT.parent / "shared" / "corpus" / "dev"
 
@@ -122,7 +122,7 @@ def _recorded(row: Mapping[str, str]) -> Recorded:
     return Recorded(row["file"], row["provider"], row["api"], frozenset(features))
 
 
-class _Outcomes:
+class Outcomes:
     """A pytest plugin: keeps the tests that name a recording, and what became of them."""
 
     def __init__(self, exchanges: Iterable[Recorded]) -> None:
@@ -151,24 +151,27 @@ class _Outcomes:
 
 def run_tests(exchanges: Collection[Recorded]) -> tuple[Mapping[str, Outcome], int]:
     """By recording, what the tests say of it; and how many of them failed. Takes about a minute."""
-    outcomes = _Outcomes(exchanges)
+    outcomes = Outcomes(exchanges)
     folders = [str(ROOT / "tests" / folder) for folder in ("corpus", "end_to_end")]
     options = ["--rootdir", str(ROOT), "-q", "--no-header", "-p", "no:cacheprovider"]
-    pytest.main([*options, *folders], plugins=[outcomes])
+    ending = pytest.main([*options, *folders], plugins=[outcomes])
+    if ending not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        raise SystemExit(f"The tests of recordings could not be run: {ending!r}.")
     return outcomes.by_file, outcomes.failures
 
 
 def whole_table(exchanges: Sequence[Recorded], outcomes: Mapping[str, Outcome]) -> str:
-    """Every provider that was recorded, in each format that it was recorded in."""
+    """Every provider that was recorded, in each format that it was recorded in, and who was not recorded."""
     groups = _groups(exchanges)
     rows = [
         [f"`{name}`", format, *_cells(COLUMNS, groups[name, format], outcomes)] for name, format in groups
     ]
-    return table(["provider", "format", *(column.head for column in COLUMNS)], rows)
+    shown = table(["provider", "format", *(column.head for column in COLUMNS)], rows)
+    return f"{shown}\n\n{_unrecorded(groups)}"
 
 
 def short_table(exchanges: Sequence[Recorded], outcomes: Mapping[str, Outcome]) -> str:
-    """The providers of the catalog, in the formats that they were recorded in, and who was not recorded."""
+    """The same for the providers of the catalog, with fewer columns."""
     groups, columns = _groups(exchanges), [column for column in COLUMNS if column.short]
     rows = [
         [f"`{name}`", format, *_cells(columns, groups[name, format], outcomes)]
@@ -189,7 +192,7 @@ def _groups(exchanges: Sequence[Recorded]) -> dict[tuple[str, str], list[Recorde
 
 def _cells(
     columns: Iterable[Column], exchanges: Sequence[Recorded], outcomes: Mapping[str, Outcome]
-) -> Iterable[str]:
+) -> Iterator[str]:
     for column in columns:
         counted = [each for each in exchanges if column.counts(each)]
         passed = sum(outcomes[each.file].passed(column.check) for each in counted)
