@@ -130,7 +130,7 @@ class Dictionary:
                     self._rows[key], row = dict(values), None
                 case Update(key):
                     self._rows[key] = write.applied_to(self._rows[key])
-                    row = self.get(key)
+                    row = Row(key, dict(self._rows[key]))  # Even if it expires by that.
                 case Delete(key):
                     self._rows.pop(key, None)
                 case Check():

@@ -117,20 +117,25 @@ async def test_a_file_that_stays_locked_is_unavailable(tmp_path: Path) -> None:
     store.close()
 
 
-async def test_loops_in_several_threads_share_a_store(tmp_path: Path) -> None:
-    store = SQLiteStore(tmp_path / "responses.db")
-    await store.put(Key("p", "a"), {"n": 0})
+@pytest.mark.parametrize("shared", [True, False], ids=["one store", "a store each"])
+async def test_threads_that_write_at_once_lose_nothing(tmp_path: Path, shared: bool) -> None:
+    file = tmp_path / "responses.db"
+    with ExitStack() as opened:
+        stores = [opened.enter_context(closing(SQLiteStore(file))) for _ in range(1 if shared else 4)]
+        await stores[0].put(Key("p", "a"), {"n": 0})
 
-    async def add() -> None:
-        for _ in range(100):
-            await store.update(Key("p", "a"), add={"n": 1})
+        async def add(store: SQLiteStore) -> None:
+            for _ in range(150):
+                await store.update(Key("p", "a"), add={"n": 1})
 
-    threads = [threading.Thread(target=asyncio.run, args=[add()]) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    await asyncio.gather(*(asyncio.to_thread(thread.join) for thread in threads))
-    assert await store.get(Key("p", "a")) == Row(Key("p", "a"), {"n": 400})
-    store.close()
+        threads = [
+            threading.Thread(target=asyncio.run, args=[add(stores[index % len(stores)])])
+            for index in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        await asyncio.gather(*(asyncio.to_thread(thread.join) for thread in threads))
+        assert await stores[0].get(Key("p", "a")) == Row(Key("p", "a"), {"n": 600})
 
 
 @pytest.mark.parametrize("power_safe", [False, True])
