@@ -1,6 +1,7 @@
 """`python -m tests.documents.tables`: write the generated parts of the pages.
 
-With `--check`, write nothing, and end with status 1 where a page is not what would be written.
+Ends with status 1 where a test of a recording failed. With `--check`, write nothing, and end with status 1 where a
+page is not what would be written.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def main() -> int:
         print(f"{page.relative_to(ROOT)} {'is stale: run `make docs`' if check else 'is written anew'}")
         if not check:
             page.write_text(pages[page], encoding="utf-8")
-    return 1 if failures or (check and stale) else 0
+    return int(bool(stale if check else failures))
 
 
 def written_pages() -> tuple[int, dict[Path, str]]:
