@@ -1,7 +1,7 @@
 """`python -m tests.documents.tables`: write the generated parts of the pages.
 
-Ends with status 1 where a test of a recording failed. With `--check`, write nothing, and end with status 1 where a
-page is not what would be written.
+Ends with status 1 where a test of a recording failed. With `--check`, nothing is written, and it ends with
+status 1 where a page is not what would be written.
 """
 
 from __future__ import annotations
