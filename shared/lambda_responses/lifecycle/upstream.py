@@ -26,9 +26,11 @@ if TYPE_CHECKING:
 async def deltas_of(target: Target, turn: Turn, rendered: Rendered) -> AsyncGenerator[Sequence[Delta], None]:
     """What the model says, as many deltas at a time as arrived together.
 
-    The first batch, which may be empty, says that the upstream took the request. Raises `APIError` for
-    whatever goes wrong, reported by the upstream in its stream or noticed on the way.
+    The first batch, which may be empty, says that the upstream has begun to answer. Raises `APIError` for
+    whatever goes wrong, reported by the upstream in its stream or noticed on the way: an answer that does
+    not say that it is over was cut.
     """
+    stopped = False
     decoder = target.transformer.decoder(turn, target.profile)
     try:
         async with target.provider.open(rendered) as answer, aclosing(_read(target, decoder, answer)) as said:
@@ -38,7 +40,10 @@ async def deltas_of(target: Target, turn: Turn, rendered: Rendered) -> AsyncGene
                         if at:
                             yield deltas[:at]
                         raise delta.error
+                    stopped = stopped or isinstance(delta, Stopped)
                 yield deltas
+            if not stopped:
+                raise UpstreamCutShort("no end")
     except UpstreamError as error:
         raise as_api_error(target, error) from error
 
@@ -62,7 +67,8 @@ async def _read(target: Target, decoder: Decoder, answer: Answer) -> AsyncGenera
             raise
         yield rest
         return
-    yield list(decoder.end(marked=marked or answer.plain))
+    if rest := list(decoder.end(marked=marked or answer.plain)):
+        yield rest
 
 
 def _stops(deltas: Iterable[Delta]) -> bool:

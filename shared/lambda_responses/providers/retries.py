@@ -14,11 +14,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """At most `limit` further attempts, exponentially further apart, never all at the same moment."""
+    """At most `limit` further attempts, exponentially further apart, never all at the same moment.
+
+    They are over before a stream's status line has to leave (250 ms), so that a fault which stays is told as
+    a real status. A longer wait is the client's: official ones heed `retry-after`, and a function that waits
+    is paid for.
+    """
 
     limit: int = 2
-    first_delay: float = 0.5
-    longest_delay: float = 8.0
+    first_delay: float = 0.08
+    longest_delay: float = 0.16
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     clock: Callable[[], float] = time.time
     random: Callable[[], float] = random.random

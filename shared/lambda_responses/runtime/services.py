@@ -69,9 +69,8 @@ class LiveServices:
 
         try:
             return SQLiteStore(Path(place.removeprefix("/")))
-        except (OSError, StoreUnavailable) as error:
-            reason = (error.strerror if isinstance(error, OSError) else str(error)) or "it cannot be opened"
-            raise SettingsError(f"RESPONSES_STORE cannot be used: {reason}.") from None
+        except StoreUnavailable as error:
+            raise SettingsError(f"RESPONSES_STORE cannot be used: {error.__cause__ or error}.") from None
 
     @functools.cached_property
     def responses(self) -> ResponseStore:

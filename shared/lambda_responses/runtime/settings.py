@@ -40,6 +40,7 @@ class Settings(BaseModel):
     first_event_wait_ms: int = Field(default=250, ge=0, le=60_000)
     """How long a stream's status line waits for the upstream's first event."""
     connect_timeout_ms: int = Field(default=5_000, ge=1)
+    """How long a connection to an upstream may take to open."""
     read_timeout_ms: int = Field(default=300_000, ge=1)
     """Silence after which an upstream counts as gone."""
     max_retries: int = Field(default=2, ge=0, le=10)
@@ -53,6 +54,7 @@ class Settings(BaseModel):
     check_streams: bool = False
     """Check every stream against the event grammar while it is made; a fault is a bug, and is logged."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """What is worth a line in the log; `INFO` gives each exchange one."""
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:

@@ -30,7 +30,7 @@ from lambda_responses.stream.deltas import (
 )
 from lambda_responses.stream.output import Output
 from lambda_responses.stream.parts import OUTPUT_TEXT, REASONING_TEXT, REFUSAL, SUMMARY_TEXT
-from lambda_responses.wire.errors import APIError, ServerError
+from lambda_responses.wire.errors import RESPONSE_ERROR_CODES, APIError, ServerError
 from lambda_responses.wire.usage import add_usage
 
 if TYPE_CHECKING:
@@ -186,10 +186,13 @@ class ResponseEmitter:
 
     def _failing(self, error: APIError) -> Iterator[Event]:
         told = error.body()["error"]
-        told["code"] = told["code"] or ("server_error" if error.status >= 500 else "invalid_prompt")
+        code = told["code"]
+        if code not in RESPONSE_ERROR_CODES:
+            code = "server_error" if error.status >= 500 else "invalid_prompt"
+        told["code"] = told["code"] or code
         yield from self._output.close_all("incomplete")
         yield _report(told)
-        yield from self._end("failed", error={"code": told["code"], "message": error.message})
+        yield from self._end("failed", error={"code": code, "message": error.message})
 
     def _end(self, status: str, **fields: Any) -> Iterator[Event]:
         yield from self._output.close_all("completed" if status == "completed" else "incomplete")

@@ -27,6 +27,38 @@ if TYPE_CHECKING:
     from lambda_responses.wire.json import Json
 
 
+RESPONSE_ERROR_CODES = frozenset(
+    {
+        "server_error",
+        "rate_limit_exceeded",
+        "invalid_prompt",
+        "data_residency_mismatch",
+        "bio_policy",
+        "misalignment_policy_violation",
+        "vector_store_timeout",
+        "invalid_image",
+        "invalid_image_format",
+        "invalid_base64_image",
+        "invalid_image_url",
+        "image_too_large",
+        "image_too_small",
+        "image_parse_error",
+        "image_content_policy_violation",
+        "invalid_image_mode",
+        "image_file_too_large",
+        "unsupported_image_media_type",
+        "empty_image_file",
+        "failed_to_download_image",
+        "image_file_not_found",
+        # Not in the SDK's enum, but on the live wire, and what agents act upon.
+        "context_length_exceeded",
+        "insufficient_quota",
+        "server_is_overloaded",
+    }
+)
+"""What `response.error.code` may say of a failed response; a vendor's own code stays in the `error` event."""
+
+
 class APIError(Exception):
     """Something that ends a request, as the client is told about it."""
 

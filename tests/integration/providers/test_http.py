@@ -466,7 +466,7 @@ async def test_where_nobody_listens_the_provider_is_unreachable():
         "acme", provider.base_url, connections=connections, retries=Retries(sleep=sleep, random=lambda: 0.0)
     )
     assert type((await read(provider))[1]) is UpstreamUnreachable
-    assert waits == [0.5, 1.0]
+    assert waits == [0.08, 0.16]
     await connections.aclose()
 
 

@@ -93,6 +93,24 @@ async def test_a_fault_before_the_first_word_is_a_real_status_and_leaves_nothing
         await stored(services, run.id)
 
 
+async def test_an_answer_without_a_word_is_a_real_status_and_another_target_may_do_better(play: Play) -> None:
+    services = play(Played([[]]))
+    run = await begun(services, stream=True)
+    with pytest.raises(APIError) as caught:
+        await anext(run.events())
+    assert caught.value.status == 500
+    services = play(Played([[]], name="first"), Played([HELLO], name="second"))
+    assert (await streamed(services))[-1]["type"] == "response.completed"
+
+
+async def test_a_vendors_own_code_stays_out_of_the_response(play: Play) -> None:
+    fault = InvalidRequestError("no", code="tool_use_failed")
+    services = play(Played([[Text(0, "Hel"), Failed(fault)]]))
+    events = await streamed(services)
+    assert events[-2]["error"]["code"] == "tool_use_failed"
+    assert events[-1]["response"]["error"]["code"] == "invalid_prompt"
+
+
 async def test_a_fault_told_in_the_first_chunk_is_a_real_status(play: Play) -> None:
     services = play(Played([[Failed(OverloadedError("busy"))]]))
     run = await begun(services, stream=True)

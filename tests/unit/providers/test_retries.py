@@ -11,8 +11,17 @@ NOW = 1_000_000_000.0
 
 def retries(**options: float) -> Retries:
     return Retries(
-        clock=lambda: NOW, random=lambda: options.get("random", 0.0), limit=int(options.get("limit", 2))
+        first_delay=0.5,
+        longest_delay=8.0,
+        clock=lambda: NOW,
+        random=lambda: options.get("random", 0.0),
+        limit=int(options.get("limit", 2)),
     )
+
+
+def test_all_waits_are_over_before_a_streams_status_line_has_to_leave():
+    patience = Retries(random=lambda: 0.0)
+    assert sum(patience.delay(attempt) or 0 for attempt in range(patience.limit)) < 0.25
 
 
 def test_waits_grow_and_end():

@@ -125,14 +125,17 @@ def _reasoning(scene: Scene) -> Iterator[Delta]:
     asked = summary or settings.get("effort") not in (None, "none")
     if not (asked or sealed or scene.wishes.reason):
         return
-    text = f"The question has {len(scene.question.split())} words."
+    told = asked or scene.wishes.reason  # a seal alone is what models give who reason in secret
+    text = f"The question has {len(scene.question.split())} words." if told else ""
     member, kind = ("summary", "summary_text") if summary else ("content", "reasoning_text")
     seal = {"encrypted_content": f"scripted.{blake2b(scene.question.encode(errors='replace')).hexdigest()}"}
-    empty: Json = {"type": "reasoning", "summary": [], member: []}
+    empty: Json = {"type": "reasoning", "summary": []}
+    if told:
+        empty[member] = []
     yield ItemOpened("reasoning", empty)
     yield from (Reasoning("reasoning", piece, summary=summary) for piece in _pieces(text))
     yield Opaque("reasoning", seal)
-    whole = {**empty, member: [{"type": kind, "text": text}]}
+    whole = {**empty, member: [{"type": kind, "text": text}]} if told else empty
     yield BlockEnded("reasoning", whole | seal if sealed else whole)
 
 
