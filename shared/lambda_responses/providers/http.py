@@ -20,13 +20,14 @@ from lambda_responses.providers.base import (
     UpstreamUnreachable,
     UpstreamUnreadable,
 )
+from lambda_responses.providers.inflow import Inflow
 from lambda_responses.providers.retries import Retries
 from lambda_responses.stream.sse import SSEDecoder
 from lambda_responses.transformers.base import UpstreamFailure
 from lambda_responses.wire.json import from_text, to_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 
     from lambda_responses.providers.connections import Connections
     from lambda_responses.transformers.base import Rendered
@@ -80,12 +81,14 @@ class HttpProvider:
     async def open(self, rendered: Rendered) -> AsyncGenerator[HttpAnswer]:
         """See `Provider.open`."""
         response = await self._send(rendered)
+        inflow = Inflow(response.aiter_bytes())
         try:
-            answer = HttpAnswer(self.name, response)
+            answer = HttpAnswer(self.name, response.headers.get("content-type", ""), inflow)
             await answer.look()
             yield answer
             await answer.take_last_bytes()
         finally:
+            await inflow.stop()
             await response.aclose()
 
     async def _send(self, rendered: Rendered) -> httpx.Response:
@@ -155,11 +158,11 @@ class HttpProvider:
 class HttpAnswer:
     """See `Answer`. Its own iterator: whoever peeks at the first chunks may go on later."""
 
-    def __init__(self, name: str, response: httpx.Response) -> None:
+    def __init__(self, name: str, content_type: str, inflow: Inflow) -> None:
         self.plain = False
         self._name = name
-        self._response = response
-        self._parts: AsyncIterator[bytes] = response.aiter_bytes()
+        self._content_type = content_type.lower()
+        self._inflow = inflow
         self._sse = SSEDecoder()
         self._first = b""
         self._unfinished = 0
@@ -172,7 +175,7 @@ class HttpAnswer:
 
         Raises `UpstreamUnreadable` for what is neither.
         """
-        if self._response.headers.get("content-type", "").lower().startswith("text/event-stream"):
+        if self._content_type.startswith("text/event-stream"):
             return
         while not self._first.strip():
             data = await self._read()
@@ -217,13 +220,21 @@ class HttpAnswer:
         try:
             payloads = self._sse.end() if data is None else self._sse.feed(data)
         except ValueError:
-            payloads = []
+            payloads = self._before_the_fault(data or b"")
             self._fault = self._broken("bytes that are no UTF-8", at_end=data is None)
         self._over = data is None
         self._unfinished = 0 if payloads else self._unfinished + len(data or b"")
         if self._unfinished > LARGEST_CHUNK:
             self._fault = UpstreamUnreadable(f"{self._name}: an event of more than {LARGEST_CHUNK} bytes")
         return self._chunks_of(payloads, at_end=data is None)
+
+    def _before_the_fault(self, data: bytes) -> list[str]:
+        """The events before the line that is no UTF-8, however many of them came together with it."""
+        payloads: list[str] = []
+        with suppress(ValueError):
+            for line in data.splitlines(keepends=True):
+                payloads += self._sse.feed(line)
+        return payloads
 
     def _chunks_of(self, payloads: Iterable[str], *, at_end: bool) -> list[Json | Marker]:
         chunks: list[Json | Marker] = []
@@ -233,6 +244,7 @@ class HttpAnswer:
                 if text == "[DONE]":
                     chunks.append(_MARKER)
                     self._over = self._marked = True
+                    self._fault = None  # whatever came behind it
                     break
                 if not text:
                     continue
@@ -266,9 +278,9 @@ class HttpAnswer:
         return cast("Json", parsed)
 
     async def _read(self) -> bytes | None:
-        """One network read; None at the end of the body."""
+        """What has come; None at the end of the body."""
         try:
-            return await anext(self._parts, None)
+            return await self._inflow.take()
         except httpx.TransportError as error:
             fault = UpstreamCutShort(f"{self._name}: {type(error).__name__} in mid-answer")
         except httpx.DecodingError:
