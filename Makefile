@@ -57,10 +57,10 @@ build: .venv-sam/ready ## Build the layer and the functions for AWS (ARCHITECTUR
 	ARCHITECTURE=$(ARCHITECTURE) .venv-sam/bin/sam build --parameter-overrides Architecture=$(ARCHITECTURE)
 
 emulate: .venv-dev/ready .venv-emulator/ready .venv-sam/ready ## Deploy to an AWS emulator on 127.0.0.1:$EMULATOR_PORT (4566); prints the base URL
-	@.venv-dev/bin/python -m tests.emulated start
+	@.venv-dev/bin/python -m infra.emulator start
 
 emulate-stop: .venv-dev/ready ## Stop that emulator
-	@.venv-dev/bin/python -m tests.emulated stop
+	@.venv-dev/bin/python -m infra.emulator stop
 
 deploy: build ## Build, then deploy to AWS with questions; prints the base URL
 	.venv-sam/bin/sam deploy --guided

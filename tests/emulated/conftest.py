@@ -10,9 +10,9 @@ import httpx
 import pytest
 from openai import OpenAI
 
-from tests.emulated.emulator import ACCOUNT, KEY, REGION, SECRET, Emulator, what_lacks
+from infra.emulator.emulator import ACCOUNT, KEY, REGION, SECRET, Emulator, what_lacks
+from infra.emulator.stack import Stack
 from tests.emulated.signing import Signed
-from tests.emulated.stack import Stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

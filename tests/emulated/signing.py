@@ -9,7 +9,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from tests.emulated.emulator import REGION
+from infra.emulator.emulator import REGION
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import openai as sdk
 import pytest
 
-from tests.emulated.emulator import ACCOUNT
+from infra.emulator.emulator import ACCOUNT
 from tests.kit import check
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from openai import OpenAI
     from openai.types.responses import Response
 
+    from infra.emulator.stack import Stack
     from tests.emulated.conftest import Caller
-    from tests.emulated.stack import Stack
 
 pytestmark = pytest.mark.slow
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from tests.emulated.emulator import KEY, REGION, ROOT, SECRET, EmulatorError
+from infra.emulator.emulator import KEY, REGION, ROOT, SECRET, EmulatorError
 
 if TYPE_CHECKING:
-    from tests.emulated.emulator import Emulator
+    from infra.emulator.emulator import Emulator
 
 _SAM = ROOT / ".venv-sam" / "bin" / "sam"
 

@@ -6,8 +6,8 @@ import argparse
 import os
 import sys
 
-from tests.emulated.emulator import KEY, REGION, ROOT, SECRET, Emulator, EmulatorError
-from tests.emulated.stack import Stack
+from infra.emulator.emulator import KEY, REGION, ROOT, SECRET, Emulator, EmulatorError
+from infra.emulator.stack import Stack
 
 _BANNER = """
 lambda-responses is deployed on the emulator at {address}, in this machine's memory.
