@@ -54,6 +54,11 @@ class UpstreamFailure:
 class Decoder(Protocol):
     """Reads one upstream stream, chunk by chunk."""
 
+    @property
+    def over(self) -> bool:
+        """True once the format's own end has been read: nothing that follows counts."""
+        ...
+
     def feed(self, chunk: Json) -> Iterable[Delta]:
         """What this chunk says."""
         ...

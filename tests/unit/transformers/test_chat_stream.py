@@ -520,6 +520,16 @@ def test_text_that_was_parsed_is_text_again() -> None:
     assert json.loads(text_of(decode(*CHAT_COMPLETIONS.as_chunks(body)))) == {"a": "é"}
 
 
+def test_only_a_fault_is_the_end_for_certain() -> None:
+    decoder = CHAT_COMPLETIONS.decoder(Turn("m", {}, []), PLAIN)
+    decoder.feed(chunk("stop", content="Hi"))
+    assert not decoder.over
+    decoder.feed({"choices": [], "usage": {"prompt_tokens": 1}})
+    assert not decoder.over
+    decoder.feed({"error": {"message": "No."}})
+    assert decoder.over
+
+
 # Any order whatever.
 
 SAID = st.sampled_from(["", " ", "Hi", "<think>", "</think>", "{", "}", "\u2603"])

@@ -333,6 +333,18 @@ def test_nothing_is_heard_after_the_end():
     assert decode(ended(), text("more"), ended("failed")) == [Stopped("end")]
 
 
+@pytest.mark.parametrize(
+    "last", [ended(), ended("incomplete"), ended("failed"), {"type": "error", "code": "server_error"}]
+)
+def test_it_is_over_with_its_end_and_not_before(last: Json):
+    decoder = OPENAI_RESPONSES.decoder(Turn("m", {}, []), profile.OPENAI)
+    for event in (added(MESSAGE), text("Hi"), done(full(MESSAGE))):
+        decoder.feed(event)
+        assert not decoder.over
+    decoder.feed(last)
+    assert decoder.over
+
+
 SEALED: Json = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "sealed"}
 
 

@@ -81,6 +81,11 @@ class ChatDecoder:
         self._finish: StopReason | None = None
         self._failed = False
 
+    @property
+    def over(self) -> bool:
+        """Only after a fault: token counts may follow the finish reason, and the end marker is no chunk."""
+        return self._failed
+
     def feed(self, chunk: Json) -> list[Delta]:
         """What this chunk says."""
         out: list[Delta] = []

@@ -110,8 +110,13 @@ class ResponsesDecoder:
             "error": self._error,
         }
 
+    @property
+    def over(self) -> bool:
+        """True after the terminal event, or the first fault."""
+        return self._over
+
     def feed(self, chunk: Event) -> Sequence[Delta]:
-        """What this event says. After the terminal event, or the first fault, nothing more is said."""
+        """What this event says; nothing once it is `over`."""
         if self._over:
             return ()
         kind = chunk.get("type")

@@ -45,6 +45,9 @@ class _Scripted:
 
 
 class _Decoder:
+    over = False
+    """The end of the script is the end of the stream."""
+
     def feed(self, chunk: Json) -> Iterable[Delta]:
         """The chunk's deltas."""
         return chunk["deltas"]
