@@ -25,6 +25,7 @@ from lambda_responses.stream.deltas import (
 from lambda_responses.transformers.base import Turn, UnknownUpstream
 from lambda_responses.transformers.openai_responses import OPENAI_RESPONSES, profile
 from lambda_responses.wire.errors import APIError, InvalidRequestError, RateLimitError, UpstreamFaultError
+from tests.kit import emit, output_of
 
 Json = dict[str, Any]
 
@@ -327,6 +328,33 @@ def test_a_failure_without_a_word_is_the_upstreams():
 def test_a_stream_without_its_terminal_event_was_cut():
     said = decode(added(MESSAGE), text("Hi"), done(full(MESSAGE)))
     assert not [delta for delta in said if isinstance(delta, (Stopped, Failed))]
+
+
+def test_an_empty_id_is_no_name():
+    first, second = ({**CALL, "id": "", "call_id": call_id} for call_id in ("c1", "c2"))
+
+    def arguments(said: str, index: int) -> Json:
+        place = {"item_id": "", "output_index": index}
+        return {"type": "response.function_call_arguments.delta", "delta": said, **place}
+
+    said = decode(
+        added(first, 0),
+        added(second, 1),
+        arguments('{"a":1}', 0),
+        arguments('{"b":2}', 1),
+        done({**first, "arguments": '{"a":1}'}, 0),
+        done({**second, "arguments": '{"b":2}'}, 1),
+        ended("completed", {**first, "arguments": '{"a":1}'}, {**second, "arguments": '{"b":2}'}),
+    )
+    calls = output_of(emit(said))
+    assert [(call["call_id"], call["arguments"]) for call in calls] == [("c1", '{"a":1}'), ("c2", '{"b":2}')]
+
+
+def test_an_event_with_an_empty_id_and_no_index_is_about_the_latest_item():
+    said = decode(
+        added(CALL), {"type": "response.function_call_arguments.delta", "item_id": "", "delta": "{}"}
+    )
+    assert said[-1] == ToolArguments(0, "{}")
 
 
 def test_nothing_is_heard_after_the_end():

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from lambda_responses.transformers.base import Turn
 from lambda_responses.transformers.openai_responses import OPENAI_RESPONSES, profile
 from lambda_responses.transformers.openai_responses.request import SEAL
@@ -115,6 +117,13 @@ def test_our_ids_are_not_sent_to_who_did_not_make_the_item():
 
 def test_ids_that_a_client_brought_along_are_its_own_affair():
     assert sent(call(1, id="fc_brought"), output(1)) == [call(1, id="fc_brought"), output(1)]
+
+
+@pytest.mark.parametrize("dialect", [profile.OPENAI, profile.VLLM])
+def test_an_empty_id_is_none(dialect: profile.ResponsesProfile):
+    assert sent({**call(1), "id": ""}, output(1), dialect=dialect) == [call(1), output(1)]
+    ours = "fc" + OURS
+    assert sent(call(1, id=ours), output(1), origins={ours: {"id": ""}}) == [call(1), output(1)]
 
 
 def test_servers_that_demand_ids_get_ours():

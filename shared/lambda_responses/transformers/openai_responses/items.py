@@ -50,12 +50,12 @@ class UpstreamItems:
         item = UpstreamItem(len(self._items), announced["type"], announced)
         self._items.append(item)
         for name in (announced.get("id"), event.get("item_id"), event.get("output_index")):
-            if isinstance(name, (str, int)):
+            if isinstance(name, (str, int)) and name != "":
                 self._named[name] = item
         return item
 
     def named(self, item_id: Any) -> UpstreamItem | None:
-        """The item of that id."""
+        """The item of that id. An empty one, which some servers give to every item, names none."""
         return self._named.get(item_id) if isinstance(item_id, str) else None
 
     def about(self, event: Event) -> UpstreamItem | None:
@@ -63,7 +63,7 @@ class UpstreamItems:
 
         An event that names nothing is about the latest item.
         """
-        item_id, index = event.get("item_id"), event.get("output_index")
+        item_id, index = event.get("item_id") or None, event.get("output_index")
         item = self.named(item_id)
         if item is None and isinstance(index, int):
             item = self._named.get(index)

@@ -77,10 +77,12 @@ def render_input(items: Iterable[Json], origins: Mapping[str, Json], profile: Re
 def _render_item(item: Json, origins: Mapping[str, Json], profile: ResponsesProfile) -> Json | None:
     """The item under its maker's id, or without one; None for reasoning that its maker would not take."""
     our_id = item.get("id")
+    if our_id == "":
+        item = {key: value for key, value in item.items() if key != "id"}
     origin = origins.get(our_id) if isinstance(our_id, str) else None
     strange = origin is None and isinstance(our_id, str) and thread_of(our_id) is not None
     theirs = dict(item)
-    if origin is not None and "id" in origin:
+    if origin is not None and origin.get("id"):
         theirs["id"] = origin["id"]
     elif (origin is not None or strange) and not (profile.needs_ids and _is_output(item)):
         theirs.pop("id", None)
@@ -93,8 +95,8 @@ def _render_item(item: Json, origins: Mapping[str, Json], profile: ResponsesProf
             return _shorten(theirs)
         case "mcp_approval_response" | "mcp_call":
             request_id = item.get("approval_request_id")
-            if isinstance(request_id, str) and "id" in origins.get(request_id, ()):
-                theirs["approval_request_id"] = origins[request_id]["id"]
+            if isinstance(request_id, str) and (their_id := origins.get(request_id, {}).get("id")):
+                theirs["approval_request_id"] = their_id
         case _:
             pass
     return theirs

@@ -79,7 +79,7 @@ class ResponsesDecoder:
         asked: Any = turn.request.get("include") or ()
         self._shows_seals = SEAL in asked or turn.request.get("store") is False
         self._misreported = profile.misreported
-        self._our_ids = {origin["id"]: ours for ours, origin in turn.origins.items() if "id" in origin}
+        self._our_ids = {origin["id"]: ours for ours, origin in turn.origins.items() if origin.get("id")}
         self._items = UpstreamItems()
         self._over = False
         self._takers: dict[str, Callable[[Event], Sequence[Delta]]] = {
