@@ -13,7 +13,7 @@ from lambda_responses.runtime.settings import Settings
 from lambda_responses.storage.responses import ResponseStore
 from lambda_responses.storage.sqlite import SQLiteStore
 from lambda_responses.transformers.base import Rendered, Turn, UpstreamFailure
-from lambda_responses.wire.errors import APIError, OverloadedError
+from lambda_responses.wire.errors import APIError, InvalidRequestError, OverloadedError
 from lambda_responses.wire.not_found import model_not_found
 from tests.kit import counted
 
@@ -29,9 +29,13 @@ Step = list[Any]
 
 
 class Identity:
-    """A format whose chunks are deltas already."""
+    """A format whose chunks are deltas already; in the dialect `unspeakable` it cannot carry anything."""
+
+    over = False
 
     def render_request(self, turn: Turn, profile: Any) -> Rendered:
+        if profile == "unspeakable":
+            raise InvalidRequestError("This format cannot say that.", param="input")
         return Rendered("", {"turn": turn})
 
     def decoder(self, turn: Turn, profile: Any) -> Identity:
@@ -56,6 +60,7 @@ class Played:
 
     steps: list[Step]
     name: str = "played"
+    profile: str | None = None
     turns: list[Turn] = field(default_factory=list)
     open_answers: int = 0
 
@@ -99,7 +104,7 @@ class PlayedServices:
         self.max_steps = 3
         self.entropy = counted()
         self.reported: list[BaseException] = []
-        self._targets = [Target(each, Identity(), None, "m") for each in providers]
+        self._targets = [Target(each, Identity(), each.profile, "m") for each in providers]
 
     def now(self) -> float:
         return 1_700_000_000.0

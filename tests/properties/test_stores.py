@@ -354,7 +354,7 @@ class ConversationMachine(RuleBasedStateMachine):
         assert texts(context.items) == asked_and_answered(*self.said[response_id])
         own = self._run(self.talk.store.get(self.talk.tenant, response_id))
         assert list(context.items[-2:]) == [*own.input, *own.response["output"]]
-        seen = self._run(self.talk.store.input_items(self.talk.tenant, response_id))
+        seen = self._run(self.talk.store.shown(self.talk.tenant, response_id)).items
         assert seen == context.items[:-1]
 
     @rule(response_id=responses)

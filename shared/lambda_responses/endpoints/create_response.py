@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from lambda_responses.endpoints.event_stream import EventStreamResponse, Framing
 from lambda_responses.endpoints.exchange import note, principal_of, read_body, runtime_of, unless_gone
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from lambda_responses.lifecycle.run import ResponseRun
 
+_SAFE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
+
 
 @operation("POST /v1/responses")
 async def create_response(request: Request) -> Response:
@@ -27,7 +30,6 @@ async def create_response(request: Request) -> Response:
     services, settings = runtime.services, runtime.settings
     bounds = RunBounds(sink=CheckedEvents(services.report)) if settings.check_streams else None
     run = await create.create_response(body, principal=principal, using=services, bounds=bounds)
-    note(request, response_id=run.id)
     if not run.request.get("stream"):
         response = await unless_gone(request, run.response())
         return json_response(response, headers=_headers(run, request))
@@ -44,8 +46,13 @@ async def create_response(request: Request) -> Response:
 
 
 def _headers(run: ResponseRun, request: Request) -> dict[str, str]:
-    note(request, target=run.target)
-    headers = {"x-responses-target": run.target}
+    note(request, response_id=run.id, target=run.target)
+    headers = {"x-responses-target": _plain(run.target)}
     if run.dropped:
-        headers["x-responses-dropped"] = ", ".join(run.dropped)
+        headers["x-responses-dropped"] = _plain(", ".join(run.dropped))
     return headers
+
+
+def _plain(text: str) -> str:
+    """What a client wrote, in characters that a header may hold."""
+    return quote(text, safe=_SAFE)

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 from lambda_responses.wire.not_found import item_not_found
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from lambda_responses.wire.ids import ItemIds
     from lambda_responses.wire.json import Json
+
+SEAL = "reasoning.encrypted_content"
+"""What a client includes to see what makers of reasoning sealed."""
 
 MAKER = "maker"
 """In an item's origin: the provider that made it, and the only one that gets its secrets back."""
@@ -76,3 +79,11 @@ def assemble(
 
 def _unsealed(item: Json) -> Json:
     return {key: value for key, value in item.items() if key != "encrypted_content"}
+
+
+def with_seal(item: Json, origins: Mapping[str, Json], include: Collection[str]) -> Json:
+    """A reasoning item with what its maker sealed, for those who ask and where it had been kept aside."""
+    seal = origins.get(item.get("id") or "", {}).get("encrypted_content")
+    if seal is None or item["type"] != "reasoning" or SEAL not in include:
+        return item
+    return {**item, "encrypted_content": seal}

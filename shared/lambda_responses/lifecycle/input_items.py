@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lambda_responses.lifecycle.context import with_seal
 from lambda_responses.storage.responses import ResponseNotFound
 from lambda_responses.wire.includes import apply_include
 from lambda_responses.wire.lists import page
@@ -23,7 +24,8 @@ async def list_input_items(
     Raises `NotFoundError` for a response that is not there.
     """
     try:
-        items = await using.responses.input_items(principal.tenant, response_id)
+        shown = await using.responses.shown(principal.tenant, response_id)
     except ResponseNotFound:
         raise response_not_found(response_id) from None
+    items = [with_seal(item, shown.origins, query.include) for item in shown.items]
     return page([apply_include(item, query.include) for item in items], query)

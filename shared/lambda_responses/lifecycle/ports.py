@@ -32,8 +32,8 @@ class Deadline(Protocol):
 class Cancellation(Protocol):
     """Whether somebody wants this run to stop."""
 
-    def requested(self) -> bool:
-        """Cheap: asked after every batch of events."""
+    async def requested(self) -> None:
+        """Returns once somebody does, and never otherwise; cancelled when the run is over."""
         ...
 
 
@@ -41,7 +41,7 @@ class EventSink(Protocol):
     """Stands between the emitter and the wire: what must be kept is kept before it leaves."""
 
     async def keep(self, events: Sequence[Event]) -> None:
-        """Called once for each batch, in order, before the batch is sent."""
+        """Called for each batch, in order, before it is sent; the last one after the record is committed."""
         ...
 
 
@@ -51,14 +51,6 @@ class Unbounded:
     def remaining(self) -> float:
         """For ever."""
         return float("inf")
-
-
-class Uncancelled:
-    """Nobody can ask: foreground runs end with their connection."""
-
-    def requested(self) -> bool:
-        """Never."""
-        return False
 
 
 class Unkept:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from lambda_responses.lifecycle.context import with_seal
 from lambda_responses.storage.responses import ResponseNotFound
 from lambda_responses.stream.replay import events_of
 from lambda_responses.wire.not_found import response_not_found
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
     from lambda_responses.lifecycle.ports import Principal, Services
     from lambda_responses.wire.json import Event, Json
@@ -26,9 +27,7 @@ async def get_response(
         stored = await using.responses.get(principal.tenant, response_id)
     except ResponseNotFound:
         raise response_not_found(response_id) from None
-    if "reasoning.encrypted_content" not in include:
-        return stored.response
-    output = [_sealed(item, stored.origins.get(item["id"], {})) for item in stored.response["output"]]
+    output = [with_seal(item, stored.origins, include) for item in stored.response["output"]]
     return {**stored.response, "output": output}
 
 
@@ -48,9 +47,3 @@ async def replay_response(
     response = await get_response(response_id, include=include, principal=principal, using=using)
     events = events_of(response)
     return events if starting_after is None else events[max(starting_after + 1, 0) :]
-
-
-def _sealed(item: Json, origin: Mapping[str, Any]) -> Json:
-    if item["type"] != "reasoning" or "encrypted_content" not in origin:
-        return item
-    return {**item, "encrypted_content": origin["encrypted_content"]}

@@ -7,31 +7,36 @@ drained. What differs is when a fault is still an HTTP status: until the first e
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lambda_responses.lifecycle.context import MAKER
-from lambda_responses.lifecycle.ports import Unbounded, Uncancelled, Unkept
+from lambda_responses.lifecycle.context import MAKER, assemble
+from lambda_responses.lifecycle.placement import placed
+from lambda_responses.lifecycle.ports import Unbounded, Unkept
 from lambda_responses.lifecycle.upstream import deltas_of, may_fail_over
-from lambda_responses.storage.keyed import StoreUnavailable
-from lambda_responses.storage.responses import StoredResponse, TooLargeToStore
+from lambda_responses.lifecycle.waiting import OutOfTime, StopRequested, heard, stop_signal
+from lambda_responses.storage.responses import StoredResponse
 from lambda_responses.stream.deltas import Envelope
+from lambda_responses.stream.emitter import ResponseEmitter
 from lambda_responses.tools.steps import goes_on
 from lambda_responses.transformers.base import Turn
-from lambda_responses.wire.errors import APIError, ServerError
+from lambda_responses.wire.errors import APIError, InvalidRequestError, ServerError
+from lambda_responses.wire.ids import ItemIds, ResponseId
+from lambda_responses.wire.responses import new_response
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Coroutine, Sequence
+    import asyncio
+    from collections.abc import AsyncGenerator, Sequence
 
     from lambda_responses.lifecycle.context import ModelContext
+    from lambda_responses.lifecycle.placement import Placement
     from lambda_responses.lifecycle.ports import Cancellation, Deadline, EventSink, Services
     from lambda_responses.providers.base import Target
-    from lambda_responses.storage.responses import Reservation
+    from lambda_responses.storage.responses import Context
     from lambda_responses.stream.deltas import Delta
-    from lambda_responses.stream.emitter import ResponseEmitter
+    from lambda_responses.transformers.base import Rendered
     from lambda_responses.wire.json import Event, Json
 
 
@@ -41,33 +46,39 @@ class RunBounds:
 
     sink: EventSink = field(default_factory=Unkept)
     deadline: Deadline = field(default_factory=Unbounded)
-    cancellation: Cancellation = field(default_factory=Uncancelled)
+    cancellation: Cancellation | None = None
 
 
 class ResponseRun:
-    """One response being made. It runs once: either `events` or `response`."""
+    """One response being made. It runs once: either `events` or `response`.
+
+    `id`, `target` and `dropped` are known once the first events, or the response, have been handed out. Where
+    a target kept silent until then, and another answers in its stead, headers that left name the first.
+    """
 
     def __init__(
         self,
         request: Json,
         targets: Sequence[Target],
-        context: ModelContext,
-        emitter: ResponseEmitter,
-        reservation: Reservation | None,
+        tenant: str,
+        previous: Context | None,
         using: Services,
         bounds: RunBounds,
     ) -> None:
         self.request = request
         self._waiting = list(targets)
-        self._context = context
-        self._emitter = emitter
-        self._reservation = reservation
+        self._tenant = tenant
+        self._previous = previous
         self._using = using
         self._bounds = bounds
+        self._stop: asyncio.Future[None] | None = None
         self._started = False
         self._made: list[Event] = []
-        self._committed = False
-        self._choose_next_target()
+        self._context: ModelContext
+        self._emitter: ResponseEmitter
+        self._target: Target
+        self._turn: Turn
+        self._rendered: Rendered
 
     @property
     def id(self) -> str:
@@ -76,7 +87,7 @@ class ResponseRun:
 
     @property
     def target(self) -> str:
-        """`provider/model` that answers; final once the first events have been handed out."""
+        """`provider/model` that answers."""
         return self._target.name
 
     @property
@@ -99,48 +110,62 @@ class ResponseRun:
         """
         async with aclosing(self._run(streamed=True)) as batches:
             async for events in batches:
-                await self._bounds.sink.keep(events)
                 yield events
 
     async def _run(self, *, streamed: bool) -> AsyncGenerator[Sequence[Event], None]:
-        try:
+        created_at, keep = int(self._using.now()), self.request.get("store", True)
+        place = placed(self._tenant, self._previous, created_at=created_at, keep=keep, using=self._using)
+        async with place as placement, stop_signal(self._bounds.cancellation) as self._stop:
+            self._begin(placement.response_id, created_at)
             try:
-                async with aclosing(self._steps(streamed=streamed)) as batches:
-                    async for events in batches:
+                async with aclosing(self._steps(patient=streamed)) as steps:
+                    async for _ in steps:
+                        await self._bounds.sink.keep(self._made)
+                        events, self._made = self._made, []
                         yield events
                 closing = self._emitter.finish(at=int(self._using.now()))
-                self._check_plain_end(streamed=streamed)
-            except APIError as error:
-                if not (streamed and self._started):
-                    raise
-                closing = [*self._taken(), *self._emitter.fail(error)]
             except Exception as error:
+                fault = self._as_api_error(error)
                 if not (streamed and self._started):
-                    raise
-                self._using.report(error)
-                fault = ServerError("The server had an error while making this response.")
-                closing = [*self._taken(), *self._emitter.fail(fault)]
-            yield await _uninterrupted(self._keep(closing, streamed=streamed))
-        finally:
-            if self._reservation is not None and not self._committed:
-                with suppress(StoreUnavailable):
-                    await _uninterrupted(self._using.responses.release(self._reservation))
+                    raise fault from None
+                closing = [*self._made, *self._emitter.fail(fault)]
+            yield await self._ended(closing, placement, streamed=streamed)
 
-    async def _steps(self, *, streamed: bool) -> AsyncGenerator[Sequence[Event], None]:
+    def _begin(self, response_id: str, created_at: int) -> None:
+        previous, request = self._previous, self.request
+        ids = ItemIds(ResponseId(response_id), self._using.entropy)
+        self._context = assemble(
+            request["input"],
+            history=previous.items if previous else (),
+            origins=previous.origins if previous else {},
+            ids=ids,
+        )
+        response = new_response(
+            request,
+            response_id=response_id,
+            created_at=created_at,
+            model=request["model"],
+            previous_response_id=request.get("previous_response_id"),
+        )
+        self._emitter = ResponseEmitter(response, ids, taken_call_ids=self._context.call_ids)
+        self._choose_next_target()
+
+    async def _steps(self, *, patient: bool) -> AsyncGenerator[None, None]:
+        """Yields whenever there are events in `_made`, over as many upstream steps as it takes."""
         emitter = self._emitter
         for steps in count(1):
-            async with aclosing(self._answered(wait=streamed and steps == 1)) as batches:
+            patience = self._using.first_event_wait if patient and steps == 1 else None
+            async with aclosing(self._answered(patience)) as batches:
                 async for deltas in batches:
                     if not self._started:
                         self._start(deltas)
                     for delta in deltas:
                         self._made += emitter.apply(delta)
                     if self._made:
-                        yield self._taken()
-                    self._check_bounds()
+                        yield
             if not goes_on(emitter.stop, steps=steps, max_steps=self._using.max_steps):
                 return
-            yield emitter.end_step()
+            self._made += emitter.end_step()
             self._show_what_was_said()
 
     def _start(self, deltas: Sequence[Delta]) -> None:
@@ -151,34 +176,48 @@ class ResponseRun:
         self._started = True
         self._made += self._emitter.start()
 
-    def _taken(self) -> list[Event]:
-        events, self._made = self._made, []
-        return events
-
-    async def _answered(self, *, wait: bool) -> AsyncGenerator[Sequence[Delta], None]:
+    async def _answered(self, patience: float | None) -> AsyncGenerator[Sequence[Delta], None]:
         """One step's deltas, from the first target that answers.
 
-        With `wait`, an empty batch comes first when the upstream keeps silent for too long.
+        With `patience`, an empty batch comes first when the upstream keeps silent for longer than that.
         """
         while True:
+            said = deltas_of(self._target, self._turn, self._rendered, self._using.report)
             try:
-                async with aclosing(deltas_of(self._target, self._turn, self._rendered)) as said:
-                    if wait:
-                        wait = False
-                        async for deltas in _first_or_silence(said, self._using.first_event_wait):
-                            yield deltas
-                    async for deltas in said:
+                async with (
+                    aclosing(said),
+                    aclosing(
+                        heard(said, patience=patience, deadline=self._bounds.deadline, stop=self._stop)
+                    ) as batches,
+                ):
+                    async for deltas in batches:
+                        patience = None
                         yield deltas
             except APIError as error:
                 if self._emitter.spoken or not self._waiting or not may_fail_over(error):
                     raise
-                self._choose_next_target()
+                self._emitter.forget_upstream()
+                self._choose_next_target(error)
             else:
                 return
 
-    def _choose_next_target(self) -> None:
-        """Turn to the next target. Raises `InvalidRequestError` where its format cannot carry the request."""
-        self._target = self._waiting.pop(0)
+    def _choose_next_target(self, fault: APIError | None = None) -> None:
+        """Turn to the next target whose format can carry the request.
+
+        Raises `fault`, or what the first format had against the request, when there is none.
+        """
+        while self._waiting:
+            self._target = self._waiting.pop(0)
+            try:
+                self._render()
+            except InvalidRequestError as error:
+                fault = fault or error
+            else:
+                return
+        if fault is not None:
+            raise fault
+
+    def _render(self) -> None:
         items, origins = self._context.shown_to(self._target.provider.name)
         self._turn = Turn(self._target.model, self.request, items, origins)
         self._rendered = self._target.transformer.render_request(self._turn, self._target.profile)
@@ -192,63 +231,42 @@ class ResponseRun:
         )
         self._rendered = self._target.transformer.render_request(self._turn, self._target.profile)
 
-    def _check_bounds(self) -> None:
-        if self._bounds.cancellation.requested():
-            raise ServerError("The response was cancelled.")
-        if self._bounds.deadline.remaining() <= 0:
-            raise ServerError("The response took longer than this server lets one run take.")
+    def _as_api_error(self, error: Exception) -> APIError:
+        match error:
+            case APIError():
+                return error
+            case OutOfTime():
+                return ServerError("The response took longer than this server lets one run take.")
+            case StopRequested():
+                return ServerError("The response was cancelled.")
+            case _:
+                self._using.report(error)
+                return ServerError("The server had an error while making this response.")
 
-    def _check_plain_end(self, *, streamed: bool) -> None:
-        """A plain answer that the emitter had to fail is an error status, like any other fault."""
-        error = self._emitter.response.get("error")
-        if error and not streamed:
-            raise ServerError(error["message"], code=error["code"])
-
-    async def _keep(self, closing: list[Event], *, streamed: bool) -> list[Event]:
+    async def _ended(self, closing: list[Event], placement: Placement, *, streamed: bool) -> Sequence[Event]:
         """Commit the record, so that whoever hears of the end finds it; only then hand the end out."""
-        if self._reservation is None:
-            return closing
+        failure = self._emitter.response.get("error")
+        if failure and not streamed:
+            raise ServerError(failure["message"], code=failure["code"])
+        try:
+            await placement.commit(self._record())
+        except Exception as error:
+            self._using.report(error)
+            fault = ServerError("The response could not be stored.")
+            if not streamed:
+                raise fault from None
+            return self._emitter.fail_instead(closing, fault)
+        try:
+            await self._bounds.sink.keep(closing)
+        except Exception as error:  # the record stands, whatever became of the log
+            self._using.report(error)
+        return closing
+
+    def _record(self) -> StoredResponse:
         maker = {MAKER: self._target.provider.name}
-        stored = StoredResponse(
+        return StoredResponse(
             response=self._emitter.response,
             input=self._context.own,
             origins={id: {**maker, **data} for id, data in self._emitter.origins.items()},
             target=self._target.name,
         )
-        try:
-            await self._using.responses.commit(self._reservation, stored)
-        except (StoreUnavailable, TooLargeToStore):
-            fault = ServerError("The response could not be stored.")
-            if not streamed:
-                raise fault from None
-            return self._emitter.fail_instead(closing, fault)
-        self._committed = True
-        return closing
-
-
-async def _first_or_silence(
-    said: AsyncGenerator[Sequence[Delta], None], patience: float
-) -> AsyncGenerator[Sequence[Delta], None]:
-    """The first batch; an empty one before it when it takes longer than `patience` seconds."""
-    nothing: Sequence[Delta] = ()
-    first = asyncio.ensure_future(anext(said, nothing))
-    try:
-        done, _ = await asyncio.wait({first}, timeout=patience)
-        if not done:
-            yield nothing
-        yield await first
-    finally:
-        if not first.done():
-            first.cancel()
-            with suppress(asyncio.CancelledError):
-                await first
-
-
-async def _uninterrupted(work: Coroutine[Any, Any, Any]) -> Any:
-    """Let work end although whoever waits for it is cancelled: half a write is worse than a late one."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        raise

@@ -11,29 +11,36 @@ from lambda_responses.providers.base import (
     UpstreamError,
     UpstreamRefused,
     UpstreamUnreachable,
+    UpstreamUnreadable,
 )
 from lambda_responses.stream.deltas import Failed, Stopped
 from lambda_responses.wire.errors import APIError, InvalidRequestError, ServerError, UpstreamFaultError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Sequence
 
     from lambda_responses.providers.base import Answer, Target
     from lambda_responses.stream.deltas import Delta
     from lambda_responses.transformers.base import Decoder, Rendered, Turn
+    from lambda_responses.wire.json import Json
 
 
-async def deltas_of(target: Target, turn: Turn, rendered: Rendered) -> AsyncGenerator[Sequence[Delta], None]:
+async def deltas_of(
+    target: Target, turn: Turn, rendered: Rendered, report: Callable[[BaseException], None]
+) -> AsyncGenerator[Sequence[Delta], None]:
     """What the model says, as many deltas at a time as arrived together.
 
     The first batch, which may be empty, says that the upstream has begun to answer. Raises `APIError` for
     whatever goes wrong, reported by the upstream in its stream or noticed on the way: an answer that does
-    not say that it is over was cut.
+    not say that it is over was cut. What happens after it has said so does not count.
     """
     stopped = False
     decoder = target.transformer.decoder(turn, target.profile)
     try:
-        async with target.provider.open(rendered) as answer, aclosing(_read(target, decoder, answer)) as said:
+        async with (
+            target.provider.open(rendered) as answer,
+            aclosing(_read(target, decoder, answer, report)) as said,
+        ):
             async for deltas in said:
                 for at, delta in enumerate(deltas):
                     if isinstance(delta, Failed):
@@ -45,34 +52,44 @@ async def deltas_of(target: Target, turn: Turn, rendered: Rendered) -> AsyncGene
             if not stopped:
                 raise UpstreamCutShort("no end")
     except UpstreamError as error:
-        raise as_api_error(target, error) from error
+        if not stopped:
+            raise as_api_error(target, error) from None
 
 
-async def _read(target: Target, decoder: Decoder, answer: Answer) -> AsyncGenerator[Sequence[Delta], None]:
-    marked = False
+async def _read(
+    target: Target, decoder: Decoder, answer: Answer, report: Callable[[BaseException], None]
+) -> AsyncGenerator[Sequence[Delta], None]:
+    marked, broken = answer.plain, None
     try:
         async for chunks in answer:
-            deltas: list[Delta] = []
-            for chunk in chunks:
-                if isinstance(chunk, Marker):
-                    marked = True
-                    continue
-                for piece in target.transformer.as_chunks(chunk) if answer.plain else (chunk,):
-                    deltas.extend(decoder.feed(piece))
-            yield deltas
-    except UpstreamCutShort:
-        # A connection may break after the model has said that it is done.
-        rest = list(decoder.end(marked=marked))
-        if not _stops(rest):
-            raise
+            marked = marked or any(isinstance(chunk, Marker) for chunk in chunks)
+            try:
+                yield _decoded(target, decoder, chunks, plain=answer.plain)
+            except (GeneratorExit, UpstreamError):
+                raise
+            except Exception as error:  # a decoder that does not cope with what it was given
+                report(error)
+                raise UpstreamUnreadable("not in the format") from None
+            if decoder.over:
+                return
+    except UpstreamCutShort as error:
+        broken = error
+    if rest := list(decoder.end(marked=marked)):
         yield rest
-        return
-    if rest := list(decoder.end(marked=marked or answer.plain)):
-        yield rest
+    if broken is not None:  # unless the model had said by then that it is done
+        raise broken
 
 
-def _stops(deltas: Iterable[Delta]) -> bool:
-    return any(isinstance(delta, Stopped) for delta in deltas)
+def _decoded(
+    target: Target, decoder: Decoder, chunks: Sequence[Json | Marker], *, plain: bool
+) -> Sequence[Delta]:
+    deltas: list[Delta] = []
+    for chunk in chunks:
+        if isinstance(chunk, Marker):
+            continue
+        for piece in target.transformer.as_chunks(chunk) if plain else (chunk,):
+            deltas.extend(decoder.feed(piece))
+    return deltas
 
 
 def as_api_error(target: Target, error: UpstreamError) -> APIError:

@@ -54,6 +54,14 @@ class StoredResponse:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """What a model was shown, oldest first."""
+
+    items: Sequence[Json]
+    origins: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """All that a continuing turn stands on, oldest first: input and output of every turn."""
 

@@ -33,6 +33,7 @@ from lambda_responses.storage.records import (
     MAX_SNAPSHOT,
     Context,
     Reservation,
+    Shown,
     StoredResponse,
     TooLargeToStore,
     check_storable,
@@ -44,8 +45,9 @@ from lambda_responses.storage.table import TenantTable
 from lambda_responses.wire.ids import new_response_id, thread_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
+    from lambda_responses.storage.chains import Chain
     from lambda_responses.storage.keyed import Key, KeyedStore, Row
     from lambda_responses.wire.ids import Entropy, ResponseId
     from lambda_responses.wire.json import Json
@@ -55,6 +57,7 @@ __all__ = [
     "Reservation",
     "ResponseNotFound",
     "ResponseStore",
+    "Shown",
     "StoredResponse",
     "TooLargeToStore",
     "check_storable",
@@ -84,8 +87,7 @@ class ResponseStore:
         """What a turn that continues this response stands on. Raises `ResponseNotFound`."""
         found = await read_chain(self._store, TenantTable(tenant), response_id)
         items = [item for turn in found.turns for item in (*turn.input, *turn.output)]
-        origins = {id: origin for turn in found.turns for id, origin in turn.origins.items()}
-        return Context(items, origins, found.control.values["st"], found)
+        return Context(items, _origins_in(found), found.control.values["st"], found)
 
     async def reserve(
         self, tenant: str, previous: Context | None, *, epoch: int, entropy: Entropy
@@ -162,14 +164,15 @@ class ResponseStore:
             response["output"] = added.output
         return StoredResponse(response, added.input, added.origins, row.values["target"])
 
-    async def input_items(self, tenant: str, response_id: str) -> Sequence[Json]:
-        """The whole context that the model saw, oldest first: history, then the turn's own input.
+    async def shown(self, tenant: str, response_id: str) -> Shown:
+        """The whole context that the model saw: history, then the turn's own input.
 
         Raises `ResponseNotFound`.
         """
         found = await read_chain(self._store, TenantTable(tenant), response_id)
         *history, own = found.turns
-        return [*(item for turn in history for item in (*turn.input, *turn.output)), *own.input]
+        items = [*(item for turn in history for item in (*turn.input, *turn.output)), *own.input]
+        return Shown(items, _origins_in(found))
 
     async def delete(self, tenant: str, response_id: str) -> None:
         """Make the response unreadable at once. Raises `ResponseNotFound`.
@@ -263,3 +266,7 @@ async def _all(requests: Iterable[Awaitable[ResultT]]) -> list[ResultT]:
             return [await request]
         case several:
             return await asyncio.gather(*several)
+
+
+def _origins_in(found: Chain) -> Mapping[str, Json]:
+    return {id: origin for turn in found.turns for id, origin in turn.origins.items()}

@@ -74,6 +74,9 @@ class ResponseEmitter:
         """By item id, what the item's maker wants to see again; never shown to the client."""
         self.stop: StopReason | None = None
         self.ended = False
+        self._as_asked = dict(response)
+        self._decided: set[str] = set()
+        """Members of the response that an upstream has spoken for."""
         self._output = Output(response["output"], ids, taken_call_ids)
         self._next_sequence_number = next_sequence_number
         self._usage_before: Json | None = None
@@ -119,6 +122,16 @@ class ResponseEmitter:
         if reason is None:
             return self._numbered(self._end("completed", completed_at=at))
         return self._numbered(self._end("incomplete", incomplete_details={"reason": reason}))
+
+    def forget_upstream(self) -> None:
+        """Take back what an upstream said of itself before it failed without a word of the answer."""
+        for name in self._decided:
+            if name in self._as_asked:
+                self.response[name] = self._as_asked[name]
+            else:
+                del self.response[name]
+        self._decided.clear()
+        self._usage = self.stop = None
 
     def fail(self, error: APIError) -> list[Event]:
         """Close what is open as incomplete, then `error` and `response.failed`."""
@@ -168,7 +181,9 @@ class ResponseEmitter:
             case Failed(error):
                 return self._failing(error)
             case Envelope(fields):
-                self.response.update({name: fields[name] for name in fields.keys() - _OURS})
+                told = {name: value for name, value in fields.items() if name not in _OURS}
+                self.response.update(told)
+                self._decided.update(told)
             case Usage(usage):
                 self._usage = usage
             case Stopped(reason):

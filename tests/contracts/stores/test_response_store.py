@@ -81,7 +81,7 @@ async def test_a_context_holds_the_whole_chain_oldest_first(talk: Talk) -> None:
 
 async def test_input_items_are_what_the_model_saw(talk: Talk) -> None:
     second = await talk.say("2", after=await talk.say("1"))
-    assert texts(await talk.store.input_items(talk.tenant, second)) == ["ask 1", "answer 1", "ask 2"]
+    assert texts((await talk.store.shown(talk.tenant, second)).items) == ["ask 1", "answer 1", "ask 2"]
 
 
 async def test_the_next_turn_stands_in_the_same_thread(talk: Talk) -> None:
@@ -132,7 +132,7 @@ async def test_a_second_continuation_forks_and_neither_sees_the_other(talk: Talk
     assert texts((await talk.after(left)).items) == asked_and_answered("root", "left")
     assert texts((await talk.after(third)).items) == asked_and_answered("root", "third")
     assert texts((await talk.after(deeper)).items) == asked_and_answered("root", "right", "deeper")
-    assert texts(await talk.store.input_items(talk.tenant, right)) == ["ask root", "answer root", "ask right"]
+    assert texts((await talk.store.shown(talk.tenant, right)).items) == ["ask root", "answer root", "ask right"]
 
 
 async def test_continuations_at_the_same_time_never_mix(talk: Talk) -> None:

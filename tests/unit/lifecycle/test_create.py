@@ -14,14 +14,14 @@ from lambda_responses.lifecycle.retrieve import get_response, replay_response
 from lambda_responses.lifecycle.run import ResponseRun, RunBounds
 from lambda_responses.providers.base import UpstreamCutShort, UpstreamRefused, UpstreamUnreachable
 from lambda_responses.storage.keyed import StoreUnavailable
-from lambda_responses.stream.deltas import Failed, Stopped, Text, ToolCall, Usage
+from lambda_responses.stream.deltas import Envelope, Failed, Stopped, Text, ToolCall, Usage
 from lambda_responses.stream.grammar import OutOfOrder
 from lambda_responses.transformers.base import UpstreamFailure
 from lambda_responses.wire.errors import APIError, InvalidRequestError, NotFoundError, OverloadedError
 from lambda_responses.wire.ids import thread_of
 from lambda_responses.wire.usage import usage
 from tests.kit import check
-from tests.played import ME, YOU, Played, PlayedServices
+from tests.played import ME, YOU, Identity, Played, PlayedServices
 
 if TYPE_CHECKING:
     from tests.played import Play
@@ -295,21 +295,158 @@ async def test_every_batch_is_kept_before_it_leaves(play: Play) -> None:
     assert kept == list(range(len(kept)))
 
 
+class Reached:
+    """A deadline that passes, or a wish to stop that comes, once the test says so."""
+
+    def __init__(self) -> None:
+        self.now = asyncio.Event()
+
+    def remaining(self) -> float:
+        return 0.01
+
+    async def requested(self) -> None:
+        await self.now.wait()
+
+
 @pytest.mark.parametrize("bound", ["deadline", "cancellation"])
-async def test_a_bound_ends_the_response_in_good_order(play: Play, bound: str) -> None:
-    class Reached:
-        def remaining(self) -> float:
-            return 0.0
-
-        def requested(self) -> bool:
-            return True
-
-    services = play(Played([HELLO]), first_event_wait=5.0)
-    run = await begun(services, stream=True, bounds=RunBounds(**{bound: Reached()}))
-    events = [event async for batch in run.events() for event in batch]
+async def test_a_bound_ends_the_response_in_good_order_however_silent_the_model(
+    play: Play, bound: str
+) -> None:
+    reached, provider = Reached(), Played([[Text(0, "Hel"), asyncio.Event()]])
+    services = play(provider)
+    run = await begun(services, stream=True, bounds=RunBounds(**{bound: reached}))
+    events: list[Any] = []
+    async for batch in run.events():
+        events += batch
+        reached.now.set()
     check(events)
     assert events[-1]["type"] == "response.failed"
     assert (await stored(services, run.id))["status"] == "failed"
+    assert provider.open_answers == 0
+    assert services.reported == []
+
+
+async def test_a_reader_who_leaves_a_silent_upstream_closes_it(play: Play) -> None:
+    provider = Played([[asyncio.Event()]])
+    services = play(provider, first_event_wait=0.001)
+    run = await begun(services, stream=True)
+    events = run.events()
+    await anext(events)
+    await events.aclose()
+    assert provider.open_answers == 0
+    assert services.reported == []
+    with pytest.raises(NotFoundError):
+        await stored(services, run.id)
+
+
+async def test_what_follows_the_end_of_an_answer_does_not_count(play: Play) -> None:
+    services = play(Played([[*HELLO, UpstreamCutShort("gone")]]))
+    assert (await plain(services))["status"] == "completed"
+
+
+async def test_a_target_whose_format_cannot_carry_the_request_is_passed_over(play: Play) -> None:
+    mute = Played([], name="mute", profile="unspeakable")
+    services = play(Played([[OVERLOADED]], name="first"), mute, Played([HELLO], name="third"))
+    run = await begun(services)
+    assert (await run.response())["status"] == "completed"
+    assert run.target == "third/m"
+
+
+async def test_where_no_other_format_can_carry_it_the_first_fault_is_told(play: Play) -> None:
+    mute = Played([], name="mute", profile="unspeakable")
+    with pytest.raises(OverloadedError):
+        await plain(play(Played([[OVERLOADED]], name="first"), mute))
+    with pytest.raises(InvalidRequestError) as caught:
+        await plain(play(mute))
+    assert caught.value.param == "input"
+
+
+async def test_what_a_failed_target_said_of_itself_is_forgotten(play: Play) -> None:
+    said = [Envelope({"model": "other", "service_tier": "flex", "extra": 1}), UpstreamCutShort("gone")]
+    services = play(Played([said], name="first"), Played([HELLO], name="second"))
+    response = (await streamed(services))[-1]["response"]
+    assert (response["model"], response["service_tier"], "extra" in response) == ("m", "default", False)
+
+
+async def test_a_decoder_that_does_not_cope_is_a_bad_gateway_and_is_reported(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def feed(self: Identity, chunk: Any) -> Any:
+        raise KeyError("what a model said")
+
+    monkeypatch.setattr(Identity, "feed", feed)
+    services = play(Played([HELLO]))
+    with pytest.raises(APIError) as caught:
+        await plain(services)
+    assert (caught.value.status, len(services.reported)) == (502, 1)
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("a bug"), StoreUnavailable("gone")])
+async def test_any_fault_of_the_commit_ends_the_stream_in_good_order(
+    play: Play, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    services = play(Played([HELLO]))
+
+    async def broken(*_: Any) -> None:
+        raise fault
+
+    monkeypatch.setattr(services.responses, "commit", broken)
+    assert (await streamed(services))[-1]["type"] == "response.failed"
+    assert services.reported == [fault]
+
+
+@pytest.mark.parametrize("fails_at", [1, 2])
+async def test_events_that_cannot_be_kept_do_not_leave(play: Play, fails_at: int) -> None:
+    class Full:
+        batches = 0
+
+        async def keep(self, events: Any) -> None:
+            self.batches += 1
+            if self.batches == fails_at:
+                raise OSError("full")
+
+    services = play(Played([HELLO]))
+    run = await begun(services, stream=True, bounds=RunBounds(sink=Full()))
+    events = [event async for batch in run.events() for event in batch]
+    check(events)
+    assert events[-1]["type"] == "response.failed"
+
+
+async def test_a_previous_response_deleted_meanwhile_is_a_fault_of_the_request(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = play(Played([HELLO, HELLO]))
+    first = await plain(services)
+    run = await begun(services, previous_response_id=first["id"])
+    await delete_response(first["id"], principal=ME, using=services)
+    with pytest.raises(InvalidRequestError) as caught:
+        await run.response()
+    assert caught.value.code == "previous_response_not_found"
+
+
+async def test_a_run_cancelled_while_it_takes_its_place_gives_it_back(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = play(Played([HELLO, HELLO]))
+    first = await plain(services)
+    reserve, reserving, go_on = services.responses.reserve, asyncio.Event(), asyncio.Event()
+
+    async def slowly(*args: Any, **options: Any) -> Any:
+        reserving.set()
+        await go_on.wait()
+        return await reserve(*args, **options)
+
+    monkeypatch.setattr(services.responses, "reserve", slowly)
+    run = await begun(services, previous_response_id=first["id"])
+    running = asyncio.ensure_future(run.response())
+    await reserving.wait()
+    running.cancel()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    monkeypatch.undo()
+    second = await plain(services, previous_response_id=first["id"])
+    assert thread_of(second["id"]) == thread_of(first["id"])
 
 
 async def test_a_strangers_response_does_not_exist(play: Play) -> None:
