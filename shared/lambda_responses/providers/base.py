@@ -33,8 +33,12 @@ class UpstreamUnreachable(UpstreamError):
     """No connection, or none in time."""
 
 
+class UpstreamSilent(UpstreamError):
+    """The request was on its way, and no answer began: silence for too long, or a connection that broke."""
+
+
 class UpstreamCutShort(UpstreamError):
-    """The connection broke, or went silent, once the request was on its way."""
+    """The connection broke, or went silent, in mid-answer."""
 
 
 class UpstreamUnreadable(UpstreamError):

@@ -17,6 +17,7 @@ from lambda_responses.providers.base import (
     UpstreamCutShort,
     UpstreamError,
     UpstreamRefused,
+    UpstreamSilent,
     UpstreamUnreachable,
     UpstreamUnreadable,
 )
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 LONGEST_COMPLAINT = 64 * 1024
 """Bytes of an error's body that are read."""
 
+SHORTEST_SECRET = 8
+"""Characters from which a credential is taken out of texts; anything shorter may be part of a word."""
+
 LARGEST_CHUNK = 64 * 1024 * 1024
 """Bytes of a plain answer, or of one event of a stream, that are read."""
 
@@ -53,7 +57,7 @@ _NO_CONNECTION = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, h
 
 
 class HttpProvider:
-    """A place with a base URL. `secret_headers` carry its credential and appear nowhere else."""
+    """A place with a base URL. `headers` go with every request; no fault tells of the `secrets` in them."""
 
     def __init__(
         self,
@@ -61,15 +65,18 @@ class HttpProvider:
         base_url: str,
         *,
         connections: Connections,
-        secret_headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        secrets: Iterable[str] = (),
         query: str = "",
         retries: Retries | None = None,
     ) -> None:
         self.name = name
         self.base_url = base_url.rstrip("/")
         self._connections = connections
-        self._secrets = dict(secret_headers or {})
-        self._headers = httpx.Headers({**_HEADERS, **self._secrets}, encoding="utf-8")
+        # The longest first: one may be a part of another.
+        long_enough = {each for each in secrets if len(each) >= SHORTEST_SECRET}
+        self._secrets = sorted(long_enough, key=len, reverse=True)
+        self._headers = httpx.Headers({**_HEADERS, **(headers or {})}, encoding="utf-8")
         self._query = f"?{query}" if query else ""
         self._retries = retries or Retries()
         self._urls: dict[str, httpx.URL] = {}
@@ -130,7 +137,7 @@ class HttpProvider:
         return None if isinstance(error, httpx.ReadTimeout) else self._retries.delay(attempt)
 
     def _fault_of(self, error: httpx.TransportError) -> UpstreamError:
-        kind = UpstreamUnreachable if isinstance(error, _NO_CONNECTION) else UpstreamCutShort
+        kind = UpstreamUnreachable if isinstance(error, _NO_CONNECTION) else UpstreamSilent
         return kind(f"{self.name}: {type(error).__name__} before an answer")
 
     async def _read_failure(self, response: httpx.Response) -> UpstreamFailure:
@@ -150,8 +157,8 @@ class HttpProvider:
         return UpstreamFailure(response.status_code, headers, text)
 
     def _without_secrets(self, text: str) -> str:
-        for secret in self._secrets.values():
-            text = text.replace(secret.removeprefix("Bearer "), "[redacted]")
+        for secret in self._secrets:
+            text = text.replace(secret, "[redacted]")
         return text
 
 

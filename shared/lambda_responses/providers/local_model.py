@@ -94,7 +94,8 @@ class LocalModel:
                     self.name,
                     f"{self._server.listening_address}/v1",
                     connections=self._connections,
-                    secret_headers={"authorization": f"Bearer {key}"},
+                    headers={"authorization": f"Bearer {key}"},
+                    secrets=[key],
                 )
             return self._http
 

@@ -26,7 +26,9 @@ class Place:
 
     row: Row
     base_url: str
-    secret_headers: Mapping[str, str] = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False)
+    """Of the headers, what came from the environment."""
     query: str
     named: bool
     """Whether the environment says anything about it."""
@@ -54,10 +56,13 @@ def place_of(row: Row, environment: Mapping[str, str]) -> Place:
         missing = f"{prefix}_BASE_URL"
     elif row.needs_key and "API_KEY" not in own and base_url == CATALOG[row.name].base_url:
         missing = f"{prefix}_API_KEY"
+    key = own.get("API_KEY")
+    given = {name: _filled(row, name, environment) for name in row.headers}
     return Place(
         row=row,
         base_url=base_url,
-        secret_headers=_secret_headers(row, own.get("API_KEY"), environment),
+        headers=_credential(row, key) | {name: text for name, (text, _) in given.items()},
+        secrets=(*([key] if key else []), *(value for _, values in given.values() for value in values)),
         query=f"api-version={quote(own['API_VERSION'])}" if "API_VERSION" in own else "",
         named=bool(own),
         missing=missing,
@@ -72,20 +77,29 @@ def _is_address(url: str) -> bool:
         return False
 
 
-def _secret_headers(row: Row, key: str | None, environment: Mapping[str, str]) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    if key:
-        if not (key.isascii() and key.isprintable() and " " not in key):
-            raise ProviderSettingsError(f"{row.env_prefix}_API_KEY holds characters that no header may hold.")
-        match row.auth:
-            case "bearer":
-                headers["authorization"] = f"Bearer {key}"
-            case "api-key":
-                headers["api-key"] = key
-    for name, value in row.headers.items():
-        try:
-            headers[name] = Template(value).substitute(environment)
-        except (KeyError, ValueError):
-            where = f"providers.{row.name}.headers.{name}"
-            raise ProviderSettingsError(f"{where} names a variable that is not set.") from None
-    return headers
+def _credential(row: Row, key: str | None) -> dict[str, str]:
+    if not key:
+        return {}
+    if not (key.isascii() and key.isprintable() and " " not in key):
+        raise ProviderSettingsError(f"{row.env_prefix}_API_KEY holds characters that no header may hold.")
+    match row.auth:
+        case "bearer":
+            return {"authorization": f"Bearer {key}"}
+        case "api-key":
+            return {"api-key": key}
+
+
+def _filled(row: Row, name: str, environment: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
+    """A header of the row with its variables filled in, and their values."""
+    where = f"providers.{row.name}.headers.{name}"
+    template = Template(row.headers[name])
+    if not template.is_valid():
+        raise ProviderSettingsError(f"{where} has a $ that begins no ${{NAME}}; $$ stands for a single one.")
+    values = {variable: environment.get(variable, "").strip() for variable in template.get_identifiers()}
+    for variable, value in values.items():
+        if not value:
+            raise ProviderSettingsError(f"{where} names a variable that is not set: {variable}.")
+    text = template.substitute(values)
+    if not text.isprintable():
+        raise ProviderSettingsError(f"{where} holds characters that no header may hold.")
+    return text, tuple(values.values())

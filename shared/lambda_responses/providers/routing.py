@@ -177,7 +177,8 @@ class ProviderRouter:
                 row.name,
                 place.base_url,
                 connections=self._connections,
-                secret_headers=place.secret_headers,
+                headers=place.headers,
+                secrets=place.secrets,
                 query=place.query,
                 retries=self._retries,
             )

@@ -18,6 +18,7 @@ from lambda_responses.providers.base import (
     UpstreamCutShort,
     UpstreamError,
     UpstreamRefused,
+    UpstreamSilent,
     UpstreamUnreachable,
     UpstreamUnreadable,
 )
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 SECRET = "sk-very-secret-0123456789"
+SHORT = "pass"
 ASKED = Rendered("chat/completions", {"model": "m", "messages": []})
 EVENTS = b'data: {"n": 1}\n\ndata: {"n": 2}\n\n'
 DONE = b"data: [DONE]\n\n"
@@ -55,7 +57,8 @@ async def provider_of(
                 "acme",
                 upstream.base_url,
                 connections=connections,
-                secret_headers={"authorization": f"Bearer {SECRET}"},
+                headers={"authorization": f"Bearer {SECRET}", "x-pass": SHORT, "x-team": "search"},
+                secrets=[SECRET, SHORT],
                 query=query,
                 retries=Retries(limit=limit, sleep=sleep, random=lambda: 0.0, clock=lambda: 0.0),
             ),
@@ -331,7 +334,7 @@ async def test_silence_before_the_status_is_not_answered_with_a_second_request()
         await call.gone()
 
     async with provider_of(behave, silence=0.05) as (provider, upstream, waits):
-        assert type((await read(provider))[1]) is UpstreamCutShort
+        assert type((await read(provider))[1]) is UpstreamSilent
         assert (len(upstream.requests), waits) == (1, [])
 
 
@@ -442,12 +445,12 @@ async def test_a_connection_that_breaks_before_an_answer_is_tried_again():
         assert (len(upstream.requests), waits) == (3, [0.5, 1.0])
 
 
-async def test_a_connection_that_always_breaks_before_an_answer_is_cut_short():
+async def test_a_connection_that_always_breaks_before_an_answer_is_a_silent_one():
     async def behave(call: Call) -> None:
         call.cut()
 
     async with provider_of(behave, limit=1) as (provider, upstream, waits):
-        assert type((await read(provider))[1]) is UpstreamCutShort
+        assert type((await read(provider))[1]) is UpstreamSilent
         assert (len(upstream.requests), waits) == (2, [0.5])
 
 
@@ -590,6 +593,17 @@ async def test_no_text_about_a_fault_holds_a_secret():
             ]
             assert not [text for text in told if SECRET in text or "127.0.0.1" in text]
         assert SECRET not in repr(provider)
+
+
+async def test_what_is_no_secret_stays_in_a_complaint():
+    async def behave(call: Call) -> None:
+        await call.answer(400, f"research of {SECRET} cannot be passed on".encode())
+
+    async with provider_of(behave) as (provider, upstream, _):
+        error = (await read(provider))[1]
+        assert isinstance(error, UpstreamRefused)
+        assert error.failure.body == "research of [redacted] cannot be passed on"
+        assert upstream.requests[0].headers["x-team"] == "search"
 
 
 def test_each_loop_has_connections_of_its_own():

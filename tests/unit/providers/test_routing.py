@@ -230,8 +230,24 @@ def test_headers_of_a_row_take_secrets_from_the_environment():
     row = {"base_url": "http://h/v1", "headers": {"x-pass": "${ACME_PASS}"}}
     routed = router({"ACME_PASS": "secret"}, file={"providers": {"acme": row}})
     assert "secret" not in repr(routed.resolve("acme/m")[0])
-    with pytest.raises(ProviderSettingsError, match=r"providers\.acme\.headers\.x-pass names a variable"):
-        router({}, file={"providers": {"acme": row}})
+
+
+@pytest.mark.parametrize(
+    ("header", "environment", "why"),
+    [
+        ("${ACME_PASS}", {}, "names a variable that is not set: ACME_PASS."),
+        ("Basic ${ACME_PASS}", {"ACME_PASS": " "}, "names a variable that is not set: ACME_PASS."),
+        ("${ACME_PASS}", {"ACME_PASS": "two\nlines"}, "holds characters that no header may hold."),
+        ("5 $", {}, "has a $ that begins no ${NAME}; $$ stands for a single one."),
+    ],
+)
+def test_a_header_that_cannot_be_filled_in_stops_the_start(
+    header: str, environment: dict[str, str], why: str
+):
+    row = {"base_url": "http://h/v1", "headers": {"x-pass": header}}
+    with pytest.raises(ProviderSettingsError) as raised:
+        router(environment, file={"providers": {"acme": row}})
+    assert str(raised.value) == f"providers.acme.headers.x-pass {why}"
 
 
 # What is listed.
