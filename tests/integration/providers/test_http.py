@@ -394,7 +394,7 @@ async def test_a_transient_refusal_is_tried_again_twice(status: int):
 
     async with provider_of(behave) as (provider, upstream, waits):
         assert await read(provider) == ([{"n": 1}, {"n": 2}], None)
-        assert (len(upstream.requests), waits) == (3, [0.5, 1.0])
+        assert (len(upstream.requests), waits) == (3, [0.08, 0.16])
 
 
 async def test_the_last_refusal_is_the_one_that_is_told():
@@ -404,14 +404,14 @@ async def test_the_last_refusal_is_the_one_that_is_told():
     async with provider_of(behave) as (provider, _, waits):
         error = (await read(provider))[1]
         assert isinstance(error, UpstreamRefused)
-        assert (error.failure.status, waits) == (503, [0.5, 1.0])
+        assert (error.failure.status, waits) == (503, [0.08, 0.16])
 
 
 async def test_the_upstream_says_how_long_to_wait():
     async def behave(call: Call) -> None:
         match call.number:
             case 1:
-                await call.answer(429, b"", retry_after="3")
+                await call.answer(429, b"", retry_after="0.1")
             case 2:
                 await call.answer(429, b"", retry_after_ms="70")
             case _:
@@ -419,7 +419,7 @@ async def test_the_upstream_says_how_long_to_wait():
 
     async with provider_of(behave) as (provider, _, waits):
         assert await read(provider) == ([Marker()], None)
-        assert waits == [3.0, 0.07]
+        assert waits == [0.1, 0.07]
 
 
 async def test_who_is_to_wait_too_long_is_told_at_once():
@@ -442,7 +442,7 @@ async def test_a_connection_that_breaks_before_an_answer_is_tried_again():
 
     async with provider_of(behave) as (provider, upstream, waits):
         assert await read(provider) == ([Marker()], None)
-        assert (len(upstream.requests), waits) == (3, [0.5, 1.0])
+        assert (len(upstream.requests), waits) == (3, [0.08, 0.16])
 
 
 async def test_a_connection_that_always_breaks_before_an_answer_is_a_silent_one():
@@ -451,7 +451,7 @@ async def test_a_connection_that_always_breaks_before_an_answer_is_a_silent_one(
 
     async with provider_of(behave, limit=1) as (provider, upstream, waits):
         assert type((await read(provider))[1]) is UpstreamSilent
-        assert (len(upstream.requests), waits) == (2, [0.5])
+        assert (len(upstream.requests), waits) == (2, [0.08])
 
 
 async def test_where_nobody_listens_the_provider_is_unreachable():
