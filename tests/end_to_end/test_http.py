@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 BODY = {"model": "scripted/echo", "input": "x"}
+LOCAL_PAGES = ["http://localhost", "http://localhost:3000", "http://127.0.0.1:8080", "http://[::1]:5173"]
 STAINLESS = "x-stainless-lang, x-stainless-retry-count, x-stainless-timeout, authorization, content-type"
 
 
@@ -34,13 +35,21 @@ async def test_an_unknown_route_is_a_404_in_the_apis_shape(http: httpx.AsyncClie
     assert error["message"].startswith(f"Invalid URL ({method} ")
 
 
-@pytest.mark.parametrize(("method", "path"), [("PUT", "/responses"), ("POST", "/models")])
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/responses", "POST"),
+        ("POST", "/models", "GET, HEAD"),
+        ("PUT", "/responses/resp_1", "DELETE, GET, HEAD"),
+    ],
+)
 async def test_a_method_that_a_route_lacks_is_a_405_in_the_apis_shape(
-    http: httpx.AsyncClient, method: str, path: str
+    http: httpx.AsyncClient, method: str, path: str, allowed: str
 ):
     answer = await http.request(method, path)
     assert answer.status_code == 405
     assert answer.json()["error"]["type"] == "invalid_request_error"
+    assert answer.headers["allow"] == allowed
 
 
 @pytest.mark.parametrize("prefix", ["", "/v1"], ids=["without /v1", "with /v1"])
@@ -77,24 +86,60 @@ async def test_an_answer_names_its_target(http: httpx.AsyncClient):
 
 
 @pytest.mark.parametrize(("path", "method"), [("/responses", "POST"), ("/responses/resp_1", "DELETE")])
-async def test_a_browser_may_ask_with_the_headers_of_the_sdk(http: httpx.AsyncClient, path: str, method: str):
+@pytest.mark.parametrize("origin", LOCAL_PAGES)
+async def test_a_page_of_this_machine_may_ask_with_the_headers_of_the_sdk(
+    http: httpx.AsyncClient, path: str, method: str, origin: str
+):
     preflight = {
-        "origin": "https://app.example",
+        "origin": origin,
         "access-control-request-method": method,
         "access-control-request-headers": STAINLESS,
     }
     answer = await http.options(path, headers=preflight)
     assert answer.status_code in (200, 204)
-    assert answer.headers["access-control-allow-origin"] in ("*", "https://app.example")
+    assert answer.headers["access-control-allow-origin"] == origin
     assert method in answer.headers["access-control-allow-methods"]
     allowed = answer.headers["access-control-allow-headers"].lower()
     assert all(name in allowed for name in STAINLESS.split(", "))
 
 
 @pytest.mark.parametrize("body", [BODY, {}], ids=["success", "fault"])
-async def test_a_browser_may_read_every_answer(http: httpx.AsyncClient, body: dict[str, object]):
-    answer = await http.post("/responses", json=body, headers={"origin": "https://app.example"})
-    assert answer.headers["access-control-allow-origin"] in ("*", "https://app.example")
+@pytest.mark.parametrize("origin", LOCAL_PAGES)
+async def test_a_page_of_this_machine_may_read_every_answer(
+    http: httpx.AsyncClient, body: dict[str, object], origin: str
+):
+    answer = await http.post("/responses", json=body, headers={"origin": origin})
+    assert answer.headers["access-control-allow-origin"] == origin
+    assert answer.headers["access-control-expose-headers"] == "*"
+
+
+@pytest.mark.parametrize("method", ["POST", "OPTIONS"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "https://app.example"},
+        {"origin": "http://localhost.app.example"},
+        {"origin": "http://127.0.0.1:80@app.example"},
+        {"origin": "null"},
+        {"host": "app.example"},
+        {"host": "app.example:8080", "origin": "http://localhost:3000"},
+        {"host": "127.0.0.1.app.example"},
+    ],
+    ids=lambda headers: " ".join(headers.values()),
+)
+async def test_no_other_page_may_ask(http: httpx.AsyncClient, method: str, headers: dict[str, str]):
+    asked = {**headers, "access-control-request-method": "POST"}
+    answer = await http.request(method, "/responses", json=BODY, headers=asked)
+    assert answer.status_code == 403
+    error = answer.json()["error"]
+    assert (error["type"], error["code"], error["param"]) == ("invalid_request_error", None, None)
+    assert "access-control-allow-origin" not in answer.headers
+    assert answer.headers["x-request-id"].startswith("req_")
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8080", "127.0.0.1:1", "[::1]:8080"])
+async def test_every_name_of_loopback_is_this_machine(http: httpx.AsyncClient, host: str):
+    assert (await http.get("/models", headers={"host": host})).status_code == 200
 
 
 async def test_a_stream_is_not_to_be_kept_or_collected(http: httpx.AsyncClient):

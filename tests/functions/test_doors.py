@@ -73,7 +73,7 @@ def answered(door: str, request: dict[str, Any], runtime: PlayedRuntime) -> tupl
 
 
 def test_a_response_goes_through_its_whole_life(play: Play) -> None:
-    runtime = PlayedRuntime(play(Played([HELLO])))
+    runtime = PlayedRuntime(play(Played([HELLO])), auth="iam")
     status, headers, body = answered(
         "create_response", event("POST", "/responses", {"model": "m", "input": "hi"}), runtime
     )
@@ -93,7 +93,7 @@ def test_a_response_goes_through_its_whole_life(play: Play) -> None:
 
 
 def test_a_stream_arrives_whole(play: Play) -> None:
-    runtime = PlayedRuntime(play(Played([HELLO])))
+    runtime = PlayedRuntime(play(Played([HELLO])), auth="iam")
     request = event("POST", "/responses", {"model": "m", "input": "hi", "stream": True})
     status, headers, body = answered("create_response", request, runtime)
     assert (status, headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
@@ -102,7 +102,7 @@ def test_a_stream_arrives_whole(play: Play) -> None:
 
 
 def test_a_stored_response_is_told_again(play: Play) -> None:
-    runtime = PlayedRuntime(play(Played([HELLO])))
+    runtime = PlayedRuntime(play(Played([HELLO])), auth="iam")
     body = {"model": "m", "input": "hi"}
     created = json.loads(answered("create_response", event("POST", "/responses", body), runtime)[2])
     again = event("GET", f"/responses/{created['id']}", stream="true", starting_after="1")
@@ -131,7 +131,7 @@ def test_a_stored_response_is_told_again(play: Play) -> None:
 def test_every_door_answers_in_the_apis_shape(
     play: Play, door: str, method: str, path: str, status: int
 ) -> None:
-    runtime = PlayedRuntime(play(Played([])))
+    runtime = PlayedRuntime(play(Played([])), auth="iam")
     told, headers, body = answered(door, event(method, path, {} if method == "POST" else None), runtime)
     assert told == status
     assert headers["x-request-id"]

@@ -14,10 +14,18 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
+from lambda_responses.runtime import loopback
 from lambda_responses.runtime.logs import logger, place_of
-from lambda_responses.wire.errors import APIError, InvalidRequestError, NotFoundError, ServerError
+from lambda_responses.wire.errors import (
+    APIError,
+    InvalidRequestError,
+    NotFoundError,
+    OverloadedError,
+    PermissionDeniedError,
+    ServerError,
+)
 from lambda_responses.wire.json import to_bytes
 
 if TYPE_CHECKING:
@@ -55,6 +63,8 @@ def application(
 
     A client may know the base URL with or without `/v1`: API Gateway takes its stage name off the path.
     """
+    from lambda_responses.storage.keyed import StoreUnavailable  # here, so that importing a door stays cheap
+
     app = Starlette(
         routes=[
             Route(prefix, each.endpoint, methods=[method])
@@ -62,17 +72,12 @@ def application(
             for method, path in each.routes
             for prefix in (path, path.removeprefix("/v1"))
         ],
-        middleware=[
-            Middleware(
-                CORSMiddleware,
-                allow_origins=["*"],
-                allow_methods=["*"],
-                allow_headers=["*"],
-                expose_headers=["*"],
-            ),
-            Middleware(_Exchange),
-        ],
-        exception_handlers={APIError: _api_error, HTTPException: _http_error},
+        middleware=[*_admission(trusting=runtime.settings.auth == "none"), Middleware(_Exchange)],
+        exception_handlers={
+            APIError: _api_error,
+            HTTPException: _http_error,
+            StoreUnavailable: _store_unavailable,
+        },
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # a path with a slash too many is another path, as on the live API
@@ -90,26 +95,57 @@ def error_response(error: APIError) -> Response:
     return json_response(error.body(), status=error.status, headers=error.headers)
 
 
+def _admission(*, trusting: bool) -> list[Middleware]:
+    """Which web pages may ask: where credentials are asked for, any; `trusting`, those of this machine."""
+    cors: dict[str, Any] = {name: ["*"] for name in ("allow_methods", "allow_headers", "expose_headers")}
+    if not trusting:
+        return [Middleware(CORSMiddleware, allow_origins=["*"], **cors)]
+    refusal = _Exchange(error_response(PermissionDeniedError(_FOREIGN)))
+    return [
+        Middleware(loopback.LoopbackOnly, refusal=refusal),
+        Middleware(CORSMiddleware, allow_origin_regex=loopback.ORIGIN, **cors),
+    ]
+
+
 async def _api_error(request: Request, error: Exception) -> Response:
     return error_response(error if isinstance(error, APIError) else ServerError(_UNFORESEEN))
+
+
+async def _store_unavailable(request: Request, error: Exception) -> Response:
+    logger.error("store unavailable", fault=str(error), at=place_of(error))
+    return error_response(
+        OverloadedError("The store did not answer. Please try again.", headers={"retry-after": "1"})
+    )
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     place = f"{request.method} {request.url.path[:200]}"
+    headers: dict[str, str] = {}
     match status:
         case 404:
             fault: APIError = NotFoundError(f"Invalid URL ({place})")
         case 405:
             fault = InvalidRequestError(f"Not allowed to {place}", code="method_not_supported")
+            headers["allow"] = ", ".join(sorted(_methods_of(request)))
         case _:
             fault = ServerError(_UNFORESEEN)
-    return json_response(fault.body(), status=status)
+    return json_response(fault.body(), status=status, headers=headers)
+
+
+def _methods_of(request: Request) -> set[str]:
+    """What its path can be asked for, over all routes; Starlette names those of the first one."""
+    routes = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
+    return {method for route in routes for method in route.methods}
 
 
 CLIENT_CLOSED_REQUEST = 499
 """For the log alone: nobody was left to be told a status."""
 
+_FOREIGN = (
+    "This server tells no callers apart, so it answers only its own machine: 'Host', and 'Origin' where a web"
+    " page asks, must be localhost, 127.0.0.1 or [::1]."
+)
 _UNFORESEEN = "The server had an error while processing your request. Sorry about that!"
 
 

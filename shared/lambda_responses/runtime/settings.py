@@ -30,7 +30,7 @@ class Settings(BaseModel):
     retention_days: int = Field(default=30, ge=1, le=3650)
     """Days until a stored response is gone."""
     auth: Literal["none", "iam"] = "none"
-    """`none` trusts everybody who can connect, so only loopback may; `iam` trusts API Gateway's check."""
+    """`none` trusts whoever is on this machine, and its web pages alone; `iam` trusts API Gateway's check."""
     default_provider: str = "openai"
     """The provider of model names without one."""
     models: str | None = None
