@@ -14,6 +14,11 @@ from tests.fakes.server import Server
 if TYPE_CHECKING:
     from pathlib import Path
 
+NO_AWS = {
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": "/dev/null",
+    "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+}
 WRONG = {
     "an unknown setting": ({"RESPONSES_STOER": "sqlite:///x"}, "RESPONSES_STOER"),
     "a store of no kind": ({"RESPONSES_STORE": "redis://x"}, "RESPONSES_STORE"),
@@ -24,6 +29,8 @@ WRONG = {
     "a wire format that is none": ({"GROQ_WIRE_API": "smoke"}, "GROQ_WIRE_API"),
     "a key that no header can hold": ({"GROQ_API_KEY": "geheim\nnis"}, "GROQ_API_KEY"),
     "a place for data that is none": ({"DATA_DIR": "/dev/null/data"}, "RESPONSES_STORE"),
+    "a level of logging that is none": ({"RESPONSES_LOG_LEVEL": "loud"}, "RESPONSES_LOG_LEVEL"),
+    "a secret that cannot be read": ({"RESPONSES_SECRETS": "keys", **NO_AWS}, "RESPONSES_SECRETS"),
     "a port that is none": ({"PORT": "many"}, "PORT"),
     "a port out of range": ({"PORT": "70000"}, "PORT"),
 }

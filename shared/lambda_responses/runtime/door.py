@@ -28,16 +28,15 @@ if TYPE_CHECKING:
 
 def door(operation: Operation) -> Handler:
     """A Lambda handler for that operation. Tests pass `using=`; Lambda never does."""
-    adapters: dict[int, Mangum] = {}
+
+    @functools.cache
+    def adapter(runtime: Runtime) -> Mangum:
+        return Mangum(application(operation, runtime=runtime), lifespan="off")
 
     @functools.wraps(operation.endpoint, assigned=("__module__", "__name__", "__doc__"))
     def lambda_handler(event: Json, context: Any, *, using: Runtime | None = None) -> Json:
-        runtime = using or _deployed_runtime()
-        adapter = adapters.get(id(runtime))
-        if adapter is None:
-            app = application(operation, runtime=runtime)
-            adapter = adapters[id(runtime)] = Mangum(app, lifespan="off")
-        return adapter(event, context)  # pyright: ignore[reportArgumentType, reportReturnType]
+        answer = adapter(using or _deployed_runtime())
+        return answer(event, context)  # pyright: ignore[reportArgumentType, reportReturnType]
 
     return lambda_handler
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 from aws_lambda_powertools.logging import Logger
 
-logger = Logger(service="lambda-responses", level=os.environ.get("RESPONSES_LOG_LEVEL", "INFO"))
+logger = Logger(service="lambda-responses", level="INFO")
+"""Its level is a setting, which `Runtime` heeds."""
 
 
 def place_of(error: BaseException) -> str:

@@ -120,9 +120,15 @@ class LiveServices:
             raise SettingsError(str(error)) from None
 
     async def aclose(self) -> None:
-        """Close what was opened. What was never used is not opened for it."""
-        if "router" in self.__dict__:
-            await self.router.aclose()
+        """Close what was opened, once. What was never used is not opened for it."""
+        made = self.__dict__
+        router: ProviderRouter | None = made.pop("router", None)
+        if router is not None:
+            await router.aclose()
+        made.pop("responses", None)
+        store: KeyedStore | None = made.pop("store", None)
+        if store is not None:
+            store.close()
 
 
 class Runtime:
@@ -131,6 +137,7 @@ class Runtime:
     def __init__(self, environment: Mapping[str, str], *, local_model: bool = False) -> None:
         """`local_model` offers the embedded model too. Raises `SettingsError`."""
         self.settings = read_settings(environment)
+        logger.setLevel(self.settings.log_level)
         self._live = LiveServices(self.settings, environment, local_model=local_model)
         # A protocol's property and a cached one are the same to a reader, and different to the type checker.
         self.services = cast("Services", self._live)
@@ -138,7 +145,7 @@ class Runtime:
 
     def check(self) -> None:
         """Make what may fail for want of the right settings. Raises `SettingsError`."""
-        _ = self._live.responses, self._live.router
+        _ = self._live.router, self._live.responses
 
     async def start(self) -> Sequence[str]:
         """Load what would keep the first request waiting; returns a sentence for each thing that failed."""
@@ -180,15 +187,27 @@ def _models_file(settings: Settings) -> Json:
 
 
 def _secrets_of(settings: Settings) -> dict[str, str]:
-    """Provider keys out of one secret: a JSON object such as `{"OPENAI_API_KEY": "…"}`."""
+    """Provider keys out of one secret, a JSON object such as `{"OPENAI_API_KEY": "…"}`.
+
+    Read once: a process lives with the keys that it started with.
+    """
     if settings.secrets is None:
         return {}
     from aws_lambda_powertools.utilities import parameters
-    from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 
     get_secret = cast("Any", parameters).get_secret  # its overloads leave types open
     try:
-        content: Json = get_secret(settings.secrets, transform="json", max_age=300)
-    except GetParameterError:
+        secret: str | bytes = get_secret(settings.secrets)
+    except Exception:  # no such secret, no right to read it, no credentials, no region, no boto3
         raise SettingsError("RESPONSES_SECRETS cannot be used: the secret cannot be read.") from None
-    return {name: str(value) for name, value in content.items()}
+    try:
+        content: Any = json.loads(secret)
+    except ValueError:
+        content = None
+    match content:
+        case dict() if all(isinstance(value, str) for value in cast("Json", content).values()):
+            return cast("dict[str, str]", content)
+        case _:
+            raise SettingsError(
+                "RESPONSES_SECRETS cannot be used: the secret is not a JSON object of strings."
+            )

@@ -1,0 +1,89 @@
+"""The composition root: what it takes from outside, and what it lets go of."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aws_lambda_powertools.utilities import parameters
+
+from lambda_responses.runtime.logs import logger
+from lambda_responses.runtime.services import Runtime
+from lambda_responses.runtime.settings import SettingsError
+from lambda_responses.storage.sqlite import SQLiteStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    return {"RESPONSES_STORE": f"sqlite:///{tmp_path}/responses.db"}
+
+
+def keep_secret(monkeypatch: pytest.MonkeyPatch, secret: str | bytes) -> list[str]:
+    """Let the secrets manager know one; gives the names that it was asked for."""
+    asked: list[str] = []
+
+    def get_secret(name: str) -> str | bytes:
+        asked.append(name)
+        return secret
+
+    monkeypatch.setattr(parameters, "get_secret", get_secret)
+    return asked
+
+
+async def test_what_was_opened_is_closed_once(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch):
+    closed: list[SQLiteStore] = []
+    close = SQLiteStore.close
+
+    def closing(store: SQLiteStore) -> None:
+        closed.append(store)
+        close(store)
+
+    monkeypatch.setattr(SQLiteStore, "close", closing)
+    runtime = Runtime(environment)
+    await runtime.aclose()
+    assert closed == []
+    runtime.check()
+    await runtime.aclose()
+    await runtime.aclose()
+    assert len(closed) == 1
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("sqlite")]
+
+
+async def test_the_level_of_the_log_is_a_setting(environment: dict[str, str]):
+    try:
+        Runtime({**environment, "RESPONSES_LOG_LEVEL": "WARNING"})
+        assert logger.log_level == logging.WARNING
+    finally:
+        Runtime(environment)
+    assert logger.log_level == logging.INFO
+
+
+@pytest.mark.parametrize("secret", ['{"GROQ_API_KEY": "gsk-secret"}', b'{"GROQ_API_KEY": "gsk-secret"}'])
+async def test_provider_keys_come_from_one_secret_that_is_read_once(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, secret: str | bytes
+):
+    asked = keep_secret(monkeypatch, secret)
+    services: Any = Runtime({**environment, "RESPONSES_SECRETS": "keys"}).services
+    assert services.router.ready() == ["groq"]
+    assert services.router.resolve("groq/llama")
+    assert asked == ["keys"]
+
+
+@pytest.mark.parametrize(
+    "secret", ["sk-bare", "[]", '{"GROQ_API_KEY": {"value": "k"}}', '{"PORT": 1}', b"\xff"]
+)
+async def test_a_secret_that_is_no_object_of_strings_is_one_sentence(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, secret: str | bytes
+):
+    keep_secret(monkeypatch, secret)
+    with pytest.raises(SettingsError) as raised:
+        Runtime({**environment, "RESPONSES_SECRETS": "keys"}).check()
+    sentence = "RESPONSES_SECRETS cannot be used: the secret is not a JSON object of strings."
+    assert str(raised.value) == sentence
