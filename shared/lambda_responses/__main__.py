@@ -19,6 +19,8 @@ def main() -> int:
 
     try:
         serve(os.environ)
+    except KeyboardInterrupt:  # the server has ended in good order by then
+        return 130
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2

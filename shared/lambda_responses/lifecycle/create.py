@@ -66,7 +66,9 @@ def _check_context(request: Json, previous: Context | None) -> None:
     """What only the whole context shows. Raises `InvalidRequestError`."""
     items = [*(previous.items if previous else ()), *request["input"]]
     check_calls_answered(items)
-    if request.get("text", {}).get("format", {}).get("type") == "json_object":
+    text: Json = request.get("text") or {}
+    format: Json = text.get("format") or {}
+    if format.get("type") == "json_object":
         check_json_mentioned(items)
     if request.get("store", True):
         try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lambda_responses.lifecycle.context import with_seal
 from lambda_responses.storage.responses import ResponseNotFound
 from lambda_responses.wire.includes import apply_include
+from lambda_responses.wire.listed import listed_item
 from lambda_responses.wire.lists import page
 from lambda_responses.wire.not_found import response_not_found
 
@@ -28,4 +29,4 @@ async def list_input_items(
     except ResponseNotFound:
         raise response_not_found(response_id) from None
     items = [with_seal(item, shown.origins, query.include) for item in shown.items]
-    return page([apply_include(item, query.include) for item in items], query)
+    return page([listed_item(apply_include(item, query.include)) for item in items], query)

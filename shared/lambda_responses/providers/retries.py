@@ -22,8 +22,8 @@ class Retries:
     """
 
     limit: int = 2
-    first_delay: float = 0.08
-    longest_delay: float = 0.16
+    first_delay: float = 0.05
+    longest_delay: float = 0.1
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     clock: Callable[[], float] = time.time
     random: Callable[[], float] = random.random

@@ -15,20 +15,31 @@ Event: TypeAlias = dict[str, Any]
 
 
 def to_bytes(value: Any) -> bytes:
-    """The one serialisation of everything that leaves, so that a stored object equals the streamed one."""
+    """The one serialisation of everything that leaves, so that a stored object equals the streamed one.
+
+    What is no number (infinite, or NaN) leaves as null: JSON has no word for it.
+    """
     try:
-        return pydantic_core.to_json(value)
+        return pydantic_core.to_json(value, inf_nan_mode="null")
     except ValueError:  # a lone surrogate in a model's text: escaped, which JSON allows and UTF-8 does not
-        return json.dumps(value, separators=(",", ":")).encode()
+        finite = json.loads(json.dumps(value), parse_constant=_null)
+        return json.dumps(finite, separators=(",", ":")).encode()
 
 
 def from_text(text: str | bytes) -> Any:
-    """A JSON value from text. Raises `ValueError`, never `RecursionError`."""
+    """A JSON value from text. Raises `ValueError`, never `RecursionError`.
+
+    `NaN` and `Infinity`, which are not JSON but which some servers write for a log probability, are null.
+    """
     try:
-        return pydantic_core.from_json(text, cache_strings="keys")
+        return pydantic_core.from_json(text, cache_strings="keys", allow_inf_nan=False)
     except ValueError:
         # Lone surrogates, which some upstreams send as halves of a pair, are legal JSON to the stdlib alone.
         try:
-            return json.loads(text)
+            return json.loads(text, parse_constant=_null)
         except RecursionError:
             raise ValueError("nested too deeply") from None
+
+
+def _null(constant: str) -> None:
+    """What `NaN` and its like stand for."""

@@ -29,6 +29,7 @@ NOT_PERMITTED = (
 FORMATS = frozenset(
     {"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"},
 )
+TYPES = frozenset({"object", "array", "string", "number", "integer", "boolean", "null"})
 MOST_PROPERTIES, MOST_LEVELS, MOST_ENUM_VALUES, MOST_CHARACTERS = 5000, 10, 1000, 120_000
 
 
@@ -72,6 +73,8 @@ def _faults(schema: Json) -> Iterator[str]:
         if level > MOST_LEVELS:
             yield f"{where}, the schema is nested deeper than {MOST_LEVELS} levels."
         yield from (f"{where}, {fault}" for fault in _node_faults(node))
+        if isinstance(reference := node.get("$ref"), str) and not _is_defined(reference, schema):
+            yield f"{where}, reference '{clip(reference)}' points at nothing."
         names = list(_properties(node))
         values: list[Any] = node["enum"] if isinstance(node.get("enum"), list) else []
         properties += len(names)
@@ -89,6 +92,13 @@ def _node_faults(node: Json) -> Iterator[str]:
     for key in NOT_PERMITTED:
         if key in node:
             yield f"'{key}' is not permitted."
+    kinds: Any = node.get("type")
+    for kind in cast("list[Any]", kinds) if isinstance(kinds, list) else [kinds]:
+        if kind is not None and kind not in TYPES:
+            yield f"'{clip(str(kind))}' is not a valid type."
+    for key, expected, name in (("properties", dict, "an object"), ("required", list, "an array")):
+        if key in node and not isinstance(node[key], expected):
+            yield f"'{key}' is not {name}."
     if isinstance(node.get("format"), str) and node["format"] not in FORMATS:
         yield f"'{clip(node['format'])}' is not a valid format."
     if not _is_object(node):
@@ -103,6 +113,18 @@ def _node_faults(node: Json) -> Iterator[str]:
             "'required' is required to be supplied and to be an array including every key in properties. "
             f"Missing '{clip(absent)}'."
         )
+
+
+def _is_defined(reference: str, schema: Json) -> bool:
+    """Whether a reference points into this schema, as JSON pointers do."""
+    place: Any = schema
+    root, *steps = reference.split("/")
+    for step in steps:
+        name = step.replace("~1", "/").replace("~0", "~")
+        if not isinstance(place, dict) or name not in place:
+            return False
+        place = cast("Json", place)[name]
+    return root == "#"
 
 
 def _subschemas(schema: Json) -> Iterator[tuple[tuple[str, ...], int, Json]]:

@@ -215,7 +215,7 @@ async def test_every_row_expires(talk: Talk, keyed: KeyedStore, clock: Clock) ->
 
 async def expect_not_found(talk: Talk, response_id: str) -> None:
     """No operation finds it, and all say so in the same way."""
-    for operation in (talk.store.get, talk.store.context, talk.store.input_items, talk.store.delete):
+    for operation in (talk.store.get, talk.store.context, talk.store.shown, talk.store.delete):
         with pytest.raises(ResponseNotFound) as fact:
             await operation(talk.tenant, response_id)
         assert fact.value.args == ()

@@ -394,7 +394,7 @@ async def test_a_transient_refusal_is_tried_again_twice(status: int):
 
     async with provider_of(behave) as (provider, upstream, waits):
         assert await read(provider) == ([{"n": 1}, {"n": 2}], None)
-        assert (len(upstream.requests), waits) == (3, [0.08, 0.16])
+        assert (len(upstream.requests), waits) == (3, [0.05, 0.1])
 
 
 async def test_the_last_refusal_is_the_one_that_is_told():
@@ -404,7 +404,7 @@ async def test_the_last_refusal_is_the_one_that_is_told():
     async with provider_of(behave) as (provider, _, waits):
         error = (await read(provider))[1]
         assert isinstance(error, UpstreamRefused)
-        assert (error.failure.status, waits) == (503, [0.08, 0.16])
+        assert (error.failure.status, waits) == (503, [0.05, 0.1])
 
 
 async def test_the_upstream_says_how_long_to_wait():
@@ -442,7 +442,7 @@ async def test_a_connection_that_breaks_before_an_answer_is_tried_again():
 
     async with provider_of(behave) as (provider, upstream, waits):
         assert await read(provider) == ([Marker()], None)
-        assert (len(upstream.requests), waits) == (3, [0.08, 0.16])
+        assert (len(upstream.requests), waits) == (3, [0.05, 0.1])
 
 
 async def test_a_connection_that_always_breaks_before_an_answer_is_a_silent_one():
@@ -451,7 +451,7 @@ async def test_a_connection_that_always_breaks_before_an_answer_is_a_silent_one(
 
     async with provider_of(behave, limit=1) as (provider, upstream, waits):
         assert type((await read(provider))[1]) is UpstreamSilent
-        assert (len(upstream.requests), waits) == (2, [0.08])
+        assert (len(upstream.requests), waits) == (2, [0.05])
 
 
 async def test_where_nobody_listens_the_provider_is_unreachable():
@@ -469,7 +469,7 @@ async def test_where_nobody_listens_the_provider_is_unreachable():
         "acme", provider.base_url, connections=connections, retries=Retries(sleep=sleep, random=lambda: 0.0)
     )
     assert type((await read(provider))[1]) is UpstreamUnreachable
-    assert waits == [0.08, 0.16]
+    assert waits == [0.05, 0.1]
     await connections.aclose()
 
 

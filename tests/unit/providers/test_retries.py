@@ -21,7 +21,9 @@ def retries(**options: float) -> Retries:
 
 def test_all_waits_are_over_before_a_streams_status_line_has_to_leave():
     patience = Retries(random=lambda: 0.0)
-    assert sum(patience.delay(attempt) or 0 for attempt in range(patience.limit)) < 0.25
+    assert (
+        sum(patience.delay(attempt) or 0 for attempt in range(patience.limit)) < 0.16
+    )  # and the attempts themselves take time
 
 
 def test_waits_grow_and_end():

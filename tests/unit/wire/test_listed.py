@@ -1,0 +1,46 @@
+"""Items as lists show them, held against the official SDK."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from openai.types.responses import ResponseItem
+from pydantic import TypeAdapter
+
+from lambda_responses.wire.listed import listed_item
+
+LISTED: TypeAdapter[Any] = TypeAdapter(ResponseItem)
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"type": "function_call_output", "id": "fco_1", "call_id": "c", "output": "x"},
+        {"type": "function_call", "id": "fc_1", "call_id": "c", "name": "f", "arguments": "{}"},
+        {"type": "custom_tool_call", "id": "ctc_1", "call_id": "c", "name": "f", "input": "x"},
+        {
+            "type": "message",
+            "id": "msg_1",
+            "role": "assistant",
+            "content": [{"type": "output_text", "text": "x"}],
+        },
+        {
+            "type": "message",
+            "id": "msg_2",
+            "role": "user",
+            "content": [{"type": "input_image", "image_url": "data:image/png;base64,AA=="}],
+        },
+        {"type": "reasoning", "id": "rs_1", "summary": []},
+    ],
+)
+def test_what_a_client_left_out_is_listed(item: dict[str, Any]) -> None:
+    before = repr(item)
+    LISTED.validate_python(listed_item(item), strict=True)
+    assert repr(item) == before
+
+
+def test_what_a_client_gave_is_listed_as_it_is() -> None:
+    part = {"type": "input_image", "image_url": "x", "detail": "low"}
+    item = {"type": "message", "id": "m", "role": "user", "status": "incomplete", "content": [part]}
+    assert listed_item(item) == item
