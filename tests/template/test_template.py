@@ -1,17 +1,24 @@
 """template.yaml against the doors, the endpoints, the settings and least privilege."""
 
+from __future__ import annotations
+
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 from lambda_responses.endpoints.application import OPERATIONS
-from lambda_responses.runtime.operations import Operation
 from lambda_responses.runtime.settings import PREFIX, Settings
 from lambda_responses.storage.dynamodb import table_definition
+from tests.template.operations import asked_of_the_store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lambda_responses.runtime.operations import Operation
+    from tests.played import Play
 
 ROOT = Path(__file__).parents[2]
 DOORS = sorted(path.parent.name for path in ROOT.glob("functions/*/handler.py"))
@@ -43,6 +50,14 @@ FUNCTIONS = {
 }
 BY_DOOR = {properties["CodeUri"].split("/")[1]: properties for properties in FUNCTIONS.values()}
 TABLE = {"GetAtt": "Table.Arn"}
+ACTIONS = {
+    "get": {"dynamodb:GetItem"},
+    "query": {"dynamodb:Query"},
+    "put": {"dynamodb:PutItem"},
+    "update": {"dynamodb:UpdateItem", "dynamodb:GetItem"},  # a refused update looks whether the row outgrew
+    "delete": {"dynamodb:DeleteItem"},
+}
+"""What the store on DynamoDB asks for, by what is asked of it."""
 
 
 def events(door: str) -> list[dict[str, Any]]:
@@ -114,10 +129,22 @@ def test_a_function_may_do_what_is_named_on_what_is_named(door: str):
         assert statement["Resource"] in (TABLE, {"Ref": "ProviderSecret"})
 
 
-def test_only_doors_that_write_may_write():
-    writes = {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}
-    writers = {door for door in DOORS for each in statements(door) if writes & set(actions(each))}
-    assert writers == {"create_response", "delete_response"}
+@pytest.mark.parametrize("door", DOORS)
+def test_a_function_may_read_the_secret_where_it_is_told_of_it(door: str):
+    told = "RESPONSES_SECRETS" in BY_DOOR[door].get("Environment", {}).get("Variables", {})
+    granted = [action for each in statements(door) if each["Resource"] != TABLE for action in actions(each)]
+    assert granted == (["secretsmanager:GetSecretValue"] if told else [])
+
+
+@pytest.mark.anyio
+async def test_a_function_may_do_with_the_table_what_its_operation_does(play: Play):
+    asked = await asked_of_the_store(play)
+    granted = {
+        door: {action for each in statements(door) if each["Resource"] == TABLE for action in actions(each)}
+        for door in DOORS
+    }
+    called = {door: set[str]().union(*map(ACTIONS.__getitem__, verbs)) for door, verbs in asked.items()}
+    assert granted == called
 
 
 def test_nothing_is_open_to_the_world():
@@ -126,6 +153,15 @@ def test_nothing_is_open_to_the_world():
     for properties in FUNCTIONS.values():
         assert "FunctionUrlConfig" not in properties
         assert all("Auth" not in event["Properties"] for event in properties["Events"].values())
+
+
+def test_a_page_may_ask_anywhere_and_read_every_answer():
+    api = RESOURCES["Api"]["Properties"]
+    assert api["Auth"]["AddDefaultAuthorizerToCorsPreflight"] is False
+    assert api["Cors"]["AllowOrigin"] == "'*'"
+    assert "AllowMethods" not in api["Cors"]  # so that every path names its own
+    for response in api["GatewayResponses"].values():
+        assert response["ResponseParameters"]["Headers"] == {"Access-Control-Allow-Origin": "'*'"}
 
 
 @pytest.mark.parametrize("door", DOORS)

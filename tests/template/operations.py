@@ -1,0 +1,82 @@
+"""What each operation asks of a store, found out by running it through all that makes it ask differently."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from lambda_responses.endpoints.application import OPERATIONS, whole_application
+from lambda_responses.storage.responses import ResponseStore
+from lambda_responses.stream.deltas import Failed, Stopped, Text
+from lambda_responses.wire.errors import OverloadedError
+from tests.contracts.stores.kit import WatchedStore
+from tests.played import ME, Played, PlayedRuntime
+
+if TYPE_CHECKING:
+    from tests.played import Play
+
+ANSWER = [Text(0, "Hello"), Stopped("end")]
+
+
+async def asked_of_the_store(play: Play) -> dict[str, set[str]]:
+    """The store's verbs, by operation."""
+    played = Played([ANSWER, ANSWER, ANSWER])
+    services = play(played)
+    predecessor = Deletion(services.responses)
+    played.steps.append([predecessor, Failed(OverloadedError("No room."))])
+    store: Any = WatchedStore(services.store)
+    services.responses = ResponseStore(store, now=services.now)
+    app: Any = whole_application(PlayedRuntime(services))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost/v1") as http:
+        watched = Watched(http, store)
+        first = await watched.create()
+        second = await watched.create(previous_response_id=first)
+        fork = await watched.create(previous_response_id=first)
+        for id in (first, second, fork):
+            await watched.ask("get_response", "GET", f"/responses/{id}")
+            await watched.ask("list_input_items", "GET", f"/responses/{id}/input_items")
+            await watched.ask("cancel_response", "POST", f"/responses/{id}/cancel")
+        predecessor.response_id = second
+        assert await watched.create(previous_response_id=second) == ""
+        await watched.ask("delete_response", "DELETE", f"/responses/{first}")
+        await watched.ask("delete_response", "DELETE", f"/responses/{fork}")
+        await watched.ask("list_models", "GET", "/models")
+        await watched.ask("list_models", "GET", "/models/m")
+        await watched.ask("compact_response", "POST", "/responses/compact", {"model": "m"})
+        await watched.ask("count_input_tokens", "POST", "/responses/input_tokens", {"model": "m"})
+        await watched.ask("conversations", "POST", "/conversations", {})
+    return watched.asked
+
+
+class Deletion(asyncio.Event):
+    """Whoever waits for it has another response deleted; unwatched."""
+
+    def __init__(self, responses: ResponseStore) -> None:
+        super().__init__()
+        self.response_id = ""
+        self._responses = responses
+
+    async def wait(self) -> Any:
+        await self._responses.delete(ME.tenant, self.response_id)
+
+
+class Watched:
+    """Asks for operations, and notes what each asks of the store."""
+
+    def __init__(self, http: httpx.AsyncClient, store: WatchedStore) -> None:
+        self.asked: dict[str, set[str]] = {each.name: set() for each in OPERATIONS if each.name != "health"}
+        self._http = http
+        self._store = store
+
+    async def ask(self, operation: str, method: str, path: str, body: Any = None) -> Any:
+        self._store.reset()
+        answer = await self._http.request(method, path, json=body)
+        self.asked[operation] |= set(self._store.requests)
+        return answer.json()
+
+    async def create(self, **more: Any) -> str:
+        """The id of a new response; none where the model fails."""
+        body = {"model": "m", "input": "hi", **more}
+        return (await self.ask("create_response", "POST", "/responses", body)).get("id", "")
