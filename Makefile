@@ -40,11 +40,13 @@ test: .venv-dev/ready node-packages ## Run the tests that take minutes at most
 test-all: .venv-dev/ready .venv-emulator/ready .venv-sam/ready node-packages ## Run all tests, the slow ones too
 	.venv-dev/bin/python -m pytest
 
-check: .venv-dev/ready .venv-sam/ready ## Lint, types, import rules, template
+check: .venv-dev/ready .venv-sam/ready ## Lint, types, import rules, generated pages, template
 	.venv-dev/bin/ruff check .
 	.venv-dev/bin/ruff format --check .
 	.venv-dev/bin/pyright
 	.venv-dev/bin/lint-imports
+	.venv-dev/bin/python -m docs.draw_streaming --check
+	.venv-dev/bin/python -m pytest -q -m "not slow" tests/documents/test_tables.py
 	.venv-sam/bin/sam validate --lint
 	.venv-sam/bin/cfn-lint template.yaml
 

@@ -63,7 +63,7 @@ class Stack:
 
     def client(self, service: str) -> Any:
         """A boto3 client of the emulated account's root user."""
-        session = boto3.Session(KEY, SECRET, region_name=REGION)
+        session: Any = boto3.Session(KEY, SECRET, region_name=REGION)  # typed for services with stubs alone
         return session.client(service, endpoint_url=self._emulator.address)
 
     @property
