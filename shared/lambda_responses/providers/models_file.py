@@ -1,4 +1,4 @@
-"""What an operator tells us about models: aliases, further providers, prices.
+"""What an operator tells us about models: aliases and further providers.
 
     {
       "aliases": {
@@ -17,7 +17,8 @@
         },
         "groq": {"models": ["llama-3.3-70b-versatile"]}            a known provider, changed
       },
-      "prices": {                                                  US dollars per million tokens
+      "prices": {                                                  US dollars per million tokens; no use of
+                                                                   them is made, so they are only checked
         "groq/llama-3.3-70b-versatile": {"input": 0.59, "cached_input": 0.3, "output": 0.79}
       }
     }
@@ -28,6 +29,7 @@ Keys are secrets and never stand here: they come from the environment, as `${NAM
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from lambda_responses.providers.base import ProviderSettingsError
@@ -38,27 +40,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Price:
-    """US dollars per million tokens."""
-
-    input: float
-    output: float
-    cached_input: float
-
-
-@dataclass(frozen=True, slots=True)
 class ModelsFile:
     """The file, checked. Rows of `providers` are whole: what the file leaves out is the catalog's."""
 
     aliases: Mapping[str, Sequence[str]] = field(default_factory=dict[str, "Sequence[str]"])
     providers: Mapping[str, Row] = field(default_factory=dict[str, Row])
-    prices: Mapping[str, Price] = field(default_factory=dict[str, Price])
 
 
 def read_models_file(content: Any) -> ModelsFile:
     """The file's content, once it is parsed. Raises `ProviderSettingsError`."""
     file = _object(content, "The models file")
     _refuse_others(file, ("aliases", "providers", "prices"), "the models file")
+    for name, value in _object(file.get("prices", {}), "prices").items():
+        _check_price(_object(value, f"prices.{name}"), f"prices.{name}")
     return ModelsFile(
         aliases={
             name: _targets(value, f"aliases.{name}")
@@ -67,10 +61,6 @@ def read_models_file(content: Any) -> ModelsFile:
         providers={
             name: _row(name, _object(value, f"providers.{name}"))
             for name, value in _object(file.get("providers", {}), "providers").items()
-        },
-        prices={
-            name: _price(_object(value, f"prices.{name}"), f"prices.{name}")
-            for name, value in _object(file.get("prices", {}), "prices").items()
         },
     )
 
@@ -93,19 +83,14 @@ def _row(name: str, given: dict[str, Any]) -> Row:
     return replace(known, **{key: _ROW_MEMBERS[key](value, f"{where}.{key}") for key, value in given.items()})
 
 
-def _price(given: dict[str, Any], where: str) -> Price:
+def _check_price(given: dict[str, Any], where: str) -> None:
     _refuse_others(given, ("input", "output", "cached_input"), where)
     for key in ("input", "output"):
         if key not in given:
             raise ProviderSettingsError(f"{where} has no {key!r}.")
-    price = {key: _dollars(value, f"{where}.{key}") for key, value in given.items()}
-    return Price(price["input"], price["output"], price.get("cached_input", price["input"]))
-
-
-def _dollars(value: Any, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-        raise ProviderSettingsError(f"{where} is not a price.")
-    return float(value)
+    for key, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < inf:
+            raise ProviderSettingsError(f"{where}.{key} is not a price.")
 
 
 def _format(value: Any, where: str) -> WireFormat:

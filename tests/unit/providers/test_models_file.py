@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lambda_responses.providers.base import ProviderSettingsError
 from lambda_responses.providers.catalog import CATALOG
-from lambda_responses.providers.models_file import ModelsFile, Price, read_models_file
+from lambda_responses.providers.models_file import ModelsFile, read_models_file
 
 WHOLE = {
     "aliases": {"fast": "groq/llama", "best": ["openai/gpt-5", "acme/big"]},
@@ -56,9 +56,9 @@ def test_a_known_provider_keeps_what_is_not_said():
     assert row.needs_key
 
 
-def test_cached_input_costs_what_input_costs_unless_it_is_said():
-    prices = read_models_file(WHOLE).prices
-    assert prices == {"groq/llama": Price(0.5, 1.0, 0.5), "acme/big": Price(1.0, 2.0, 0.0)}
+def test_prices_change_nothing():
+    without = {name: value for name, value in WHOLE.items() if name != "prices"}
+    assert read_models_file(WHOLE) == read_models_file(without)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +91,7 @@ def test_cached_input_costs_what_input_costs_unless_it_is_said():
         ({"prices": {"m": {"input": 1}}}, "prices.m has no 'output'."),
         ({"prices": {"m": {"input": -1, "output": 1}}}, "prices.m.input is not a price."),
         ({"prices": {"m": {"input": True, "output": 1}}}, "prices.m.input is not a price."),
+        ({"prices": {"m": {"input": 1, "output": float("nan")}}}, "prices.m.output is not a price."),
     ],
 )
 def test_what_cannot_be_used_is_said_in_one_sentence(content: Any, message: str):
