@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lambda_responses.wire.not_found import item_not_found
-
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
@@ -58,17 +56,11 @@ def assemble(
     """Give every item of a request its id and put it after the history.
 
     Items keep the ids that clients gave them (replayed output above all) unless another item of the context
-    has the same. References are replaced by the items they name. Raises `NotFoundError` for one that names
-    nothing in this chain.
+    has the same.
     """
-    by_id = {item["id"]: item for item in history if item.get("id")}
-    taken = set(by_id)
+    taken = {item["id"] for item in history if item.get("id")}
     own: list[Json] = []
     for item in request_items:
-        if item["type"] == "item_reference":
-            if item["id"] not in by_id:
-                raise item_not_found(item["id"])
-            continue  # the chain shows it to the model already, in its place
         item_id = item.get("id")
         if not item_id or item_id in taken:
             item_id = ids.next(item["type"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lambda_responses.lifecycle.placement import too_large_to_store
+from lambda_responses.lifecycle.references import resolved
 from lambda_responses.lifecycle.run import ResponseRun, RunBounds
 from lambda_responses.storage.responses import ResponseNotFound, TooLargeToStore, check_storable
 from lambda_responses.wire.context import check_calls_answered, check_json_mentioned
@@ -20,6 +21,8 @@ from lambda_responses.wire.not_found import (
 from lambda_responses.wire.requests import check_create_request, check_input_present, read_model
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lambda_responses.lifecycle.ports import Principal, Services
     from lambda_responses.storage.responses import Context
     from lambda_responses.wire.json import Json
@@ -42,8 +45,13 @@ async def create_response(
     request = check_create_request(body, native=native)
     previous = await _look_up(request, principal, using, native=native)
     check_input_present(request)
-    _check_context(request, previous)
-    return ResponseRun(request, targets, principal.tenant, previous, using, bounds or RunBounds())
+    history = previous.items if previous else ()
+    request["input"], origins = await resolved(
+        request["input"], known={item["id"] for item in history}, principal=principal, using=using
+    )
+    _check_context(request, history)
+    origins = {**(previous.origins if previous else {}), **origins}
+    return ResponseRun(request, targets, principal.tenant, previous, origins, using, bounds or RunBounds())
 
 
 async def _look_up(request: Json, principal: Principal, using: Services, *, native: bool) -> Context | None:
@@ -62,9 +70,9 @@ async def _look_up(request: Json, principal: Principal, using: Services, *, nati
         raise previous_response_not_found(previous_response_id) from None
 
 
-def _check_context(request: Json, previous: Context | None) -> None:
+def _check_context(request: Json, history: Sequence[Json]) -> None:
     """What only the whole context shows. Raises `InvalidRequestError`."""
-    items = [*(previous.items if previous else ()), *request["input"]]
+    items = [*history, *request["input"]]
     check_calls_answered(items)
     text: Json = request.get("text") or {}
     format: Json = text.get("format") or {}

@@ -28,7 +28,7 @@ from lambda_responses.wire.responses import new_response
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
 
     from lambda_responses.lifecycle.context import ModelContext
     from lambda_responses.lifecycle.placement import Placement
@@ -62,6 +62,7 @@ class ResponseRun:
         targets: Sequence[Target],
         tenant: str,
         previous: Context | None,
+        origins: Mapping[str, Json],
         using: Services,
         bounds: RunBounds,
     ) -> None:
@@ -69,6 +70,7 @@ class ResponseRun:
         self._waiting = list(targets)
         self._tenant = tenant
         self._previous = previous
+        self._origins = origins
         self._using = using
         self._bounds = bounds
         self._stop: asyncio.Future[None] | None = None
@@ -137,7 +139,7 @@ class ResponseRun:
         self._context = assemble(
             request["input"],
             history=previous.items if previous else (),
-            origins=previous.origins if previous else {},
+            origins=self._origins,
             ids=ids,
         )
         response = new_response(

@@ -10,6 +10,7 @@ from lambda_responses.providers.base import (
     UpstreamCutShort,
     UpstreamError,
     UpstreamRefused,
+    UpstreamSilent,
     UpstreamUnreachable,
     UpstreamUnreadable,
 )
@@ -99,6 +100,8 @@ def as_api_error(target: Target, error: UpstreamError) -> APIError:
             return target.transformer.map_error(failure)
         case UpstreamUnreachable():
             return UpstreamFaultError(f"The provider of {target.name} could not be reached.")
+        case UpstreamSilent():
+            return UpstreamFaultError(f"The provider of {target.name} did not answer in time.")
         case UpstreamCutShort():
             return ServerError("The model's answer was cut off before its end.")
         case _:

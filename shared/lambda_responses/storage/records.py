@@ -35,6 +35,10 @@ ENVELOPE_INLINE = 1_536
 """A longer envelope gets rows of its own: whoever continues a response pays for its control row again."""
 
 
+class ItemNotFound(StoreFact):
+    """No item of that id was kept for this tenant, or its response is gone."""
+
+
 class TooLargeToStore(StoreFact):
     """More than the store keeps of one turn, after compression."""
 
@@ -51,6 +55,14 @@ class StoredResponse:
     """By our item id, what the provider wants back verbatim."""
     target: str = ""
     """`provider/model` that answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredItem:
+    """One item of a stored response, input or output."""
+
+    item: Json
+    origin: Json
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,10 @@ from lambda_responses.storage.parcels import from_rows
 from lambda_responses.storage.records import (
     MAX_SNAPSHOT,
     Context,
+    ItemNotFound,
     Reservation,
     Shown,
+    StoredItem,
     StoredResponse,
     TooLargeToStore,
     check_storable,
@@ -41,8 +43,8 @@ from lambda_responses.storage.records import (
     other_keys,
     record_of,
 )
-from lambda_responses.storage.table import TenantTable
-from lambda_responses.wire.ids import new_response_id, thread_of
+from lambda_responses.storage.table import TenantTable, turn_of
+from lambda_responses.wire.ids import new_response_id, own_part_of, thread_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -54,10 +56,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Context",
+    "ItemNotFound",
     "Reservation",
     "ResponseNotFound",
     "ResponseStore",
     "Shown",
+    "StoredItem",
     "StoredResponse",
     "TooLargeToStore",
     "check_storable",
@@ -173,6 +177,30 @@ class ResponseStore:
         *history, own = found.turns
         items = [*(item for turn in history for item in (*turn.input, *turn.output)), *own.input]
         return Shown(items, _origins_in(found))
+
+    async def item(self, tenant: str, item_id: str) -> StoredItem:
+        """An item of a stored response, by its own id. Raises `ItemNotFound`.
+
+        Two requests: the id names thread and response, and the response must still be readable.
+        """
+        thread, own = thread_of(item_id), own_part_of(item_id)
+        if thread is None or own is None:
+            raise ItemNotFound
+        table = TenantTable(tenant)
+        controls, rows = await asyncio.gather(
+            self._store.query(table.controls(thread)), self._store.query(table.turns(thread))
+        )
+        control = next((row for row in controls if row.key.sk.endswith(f"{thread}{own}")), None)
+        if is_deleted(control):
+            raise ItemNotFound
+        try:
+            turn = read_turn([row.values for row in rows if turn_of(row.key)[1] == own])
+        except ResponseNotFound:
+            raise ItemNotFound from None
+        for item in (*turn.input, *turn.output):
+            if item.get("id") == item_id:
+                return StoredItem(item, turn.origins.get(item_id, {}))
+        raise ItemNotFound
 
     async def delete(self, tenant: str, response_id: str) -> None:
         """Make the response unreadable at once. Raises `ResponseNotFound`.

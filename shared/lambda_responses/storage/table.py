@@ -39,6 +39,10 @@ class TenantTable:
         """The control row of a response."""
         return Key(self._thread(thread), f"R#{response_id}")
 
+    def controls(self, thread: ThreadKey) -> Range:
+        """The control rows of a thread, and the parts of their envelopes."""
+        return Range(self._thread(thread), "R#", "R#~")
+
     def envelope(self, thread: ThreadKey, response_id: str, part: int) -> Key:
         """Part of a long envelope, counted from 1."""
         return Key(self._thread(thread), f"R#{response_id}#{part:02}")

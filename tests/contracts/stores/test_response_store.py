@@ -12,6 +12,7 @@ import pytest
 
 from lambda_responses.storage.keyed import ConditionFailed, Key, Range, StoreUnavailable
 from lambda_responses.storage.responses import (
+    ItemNotFound,
     ResponseNotFound,
     ResponseStore,
     StoredResponse,
@@ -84,6 +85,24 @@ async def test_input_items_are_what_the_model_saw(talk: Talk) -> None:
     assert texts((await talk.store.shown(talk.tenant, second)).items) == ["ask 1", "answer 1", "ask 2"]
 
 
+async def test_an_item_is_found_by_its_own_id_as_long_as_its_response_is(talk: Talk) -> None:
+    first = await talk.say("1")
+    second = await talk.say("2", after=first)
+    for response_id in (first, second):
+        stored = await talk.store.get(talk.tenant, response_id)
+        for item in (*stored.input, *stored.response["output"]):
+            found = await talk.store.item(talk.tenant, item["id"])
+            assert found.item == item
+            assert found.origin == stored.origins.get(item["id"], {})
+            with pytest.raises(ItemNotFound):
+                await talk.store.item(f"{talk.tenant}-other", item["id"])
+    gone = (await talk.store.get(talk.tenant, second)).response["output"][0]["id"]
+    await talk.store.delete(talk.tenant, second)
+    for item_id in (gone, "msg_1", "", first):
+        with pytest.raises(ItemNotFound):
+            await talk.store.item(talk.tenant, item_id)
+
+
 async def test_the_next_turn_stands_in_the_same_thread(talk: Talk) -> None:
     first = await talk.say("1")
     assert (await talk.say("2", after=first))[13:37] == first[13:37]
@@ -132,7 +151,11 @@ async def test_a_second_continuation_forks_and_neither_sees_the_other(talk: Talk
     assert texts((await talk.after(left)).items) == asked_and_answered("root", "left")
     assert texts((await talk.after(third)).items) == asked_and_answered("root", "third")
     assert texts((await talk.after(deeper)).items) == asked_and_answered("root", "right", "deeper")
-    assert texts((await talk.store.shown(talk.tenant, right)).items) == ["ask root", "answer root", "ask right"]
+    assert texts((await talk.store.shown(talk.tenant, right)).items) == [
+        "ask root",
+        "answer root",
+        "ask right",
+    ]
 
 
 async def test_continuations_at_the_same_time_never_mix(talk: Talk) -> None:

@@ -218,6 +218,36 @@ async def test_a_chain_shows_the_model_all_turns_and_no_earlier_instructions(pla
     assert thread_of(second["id"]) == thread_of(first["id"])
 
 
+async def test_an_item_can_be_named_wherever_it_was_kept(play: Play) -> None:
+    provider = Played([HELLO] * 3)
+    services = play(provider)
+    first = await plain(services)
+    reference = {"type": "item_reference", "id": first["output"][0]["id"]}
+    await plain(services, input=[reference, {"role": "user", "content": "more"}])
+    assert [item["content"][0]["text"] for item in provider.turns[-1].items] == ["Hello", "more"]
+    chained = [reference, {"role": "user", "content": "again"}]
+    await plain(services, input=chained, previous_response_id=first["id"])
+    said = [item["content"][0]["text"] for item in provider.turns[-1].items]
+    assert said == ["hi", "Hello", "again"]
+
+
+@pytest.mark.parametrize("who", ["a stranger", "nobody any more", "an unknown response"])
+async def test_an_item_that_is_not_there_is_not_found(play: Play, who: str) -> None:
+    provider = Played([HELLO])
+    services = play(provider)
+    first = await plain(services)
+    item_id: str = first["output"][0]["id"]
+    if who == "nobody any more":
+        await delete_response(first["id"], principal=ME, using=services)
+    if who == "an unknown response":
+        item_id = item_id[:-9] + "0" + item_id[-8:]
+    body = {"model": "m", "input": [{"type": "item_reference", "id": item_id}]}
+    with pytest.raises(NotFoundError) as caught:
+        await create_response(body, principal=YOU if who == "a stranger" else ME, using=services)
+    assert caught.value.param == "input"
+    assert len(provider.turns) == 1
+
+
 async def test_two_answers_to_one_response_never_mix(play: Play) -> None:
     provider = Played([HELLO] * 4)
     services = play(provider)
