@@ -116,7 +116,7 @@ def test_a_function_reaches_the_table_by_its_own_policy_alone(
     with _without_policies(stack, function):
         refused = answer()
     assert refused.status_code >= 500
-    assert refused.json()["error"]["type"] == "server_error"
+    assert refused.json()["error"]["type"] in ("server_error", "service_unavailable_error")
     assert ACCOUNT not in refused.text
     assert answer().status_code == 200
 

@@ -26,7 +26,7 @@ def runtime_of(request: Request) -> Runtime:
 
 
 def principal_of(request: Request) -> Principal:
-    """Who asks. Raises `AuthenticationError`, `PermissionDeniedError`."""
+    """Who asks. Raises `AuthenticationError`."""
     principal = runtime_of(request).principal_of(request.scope)
     note(request, tenant=principal.tenant)
     return principal

@@ -35,8 +35,6 @@ class Rendered:
     path: str
     """Relative to the provider's base URL, such as `chat/completions`."""
     body: Json
-    streams: bool = True
-    """False where the upstream can only answer plainly; its body then goes through `as_chunks`."""
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     dropped: tuple[str, ...] = ()
     """Settings and tools left out, by their path in the request (`text.verbosity`, `tools[2]`)."""

@@ -6,7 +6,6 @@
       AuthenticationError        401
       PermissionDeniedError      403
       NotFoundError              404
-      ConflictError              409
       FailedDependencyError      424   a server that the request named (MCP) failed
       RateLimitError             429
         InsufficientQuotaError   429   no money left; waiting does not help
@@ -107,7 +106,7 @@ class AuthenticationError(APIError):
 
 
 class PermissionDeniedError(APIError):
-    """403: a known key without the right."""
+    """403: whoever asks may not, whatever is asked."""
 
     status = 403
     type = "invalid_request_error"
@@ -117,13 +116,6 @@ class NotFoundError(APIError):
     """404: no such object, or one that belongs to somebody else."""
 
     status = 404
-    type = "invalid_request_error"
-
-
-class ConflictError(APIError):
-    """409: another request is at work on the same thing."""
-
-    status = 409
     type = "invalid_request_error"
 
 

@@ -50,7 +50,6 @@ def render_request(turn: Turn, profile: ResponsesProfile) -> Rendered:
     return Rendered(
         path=profile.path,
         body=body,
-        streams=profile.streams,
         dropped=tuple(key for key in given if key in profile.refused),
     )
 
