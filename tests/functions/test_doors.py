@@ -137,3 +137,12 @@ def test_every_door_answers_in_the_apis_shape(
     assert headers["x-request-id"]
     if status != 200:
         assert set(json.loads(body)["error"]) == {"message", "type", "param", "code"}
+
+
+def test_what_a_client_wrote_is_no_header(play: Play) -> None:
+    services = play(Played([HELLO], name="p\r\nset-cookie: x=1\u65e5"))
+    runtime = PlayedRuntime(services)
+    request = event("POST", "/responses", {"model": "m", "input": "hi"})
+    status, headers, _ = answered("create_response", request, runtime)
+    assert status == 200
+    assert headers["x-responses-target"] == "p%0D%0Aset-cookie: x=1%E6%97%A5/m"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from lambda_responses.lifecycle.run import ResponseRun
 
+_MOST = 1_000
 _SAFE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
 
 
@@ -54,5 +55,5 @@ def _headers(run: ResponseRun, request: Request) -> dict[str, str]:
 
 
 def _plain(text: str) -> str:
-    """What a client wrote, in characters that a header may hold."""
-    return quote(text, safe=_SAFE)
+    """What a client wrote, in characters that a header may hold, and not too many of them."""
+    return quote(text[:_MOST], safe=_SAFE).strip()
