@@ -88,7 +88,7 @@ class HttpProvider:
     async def open(self, rendered: Rendered) -> AsyncGenerator[HttpAnswer]:
         """See `Provider.open`."""
         response = await self._send(rendered)
-        inflow = Inflow(response.aiter_bytes())
+        inflow = Inflow(response)
         try:
             answer = HttpAnswer(self.name, response.headers.get("content-type", ""), inflow)
             await answer.look()
@@ -175,7 +175,6 @@ class HttpAnswer:
         self._unfinished = 0
         self._fault: UpstreamError | None = None
         self._over = False
-        self._marked = False
 
     async def look(self) -> None:
         """Tell a stream from a plain answer, by its first bytes where its type does not say it is a stream.
@@ -195,9 +194,7 @@ class HttpAnswer:
             raise UpstreamUnreadable(f"{self._name}: a success that is neither JSON nor an event stream")
 
     async def take_last_bytes(self) -> None:
-        """After the end marker, read the end of the body, so that the connection can serve again."""
-        if not self._marked:
-            return
+        """Read to the end of the body, which is mostly there, so that the connection can serve again."""
         with suppress(UpstreamError, TimeoutError):
             async with asyncio.timeout(_SECONDS_FOR_LAST_BYTES):
                 while await self._read() is not None:
@@ -250,7 +247,7 @@ class HttpAnswer:
                 text = payload.strip()
                 if text == "[DONE]":
                     chunks.append(_MARKER)
-                    self._over = self._marked = True
+                    self._over = True
                     self._fault = None  # whatever came behind it
                     break
                 if not text:

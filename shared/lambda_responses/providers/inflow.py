@@ -8,7 +8,7 @@ is done once for everything that arrived at a time costs a fast stream half of w
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -17,11 +17,22 @@ MOST_HELD = 64 * 1024
 """Bytes that wait for the reader before no more is taken off the connection."""
 
 
-class Inflow:
-    """Reads `parts` on a task of its own, until their end, a fault, or `stop`."""
+class Body(Protocol):
+    """What is received; an `httpx.Response` is one."""
 
-    def __init__(self, parts: AsyncIterator[bytes]) -> None:
-        self._parts = parts
+    is_closed: bool
+    """Whether the end has come, and the connection is being given back or has been."""
+
+    def aiter_bytes(self) -> AsyncIterator[bytes]:
+        """The body, in parts. Whoever has read to its end has closed it, too."""
+        ...
+
+
+class Inflow:
+    """Reads a body on a task of its own, until its end, a fault, or `stop`."""
+
+    def __init__(self, body: Body) -> None:
+        self._body = body
         self._held = bytearray()
         self._news = asyncio.Event()
         self._room = asyncio.Event()
@@ -32,7 +43,7 @@ class Inflow:
     async def take(self) -> bytes | None:
         """All that has come since the last time, or the next that comes; None at the end.
 
-        Raises what the parts raised, once everything before it has been taken.
+        Raises what the body raised, once everything before it has been taken.
         """
         if not self._held and not self._over:
             self._news.clear()
@@ -50,12 +61,13 @@ class Inflow:
         """Take no more; when this returns, nobody uses the connection."""
         self._over = True
         if not self._receiving.done():
-            self._receiving.cancel()
+            if not self._body.is_closed:  # a connection that is disturbed while it is given back is lost
+                self._receiving.cancel()
             await asyncio.wait([self._receiving])
 
     async def _receive(self) -> None:
         try:
-            async for part in self._parts:
+            async for part in self._body.aiter_bytes():
                 self._held += part
                 self._news.set()
                 if len(self._held) >= MOST_HELD:

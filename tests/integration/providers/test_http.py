@@ -157,6 +157,23 @@ async def test_a_connection_is_kept_when_its_last_bytes_come_after_the_marker():
         assert upstream.connections == 1
 
 
+@pytest.mark.parametrize("later", [False, True])
+async def test_a_connection_is_kept_when_its_reader_has_heard_enough(later: bool):
+    """Where a format says by itself that an answer is over, nobody asks for what follows."""
+
+    async def behave(call: Call) -> None:
+        await call.write(STREAM + b"%x\r\n%b\r\n" % (len(EVENTS), EVENTS))
+        if later:
+            await asyncio.sleep(0)
+        await call.write(b"0\r\n\r\n")
+
+    async with provider_of(behave) as (provider, upstream, _):
+        for _ in range(5):
+            async with provider.open(ASKED) as answer:
+                assert await anext(aiter(answer)) == [{"n": 1}, {"n": 2}]
+        assert upstream.connections == 1
+
+
 async def test_an_upstream_that_stays_on_the_line_after_the_marker_is_left():
     async def behave(call: Call) -> None:
         await call.write(STREAM + b"e\r\n%b\r\n" % DONE)
