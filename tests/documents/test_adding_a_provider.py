@@ -74,7 +74,7 @@ def test_an_operators_row_is_a_provider(server: Server, heard: list[Exchange], m
 
 async def ask(runtime: Runtime, model: str) -> httpx.Response:
     transport = httpx.ASGITransport(whole_application(runtime))
-    async with httpx.AsyncClient(transport=transport, base_url="http://here") as http:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
         return await http.post("/v1/responses", json={"model": model, "store": False, **ASKED})
 
 
