@@ -58,6 +58,9 @@ build: .venv-sam/ready ## Build the layer and the functions for AWS (ARCHITECTUR
 	@find functions -name __pycache__ -prune -exec rm -r {} +
 	ARCHITECTURE=$(ARCHITECTURE) .venv-sam/bin/sam build --parameter-overrides Architecture=$(ARCHITECTURE)
 
+bench: .venv-dev/ready ## Measure this server beside its upstream and the peers that are installed
+	@.venv-dev/bin/python -m tests.bench
+
 emulate: .venv-dev/ready .venv-emulator/ready .venv-sam/ready ## Deploy to an AWS emulator on 127.0.0.1:$EMULATOR_PORT (4566); prints the base URL
 	@.venv-dev/bin/python -m infra.emulator start
 
