@@ -141,7 +141,7 @@ def test_every_door_answers_in_the_apis_shape(
 
 def test_what_a_client_wrote_is_no_header(play: Play) -> None:
     services = play(Played([HELLO], name="p\r\nset-cookie: x=1\u65e5"))
-    runtime = PlayedRuntime(services)
+    runtime = PlayedRuntime(services, auth="iam")
     request = event("POST", "/responses", {"model": "m", "input": "hi"})
     status, headers, _ = answered("create_response", request, runtime)
     assert status == 200
