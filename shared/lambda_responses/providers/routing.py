@@ -15,6 +15,7 @@ from lambda_responses.providers.dialects import dialect
 from lambda_responses.providers.models_file import ModelsFile
 from lambda_responses.providers.places import place_of
 from lambda_responses.wire.errors import InvalidRequestError
+from lambda_responses.wire.faults import clip
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -196,5 +197,5 @@ class ProviderRouter:
 
 def _no_such_model(model: str, why: str = "") -> InvalidRequestError:
     """400, as the live API words it; `why` is a sentence for whoever runs this server."""
-    message = f"The requested model '{model}' does not exist. {why}".rstrip()
+    message = f"The requested model '{clip(model)}' does not exist. {why}".rstrip()
     return InvalidRequestError(message, code="model_not_found", param="model")

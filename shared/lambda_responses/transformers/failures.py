@@ -128,6 +128,8 @@ _SAYS_NO_MODEL = re.compile(
     r"|model version has reached the end|supported API model names|(?:unable to access|invalid) model"
     r"|^model: \S+$"
 )
+_WISH = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?|[A-Z][a-z]{2}, [0-9A-Za-z: ]{1,40}")
+"""What a `retry-after` may say: seconds, or a date."""
 _TOO_LONG = {
     "context_length_exceeded",
     "exceed_context_size_error",
@@ -303,7 +305,8 @@ def _retry_after(error: dict[str, Any]) -> str | None:
 
 
 def _retry_headers(complaint: Complaint) -> dict[str, str]:
-    return {"retry-after": complaint.retry_after} if complaint.retry_after else {}
+    wish = complaint.retry_after or ""
+    return {"retry-after": wish} if _WISH.fullmatch(wish) else {}
 
 
 def _render_path(path: list[object]) -> str:
