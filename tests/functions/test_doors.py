@@ -146,3 +146,12 @@ def test_what_a_client_wrote_is_no_header(play: Play) -> None:
     status, headers, _ = answered("create_response", request, runtime)
     assert status == 200
     assert headers["x-responses-target"] == "p%0D%0Aset-cookie: x=1%E6%97%A5/m"
+
+
+def test_a_door_keeps_runtimes_apart(play: Play) -> None:
+    request = event("POST", "/responses", {"model": "m", "input": "hi"})
+    said = [
+        json.loads(answered("create_response", request, PlayedRuntime(play(Played([step])), auth="iam"))[2])
+        for step in ([Text(0, "One"), Stopped("end")], [Text(0, "Two"), Stopped("end")])
+    ]
+    assert [each["output"][0]["content"][0]["text"] for each in said] == ["One", "Two"]
