@@ -57,6 +57,7 @@ def serve(environment: Mapping[str, str]) -> None:
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # nothing stands in front, so nobody may say who asks in another's name
         timeout_graceful_shutdown=3,
     )
     uvicorn.Server(config).run(sockets=[listener])

@@ -195,6 +195,8 @@ class HttpAnswer:
 
     async def take_last_bytes(self) -> None:
         """Read to the end of the body, which is mostly there, so that the connection can serve again."""
+        if self._inflow.ended:
+            return
         with suppress(UpstreamError, TimeoutError):
             async with asyncio.timeout(_SECONDS_FOR_LAST_BYTES):
                 while await self._read() is not None:

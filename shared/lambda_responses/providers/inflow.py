@@ -40,6 +40,11 @@ class Inflow:
         self._fault: Exception | None = None
         self._receiving = asyncio.ensure_future(self._receive())
 
+    @property
+    def ended(self) -> bool:
+        """Whether the body has been received to its end, taken or not."""
+        return self._over
+
     async def take(self) -> bytes | None:
         """All that has come since the last time, or the next that comes; None at the end.
 
