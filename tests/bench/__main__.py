@@ -11,7 +11,8 @@ import os
 import platform
 import statistics
 import tempfile
-from collections import defaultdict
+import time
+from collections import defaultdict, deque
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -29,6 +30,8 @@ _LIMITS = {"plain": 2.0, "streamed": 3.0}
 _RATES = {"native": 30_000.0, "translated": 20_000.0}
 _IMPORTS = {"create_response": 0.33}
 _OTHER_IMPORTS = 0.25
+_BREATH = 0.2
+"""Seconds between two turns: there are servers that go on working when they have answered."""
 
 Samples = dict[str, dict[str, list[float]]]
 """By figure, then by column."""
@@ -56,10 +59,14 @@ def main() -> None:
 def _print_traffic(upstream: Door, doors: Sequence[Door], rounds: int) -> None:
     idle = {door.name: door.resident_megabytes for door in doors}
     samples: Samples = defaultdict(lambda: defaultdict(list))
+    turns = deque([upstream, *doors])
     for _ in range(rounds):
-        for wire in FORMATS:
-            for door in [upstream, *doors]:
-                _take(samples, door, wire)
+        for name in _MEASURES:
+            for wire in FORMATS:
+                for door in turns:
+                    _take(samples, door, name, wire)
+                    time.sleep(_BREATH)
+        turns.rotate()  # nobody always comes after the same one
     values = {name: {c: statistics.median(taken) for c, taken in by.items()} for name, by in samples.items()}
     busy = {door.name: door.resident_megabytes for door in doors}
     columns = [door.name for door in [*doors, upstream]]
@@ -69,16 +76,15 @@ def _print_traffic(upstream: Door, doors: Sequence[Door], rounds: int) -> None:
     print("\n" + render("traffic", columns, figures), flush=True)
 
 
-def _take(samples: Samples, door: Door, wire: str) -> None:
-    """One round at one door. What fails there is said, and has no figure."""
-    for name, measure in _MEASURES.items():
-        try:
-            seen = measure(door, wire)
-        except (RuntimeError, OSError) as fault:
-            print(f"{door.name}: {name}, {wire}: {str(fault)[-300:]}", flush=True)
-            continue
-        for part, value in seen.items():
-            samples[f"{name}, {wire}{part}"][door.name].append(value)
+def _take(samples: Samples, door: Door, name: str, wire: str) -> None:
+    """One measure at one door. What fails there is said, and has no figure."""
+    try:
+        seen = _MEASURES[name](door, wire)
+    except (RuntimeError, OSError) as fault:
+        print(f"{door.name}: {name}, {wire}: {str(fault)[-300:]}", flush=True)
+        return
+    for part, value in seen.items():
+        samples[f"{name}, {wire}{part}"][door.name].append(value)
 
 
 def _latency_of(door: Door, wire: str, *, stream: bool) -> dict[str, float]:
