@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from lambda_responses.wire.json import from_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -172,7 +174,7 @@ class InputUnwrapper:
         if self._over or self._inside:
             return ""
         try:
-            arguments = json.loads(held)
+            arguments = from_text(held)
         except ValueError:
             return held
         match arguments:

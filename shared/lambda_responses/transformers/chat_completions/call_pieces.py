@@ -6,7 +6,6 @@ arguments come whole, in pieces, or as an object. What identifies a call is a ne
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 from lambda_responses.stream.deltas import BlockEnded, Delta, ToolArguments, ToolCall
 from lambda_responses.transformers.base import unknown
 from lambda_responses.transformers.chat_completions.known_members import CALL
+from lambda_responses.transformers.readings import members, read_text
 from lambda_responses.transformers.tool_names import InputUnwrapper
+from lambda_responses.wire.json import from_text, to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,7 +45,7 @@ class _Call:
         if not self.said or not self.said[-1].rstrip().endswith("}"):
             return False
         try:
-            json.loads("".join(self.said))
+            from_text("".join(self.said))
         except ValueError:
             return False
         return True
@@ -73,12 +74,13 @@ class CallPieces:
         """Take one entry of `tool_calls`."""
         if not piece.keys() <= CALL:
             unknown("chat_completions", f"tool call keys {sorted(piece.keys() - CALL)}")
-        about: Json = piece.get("function") or {}
+        about = members(piece.get("function"))
         custom = not about and "custom" in piece
         if custom:
-            about = piece["custom"]
-        id, name = piece.get("id") or "", about.get("name") or ""
-        call = self._call_of(piece.get("index"), id, name, out)
+            about = members(piece["custom"])
+        id, name = _text(piece.get("id"), "call id"), _text(about.get("name"), "name of a call")
+        index = piece.get("index")
+        call = self._call_of(index if isinstance(index, (int, str)) else None, id, name, out)
         if call is None:
             unknown("chat_completions", "arguments of no call")
             return
@@ -86,7 +88,7 @@ class CallPieces:
         call.name = call.name or name
         call.custom = call.custom or custom
         said = about.get("arguments", about.get("input"))
-        text = said if isinstance(said, str) else "" if said is None else json.dumps(said, ensure_ascii=False)
+        text = said if isinstance(said, str) else "" if said is None else to_bytes(said).decode()
         if call.ended:
             return
         if text:
@@ -101,7 +103,7 @@ class CallPieces:
         for call in self._calls:
             self._end(call, out)
 
-    def _call_of(self, index: Any, id: str, name: str, out: list[Delta]) -> _Call | None:
+    def _call_of(self, index: int | str | None, id: str, name: str, out: list[Delta]) -> _Call | None:
         """The call that a piece continues, or a new one."""
         bound = self._by_index.get(index) if index is not None else self._last()
         if id:
@@ -159,3 +161,7 @@ class CallPieces:
         if rest:
             out.append(ToolArguments(call.block, rest))
         out.append(BlockEnded(call.block))
+
+
+def _text(value: Any, what: str) -> str:
+    return read_text(value, "chat_completions", what)

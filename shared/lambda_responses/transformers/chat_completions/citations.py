@@ -28,7 +28,7 @@ def _citation(url: str, title: Any, start: Any, end: Any) -> Json:
         "start_index": start if isinstance(start, int) else 0,
         "end_index": end if isinstance(end, int) else 0,
         "url": url,
-        "title": str(title or ""),
+        "title": title if isinstance(title, str) else "",
     }
 
 

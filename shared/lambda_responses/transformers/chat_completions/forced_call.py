@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any, cast
 
@@ -10,6 +9,7 @@ from lambda_responses.stream.deltas import BlockEnded, Delta, ToolArguments, Too
 from lambda_responses.transformers.chat_completions.bounded_schema import bounded
 from lambda_responses.transformers.chat_completions.tools import describe, parameters_of
 from lambda_responses.transformers.tool_names import InputUnwrapper, ToolNames
+from lambda_responses.wire.json import from_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -87,8 +87,12 @@ class ForcedCallReader:
         head = _HEAD.match(self._head)
         if head is None:
             return []
+        try:
+            called = str(from_text(head[1]))
+        except ValueError:  # no JSON after all, so no call
+            return []
         self._state = "arguments"
-        name = self._names.restore(str(json.loads(head[1])))
+        name = self._names.restore(called)
         if name.kind == "custom_tool_call":
             self._custom = InputUnwrapper()
         call = ToolCall(BLOCK, "", name.name, name.kind, name.namespace)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from lambda_responses.transformers.readings import members
+
 if TYPE_CHECKING:
     from lambda_responses.wire.json import Json
 
@@ -14,7 +16,8 @@ def map_logprobs(given: Any) -> list[Json]:
         case {"content": [*tokens]}:
             return [_map_token(token) for token in tokens]
         case {"tokens": [*tokens], "token_logprobs": [*logprobs]}:
-            others: list[Any] = given.get("top_logprobs") or [None] * len(tokens)
+            told = given.get("top_logprobs")
+            others = cast("list[Any]", told) if told and isinstance(told, list) else [None] * len(tokens)
             return [
                 _map_token({"token": token, "logprob": logprob, "top_logprobs": other})
                 for token, logprob, other in zip(tokens, logprobs, others, strict=False)
@@ -23,10 +26,10 @@ def map_logprobs(given: Any) -> list[Json]:
             return []
 
 
-def _map_token(token: Json) -> Json:
-    match token.get("top_logprobs"):
+def _map_token(token: Any) -> Json:
+    match members(token).get("top_logprobs"):
         case [*alternatives]:
-            others = [_map_one(cast("Json", other)) for other in alternatives]
+            others = [_map_one(other) for other in alternatives]
         case {**alternatives}:
             others = [_map_one({"token": word, "logprob": value}) for word, value in alternatives.items()]
         case _:
@@ -34,8 +37,12 @@ def _map_token(token: Json) -> Json:
     return {**_map_one(token), "top_logprobs": others}
 
 
-def _map_one(token: Json) -> Json:
-    text = str(token.get("token") or "")
-    given: list[int] | None = token.get("bytes")
-    own = list(text.encode("utf-8", "replace")) if given is None else given
-    return {"token": text, "bytes": own, "logprob": token.get("logprob") or 0.0}
+def _map_one(token: Any) -> Json:
+    told = members(token)
+    word, logprob, given = told.get("token"), told.get("logprob"), told.get("bytes")
+    text = word if isinstance(word, str) else ""
+    return {
+        "token": text,
+        "bytes": given if isinstance(given, list) else list(text.encode("utf-8", "replace")),
+        "logprob": logprob if isinstance(logprob, (int, float)) else 0.0,
+    }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+from lambda_responses.transformers.readings import members
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,11 +15,13 @@ if TYPE_CHECKING:
 
 def as_chunks(body: Json) -> Iterator[Json]:
     """One chunk: calls whole, the end included. A body without an answer or an error is not an end."""
-    yield {**body, "choices": [_restate(choice) for choice in body.get("choices") or ()]}
+    choices = body.get("choices")
+    told = cast("list[Any]", choices) if isinstance(choices, list) else []
+    yield {**body, "choices": [_restate(members(choice)) for choice in told]}
 
 
 def _restate(choice: Json) -> Json:
-    message: Json = dict(choice.get("message") or choice.get("delta") or {})
+    message = dict(members(choice.get("message")) or members(choice.get("delta")))
     content: Any = message.get("content")
     if isinstance(content, dict):  # Cloudflare parses what it was told to write as JSON
         message["content"] = json.dumps(content, ensure_ascii=False)

@@ -26,22 +26,24 @@ class ReasoningDetails:
         """Take the fragments of one chunk."""
         for fragment in fragments:
             self._saved = False
-            kind, index = fragment.get("type"), fragment.get("index")
+            index = fragment.get("index")
             key = (
-                kind,
-                len(self._whole) if index is None else index,
-                fragment.get("data") and fragment.get("id"),
+                _name(fragment.get("type")),
+                _name(index) if index is not None else len(self._whole),
+                _name(fragment.get("id")) if fragment.get("data") else None,
             )
             whole = self._whole.setdefault(key, {})
             for name, value in fragment.items():
                 if name in _GROWING and isinstance(value, str):
-                    whole[name] = (whole.get(name) or "") + value
+                    before = whole.get(name)
+                    whole[name] = before + value if isinstance(before, str) else value
                 elif value is not None or name not in whole:
                     whole[name] = value
 
     def told(self, fragments: Sequence[Json]) -> tuple[str, bool]:
         """The readable text of fragments, and whether it is a summary."""
-        text = "".join(str(fragment.get(name) or "") for fragment in fragments for name in _GROWING)
+        pieces = (fragment.get(name) for fragment in fragments for name in _GROWING)
+        text = "".join(piece for piece in pieces if isinstance(piece, str))
         return text, any(fragment.get("type") == "reasoning.summary" for fragment in fragments)
 
     def unsaved(self) -> list[Json]:
@@ -50,3 +52,8 @@ class ReasoningDetails:
             return []
         self._saved = True
         return list(map(dict, self._whole.values()))
+
+
+def _name(value: Any) -> str | int | None:
+    """What can tell fragments apart."""
+    return value if isinstance(value, (str, int)) else None

@@ -29,6 +29,7 @@ from lambda_responses.transformers.chat_completions.reasoning_details import Rea
 from lambda_responses.transformers.chat_completions.think_tags import ThinkTags
 from lambda_responses.transformers.chat_completions.tools import plan_tools
 from lambda_responses.transformers.chat_completions.usage import map_usage
+from lambda_responses.transformers.readings import members, read_objects, read_text
 from lambda_responses.wire.errors import ServerError
 
 if TYPE_CHECKING:
@@ -96,17 +97,23 @@ class ChatDecoder:
         if counted := chunk.get("usage"):
             self._count(counted, out)
         elif groq := chunk.get("x_groq"):
-            self._count(groq.get("usage"), out)
+            self._count(members(groq).get("usage"), out)
         if chunk.get("error"):
             self._fail(Failed(map_error_in_stream(chunk)), out)
             return out
-        if sources := chunk.get("search_results") or chunk.get("citations"):
-            self._citations.sources = sources
-        for choice in chunk.get("choices") or ():
-            if not choice.get("index"):
-                self._feed_choice(choice, out)
-        if self._finish is not None and (tier := self._tiers.get(chunk.get("service_tier") or "")):
-            out.append(Envelope({"service_tier": tier}))
+        sources = chunk.get("search_results") or chunk.get("citations")
+        if sources and isinstance(sources, list):
+            self._citations.sources = cast("list[Any]", sources)
+        choices = chunk.get("choices")
+        for choice in cast("list[Any]", choices) if type(choices) is list else _objects(choices, "choices"):
+            if type(choice) is dict:
+                self._feed_choice(cast("Json", choice), out)
+            else:
+                unknown("chat_completions", f"choice that is {type(choice).__name__}")
+        if self._finish is not None:
+            tier = chunk.get("service_tier")
+            if isinstance(tier, str) and tier in self._tiers:
+                out.append(Envelope({"service_tier": self._tiers[tier]}))
         return out
 
     def end(self, *, marked: bool) -> list[Delta]:
@@ -127,10 +134,15 @@ class ChatDecoder:
         return out
 
     def _feed_choice(self, choice: Json, out: list[Delta]) -> None:
+        if choice.get("index"):
+            return
         if not choice.keys() <= CHOICE:
             unknown("chat_completions", f"choice keys {sorted(choice.keys() - CHOICE)}")
         if delta := choice.get("delta"):
-            self._feed_delta(delta, choice.get("logprobs"), out)
+            if type(delta) is dict:
+                self._feed_delta(cast("Json", delta), choice.get("logprobs"), out)
+            else:
+                unknown("chat_completions", f"delta that is {type(delta).__name__}")
         if counted := choice.get("usage"):  # Moonshot
             self._count(counted, out)
         if reason := choice.get("finish_reason"):
@@ -142,24 +154,23 @@ class ChatDecoder:
         thought = delta.get("reasoning_content") or delta.get("reasoning")
         details = delta.get("reasoning_details")
         if thought or details:
-            self._think(thought or "", details or (), out)
+            told = _text(thought, "reasoning") if thought else ""
+            self._think(told, _objects(details, "reasoning_details") if details else (), out)
         content = delta.get("content")
-        if content or (logprobs and content is not None):
+        if content or (content is not None and (logprobs or content == 0)):
             self._feed_content(content, map_logprobs(logprobs) if logprobs else (), out)
-        if refusal := delta.get("refusal"):
+        if (refused := delta.get("refusal")) and (refusal := _text(refused, "refusal")):
             self._begin_text(out)
             out.append(Refusal(self._block, refusal))
         if audio := delta.get("audio"):
-            self._feed_content(audio.get("transcript"), (), out)
-        for annotation in delta.get("annotations") or ():
-            mapped = map_annotation(annotation)
-            if mapped is not None and self._speaking == "text":
-                out.append(Annotation(self._block, mapped))
+            self._feed_content(members(audio).get("transcript"), (), out)
+        if cited := delta.get("annotations"):
+            self._feed_annotations(_objects(cited, "annotations"), out)
         if calls := delta.get("tool_calls"):
-            self._begin_calls(out)
-            for piece in calls:
+            for piece in _objects(calls, "tool_calls"):
+                self._begin_calls(out)
                 self._calls.feed(piece, out)
-        elif (called := delta.get("function_call")) and called.get("name", called.get("arguments")):
+        elif (called := members(delta.get("function_call"))) and called.get("name", called.get("arguments")):
             self._begin_calls(out)
             self._calls.feed({"index": 0, "function": called}, out)
 
@@ -174,9 +185,17 @@ class ChatDecoder:
                 if text or logprobs:
                     self._say(text, logprobs, out)
         elif isinstance(content, list):
-            self._feed_parts(cast("list[Json]", content), out)
+            self._feed_parts(cast("list[Any]", content), out)
+        elif text := _text(content, "content"):
+            self._feed_content(text, logprobs, out)
 
-    def _feed_parts(self, parts: list[Json], out: list[Delta]) -> None:
+    def _feed_annotations(self, annotations: list[Json], out: list[Delta]) -> None:
+        for annotation in annotations:
+            mapped = map_annotation(annotation)
+            if mapped is not None and self._speaking == "text":
+                out.append(Annotation(self._block, mapped))
+
+    def _feed_parts(self, parts: list[Any], out: list[Delta]) -> None:
         """Content as Mistral's reasoning models give it."""
         for part in parts:
             match part:
@@ -184,19 +203,21 @@ class ChatDecoder:
                     self._say(text, (), out)
                 case {"type": "thinking", "thinking": [*thoughts]}:
                     for thought in thoughts:
-                        self._think(str(thought.get("text") or ""), (), out)
+                        self._think(_text(members(thought).get("text"), "thinking"), (), out)
                 case {"type": "reference"}:  # Mistral's own document numbers; nothing to point at
                     pass
                 case _:
-                    unknown("chat_completions", f"content part {part.get('type')!r}")
+                    kind = members(part).get("type")
+                    unknown("chat_completions", f"content part {kind if isinstance(kind, str) else ''!r}")
 
-    def _feed_finish(self, reason: str, out: list[Delta]) -> None:
+    def _feed_finish(self, reason: Any, out: list[Delta]) -> None:
         if reason == "error":
             self._fail(Failed(ServerError("The model failed to answer.")), out)
             return
-        mapped = FINISH_REASONS.get(reason)
+        mapped = FINISH_REASONS.get(reason) if isinstance(reason, str) else None
         if mapped is None:
-            unknown("chat_completions", f"finish reason {reason!r}")
+            said = repr(reason) if isinstance(reason, str) else f"that is {type(reason).__name__}"
+            unknown("chat_completions", f"finish reason {said}")
             mapped = "end"
         if self._finish in (None, "end"):  # repeated by some; a cut is never taken back
             self._finish = mapped
@@ -283,11 +304,19 @@ class ChatDecoder:
             self._begin_text(out)
             out.append(Text(self._block, held))
 
-    def _count(self, counted: Json | None, out: list[Delta]) -> None:
-        if counted and counted != self._usage:
-            self._usage = counted
-            out.append(Usage(map_usage(counted)))
+    def _count(self, counted: Any, out: list[Delta]) -> None:
+        if (told := members(counted)) and told != self._usage:
+            self._usage = told
+            out.append(Usage(map_usage(told)))
 
     def _fail(self, failed: Failed, out: list[Delta]) -> None:
         self._failed = True
         out.append(failed)
+
+
+def _text(value: Any, what: str) -> str:
+    return value if isinstance(value, str) else read_text(value, "chat_completions", what)
+
+
+def _objects(value: Any, what: str) -> list[Json]:
+    return read_objects(value, "chat_completions", what)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
+from lambda_responses.transformers.readings import members, read_count
 from lambda_responses.wire.usage import usage
 
 if TYPE_CHECKING:
@@ -25,9 +26,12 @@ def map_usage(counted: Json) -> Json:
     Some vendors (xAI) count reasoning beside the completion, and some (Gemini) in the total alone: the total
     tells. Costs and speeds are no tokens and stay out.
     """
-    prompt, completion = _count(counted.get("prompt_tokens")), _count(counted.get("completion_tokens"))
+    prompt, completion = (
+        read_count(counted.get("prompt_tokens")),
+        read_count(counted.get("completion_tokens")),
+    )
     reasoned = _first(counted, _REASONED)
-    beside = _count(counted.get("total_tokens")) - prompt - completion
+    beside = read_count(counted.get("total_tokens")) - prompt - completion
     if beside > 0 and (reasoned is None or beside == reasoned):
         completion += beside
         reasoned = beside
@@ -47,11 +51,7 @@ def _first(counted: Json, paths: tuple[str, ...]) -> int | None:
     for path in paths:
         value: Any = counted
         for step in path.split("."):
-            value = cast("Json", value).get(step) if isinstance(value, dict) else None
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            found = found or int(value)
+            value = members(value).get(step)
+        if isinstance(value, (int, float, str)):
+            found = found or read_count(value)
     return found
-
-
-def _count(value: Any) -> int:
-    return int(value) if isinstance(value, (int, float)) else 0

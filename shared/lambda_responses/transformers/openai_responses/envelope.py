@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lambda_responses.transformers.openai_responses.items import members
+from lambda_responses.stream.parts import json_objects
+from lambda_responses.transformers.readings import members, read_count
 from lambda_responses.wire.tools import echoed_tool
 
 if TYPE_CHECKING:
-    from collections.abc import Set
+    from collections.abc import Iterable, Set
 
     from lambda_responses.wire.json import Json
 
@@ -72,9 +73,10 @@ Servers that do not know a setting answer null, which strict clients refuse in m
 SERVICE_TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast", "ultrafast"})
 """Tiers that clients know; vendors have names of their own for how they serve."""
 
-_NO_DETAILS: dict[str, Json] = {
-    "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
-    "output_tokens_details": {"reasoning_tokens": 0},
+_TOTALS = ("input_tokens", "output_tokens", "total_tokens")
+_DETAILS = {
+    "input_tokens_details": ("cached_tokens", "cache_write_tokens"),
+    "output_tokens_details": ("reasoning_tokens",),
 }
 
 
@@ -94,7 +96,7 @@ def read_envelope(response: Any, misreported: Set[str]) -> Json:
         taken["reasoning"] = {"effort": None, "summary": None, **taken["reasoning"]}
     if "tools" in taken:
         taken["tools"] = [
-            echoed_tool(tool) if tool.get("type") == "mcp" else tool for tool in map(members, taken["tools"])
+            echoed_tool(tool) if tool.get("type") == "mcp" else tool for tool in json_objects(taken["tools"])
         ]
     return taken
 
@@ -104,4 +106,10 @@ def read_usage(usage: Any) -> Json | None:
     told = members(usage)
     if "output_tokens" not in told:
         return None
-    return {**told, **{name: {**none, **members(told.get(name))} for name, none in _NO_DETAILS.items()}}
+    details = {name: _counted(members(told.get(name)), counts) for name, counts in _DETAILS.items()}
+    return {**_counted(told, _TOTALS), **details}
+
+
+def _counted(told: Json, names: Iterable[str]) -> Json:
+    """The counts that the API always has, as numbers, beside whatever else was told."""
+    return {**told, **{name: read_count(told.get(name)) for name in names}}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
+from lambda_responses.transformers.readings import members
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -111,8 +113,3 @@ _IMPLIED: dict[str, Json] = {
     "message": {"type": "message", "role": "assistant", "status": "in_progress", "content": []},
     "reasoning": {"type": "reasoning", "summary": []},
 }
-
-
-def members(value: Any) -> Json:
-    """A JSON object's members; none of anything else."""
-    return cast("Json", value) if isinstance(value, dict) else {}

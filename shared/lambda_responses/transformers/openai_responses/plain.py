@@ -5,7 +5,9 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING
 
-from lambda_responses.transformers.openai_responses.items import members
+from lambda_responses.stream.parts import json_objects
+from lambda_responses.transformers.openai_responses.wholeness import whole_item
+from lambda_responses.transformers.readings import members
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -71,7 +73,9 @@ def _events(body: Json) -> Iterator[Event]:
     yield {"type": "response.in_progress", "response": begun}
     for index, entry in enumerate(body["output"]):
         item = members(entry)
-        yield from _placed(_item_events(item), item, index)
+        if isinstance(item.get("type"), str):
+            item = whole_item(item)
+            yield from _placed(_item_events(item), item, index)
     status = body.get("status") or "completed"
     if status in _TERMINAL:
         yield {"type": f"response.{status}", "response": body}
@@ -85,7 +89,7 @@ def _placed(events: Iterable[Event], item: Json, index: int) -> Iterator[Event]:
 
 def opened(item: Json) -> Json:
     """The item as it would have been announced."""
-    announced = {**item, **AT_START.get(item.get("type", ""), {})}
+    announced = {**item, **AT_START.get(item["type"], {})}
     if item.get("status"):
         announced["status"] = "in_progress"
     if item.get("type") == "reasoning":
@@ -120,7 +124,7 @@ def _part_events(part: Json, index: int) -> Iterator[Event]:
             yield {"type": "response.content_part.added", **place, "part": {**part, **_BEGUN_TEXT}}
             if text:
                 yield {"type": "response.output_text.delta", **shared, "delta": text}
-            for number, annotation in enumerate(part.get("annotations") or ()):
+            for number, annotation in enumerate(json_objects(part.get("annotations"))):
                 numbered = {**place, "annotation_index": number, "annotation": annotation}
                 yield {"type": "response.output_text.annotation.added", **numbered}
             yield {"type": "response.output_text.done", **shared, "text": text}

@@ -26,13 +26,15 @@ from lambda_responses.stream.deltas import (
     ToolArguments,
     Usage,
 )
+from lambda_responses.stream.parts import json_objects
 from lambda_responses.transformers.base import unknown
 from lambda_responses.transformers.openai_responses.envelope import read_envelope, read_usage
 from lambda_responses.transformers.openai_responses.errors import map_event
-from lambda_responses.transformers.openai_responses.items import CALLS, UpstreamItem, UpstreamItems, members
+from lambda_responses.transformers.openai_responses.items import CALLS, UpstreamItem, UpstreamItems
 from lambda_responses.transformers.openai_responses.plain import opened
 from lambda_responses.transformers.openai_responses.request import SEAL
 from lambda_responses.transformers.openai_responses.wholeness import whole_annotation, whole_item
+from lambda_responses.transformers.readings import members, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -135,7 +137,8 @@ class ResponsesDecoder:
             return ()
         part = item.part(event.get("content_index"))
         item.said.add(("text", part))
-        text = Text(item.block, _piece(event), event.get("logprobs") or (), part)
+        logprobs = event.get("logprobs")
+        text = Text(item.block, _piece(event), json_objects(logprobs) if logprobs else (), part)
         return (text,) if item.opened else (*self._open(item), text)
 
     def _refusal(self, event: Event) -> Sequence[Delta]:
@@ -272,10 +275,11 @@ class ResponsesDecoder:
                 called = any(item.type in CALLS and item.opened for item in self._items)
                 return Stopped("tool_calls" if called else "end")
             case "response.incomplete":
-                reason = str(members(response.get("incomplete_details")).get("reason") or "max_output_tokens")
-                if reason not in STOP_REASONS:
-                    self._skip(f"the reason {reason[:80]!r} of an incomplete response")
-                return Stopped(STOP_REASONS.get(reason, "max_output_tokens"))
+                reason = members(response.get("incomplete_details")).get("reason") or "max_output_tokens"
+                if not isinstance(reason, str) or reason not in STOP_REASONS:
+                    self._skip(f"the reason {reason!r} of an incomplete response")
+                    return Stopped("max_output_tokens")
+                return Stopped(STOP_REASONS[reason])
             case _:
                 return Failed(map_event(event))
 
@@ -291,9 +295,11 @@ class ResponsesDecoder:
             return ()
         if kind is None and event.get("error"):
             return self._error(event)
+        if not isinstance(kind, str):
+            return self._skip("an event without a type")
         item = self._items.about(event) if "item_id" in event or "output_index" in event else None
-        if item is None:
-            return self._skip(f"event {str(kind)[:80]!r}")
+        if item is None or "response" in event:
+            return self._skip(f"event {kind!r}")
         told = {key: value for key, value in event.items() if key != "obfuscation"}
         return self._say(item, ("events", 0), ItemEvent(item.block, told))
 
@@ -307,11 +313,11 @@ def _piece(event: Event) -> str:
     match event.get("delta"):
         case str(text) | {"text": str(text)}:
             return text
-        case _:
-            return ""
+        case other:
+            return read_text(other, "openai_responses", "delta")
 
 
 def _origin(item: Json) -> Json:
     """What the maker wants back: its own id of the item, and the seal of reasoning."""
-    members = ("id", "encrypted_content") if item.get("type") == "reasoning" else ("id",)
-    return {member: item[member] for member in members if item.get(member)}
+    names = ("id", "encrypted_content") if item.get("type") == "reasoning" else ("id",)
+    return {name: item[name] for name in names if item.get(name) and isinstance(item[name], str)}

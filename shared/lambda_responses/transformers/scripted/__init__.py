@@ -50,7 +50,7 @@ class _Decoder:
 
     def feed(self, chunk: Json) -> Iterable[Delta]:
         """The chunk's deltas."""
-        return chunk["deltas"]
+        return chunk.get("deltas", ())
 
     def end(self, *, marked: bool) -> Iterable[Delta]:
         """Nothing was held back."""
