@@ -26,6 +26,8 @@ class Turn:
     """The whole context, oldest first, as input items with our ids (the first turn's input included)."""
     origins: Mapping[str, Json] = field(default_factory=dict[str, Any])
     """By our item id, what `Opaque` deltas said when this provider made the item."""
+    maker: str = ""
+    """The provider's name, by which its seals are told from others' (`transformers.seals`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +94,29 @@ class Transformer(Protocol, Generic[ProfileT]):
         ...
 
 
+LONGEST_NOTE = 200
+"""Characters of what is said about one thing that was skipped."""
+MOST_NOTES = 256
+"""Different things skipped of which one process speaks."""
+
+_NOTED: dict[str | tuple[str, type[Warning], int], int] = {}
+"""What `warnings` remembers, so as to say the same thing once."""
+
+
 class UnknownUpstream(UserWarning):
     """An upstream said what its decoder does not know. Tolerated in production, an error in tests."""
 
 
 def unknown(format_name: str, what: str) -> None:
-    """Note something that a decoder skipped; `what` names kinds and keys, never contents."""
-    warnings.warn(f"{format_name}: skipped {what}", UnknownUpstream, stacklevel=3)
+    """Note something that a decoder skipped; `what` names kinds and keys, never contents.
+
+    The words may be an upstream's own: they are clipped and made printable. A process notes only so many
+    different ones, so that no upstream can fill its memory or its log.
+    """
+    if len(_NOTED) >= MOST_NOTES:
+        return
+    said = "".join(c if c.isprintable() else repr(c)[1:-1] for c in what[:LONGEST_NOTE])
+    place = f"lambda_responses.transformers.{format_name}"
+    warnings.warn_explicit(
+        f"{format_name}: skipped {said}", UnknownUpstream, place, 0, module=place, registry=_NOTED
+    )
