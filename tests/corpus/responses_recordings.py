@@ -123,7 +123,7 @@ def answered(recording: Recording) -> bool:
 def turn_of(recording: Recording, **changes: Any) -> Turn:
     """The turn that the recorded client was asking for."""
     request = {"model": "m", "input": [], **(recording.request or {}), **changes}
-    return Turn(model=request["model"], request=request, items=[])
+    return Turn(model=request["model"], request=request, items=[], maker=recording.provider)
 
 
 def emit(chunks: list[Json], turn: Turn, dialect: profile.ResponsesProfile) -> list[Json]:

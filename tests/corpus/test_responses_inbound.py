@@ -110,6 +110,12 @@ RULES = [
     Rule("a tier is settled at the end", ENDING, r"\.response\.service_tier", lambda r, _: r == "auto"),
     Rule("a seal is shown to who asks for it", ANY_EVENT, ITEM + r"\.encrypted_content", hidden),
     Rule(
+        "a seal bears its maker's name",
+        ANY_EVENT,
+        ITEM + r"\.encrypted_content",
+        lambda recorded, ours: isinstance(recorded, str) and recorded and ours.endswith(f".{recorded}"),
+    ),
+    Rule(
         "sealed anew at every showing; the first finished one stays",
         ENDING,
         ITEM + r"\.(encrypted_content|fingerprint)",

@@ -391,6 +391,21 @@ def test_a_seal_is_shown_to_who_asks_for_it_or_keeps_nothing_here(request_: Json
     assert ("encrypted_content" in (said[-1].item or {})) is shown
 
 
+def test_a_seal_is_shown_with_its_makers_name_and_kept_as_it_is():
+    compaction = {"type": "compaction", "id": "cmp_1", "encrypted_content": "sealed"}
+    turn = Turn("m", {"store": False}, [], maker="acme")
+    decoder = OPENAI_RESPONSES.decoder(turn, profile.OPENAI)
+    said = [
+        d for item in (SEALED, compaction) for event in (added(item), done(item)) for d in decoder.feed(event)
+    ]
+    shown = [delta.item for delta in said if isinstance(delta, (ItemOpened, BlockEnded))]
+    assert [item["encrypted_content"] for item in shown if item] == ["lr1.acme.sealed"] * 4
+    kept = [
+        delta.data["encrypted_content"] for delta in said if isinstance(delta, Opaque) and delta.block == 0
+    ]
+    assert kept == ["sealed", "sealed"]
+
+
 def test_an_approved_call_names_the_request_as_the_client_knows_it():
     approved = {"type": "mcp_call", "id": "mcp_1", "approval_request_id": "mcpr_theirs", "arguments": ""}
     said = decode(added(approved), origins={"mcpr_ours": {"id": "mcpr_theirs"}})

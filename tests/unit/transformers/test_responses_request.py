@@ -10,6 +10,7 @@ import pytest
 from lambda_responses.transformers.base import Turn
 from lambda_responses.transformers.openai_responses import OPENAI_RESPONSES, profile
 from lambda_responses.transformers.openai_responses.request import SEAL
+from lambda_responses.transformers.seals import label
 
 Json = dict[str, Any]
 
@@ -22,9 +23,10 @@ def body(
     dialect: profile.ResponsesProfile = profile.OPENAI,
     model: str = "gpt-5.6",
     origins: dict[str, Json] | None = None,
+    maker: str = "acme",
     **request: Any,
 ) -> Json:
-    turn = Turn(model, {"model": "alias", "input": "unread", **request}, items, origins or {})
+    turn = Turn(model, {"model": "alias", "input": "unread", **request}, items, origins or {}, maker)
     return OPENAI_RESPONSES.render_request(turn, dialect).body
 
 
@@ -154,6 +156,38 @@ def test_seals_go_back_to_their_maker():
 def test_seals_that_a_client_replays_are_passed_on_without_our_id():
     replayed = {"type": "reasoning", "id": "rs" + OURS, "summary": [], "encrypted_content": "sealed"}
     assert sent(replayed) == [{"type": "reasoning", "summary": [], "encrypted_content": "sealed"}]
+
+
+def test_seals_go_back_to_their_maker_as_it_made_them():
+    replayed = {"type": "reasoning", "summary": [], "encrypted_content": label("sealed", "acme")}
+    compacted = {"type": "compaction", "encrypted_content": label("sealed too", "acme")}
+    assert sent(QUESTION, replayed, compacted) == [
+        QUESTION,
+        {**replayed, "encrypted_content": "sealed"},
+        {**compacted, "encrypted_content": "sealed too"},
+    ]
+
+
+@pytest.mark.parametrize("shown", [label("sealed", "globex"), "lr2.acme.sealed"])
+def test_no_other_provider_is_sent_a_seal(shown: str):
+    reasoning = {"type": "reasoning", "summary": [], "encrypted_content": shown}
+    compaction = {"type": "compaction", "encrypted_content": shown}
+    assert sent(QUESTION, reasoning, compaction, call(1, id="fc_1"), output(1)) == [
+        QUESTION,
+        call(1),
+        output(1),
+    ]
+    told = {**reasoning, "content": [{"type": "reasoning_text", "text": "Hm"}]}
+    assert sent(told, dialect=profile.DEEPSEEK) == [
+        {key: told[key] for key in ("type", "summary", "content")}
+    ]
+
+
+def test_what_a_provider_is_known_to_have_sealed_counts_before_what_a_client_brings():
+    ours = "rs" + OURS
+    brought = {"type": "reasoning", "id": ours, "summary": [], "encrypted_content": label("forged", "acme")}
+    (item,) = sent(brought, origins={ours: {"id": "rs_theirs", "encrypted_content": "sealed"}})
+    assert item["encrypted_content"] == "sealed"
 
 
 def test_reasoning_that_its_maker_would_not_take_is_left_out_and_the_rest_is_kept():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lambda_responses.transformers.base import Rendered
+from lambda_responses.transformers.seals import unlabel
 from lambda_responses.wire.ids import thread_of
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def render_request(turn: Turn, profile: ResponsesProfile) -> Rendered:
     given = {key: value for key, value in turn.request.items() if value is not None}
     body = {key: value for key, value in given.items() if key not in OURS and key not in profile.refused}
     body["model"] = turn.model
-    body["input"] = render_input(turn.items, turn.origins, profile)
+    body["input"] = render_input(turn.items, turn.origins, profile, maker=turn.maker)
     body["store"] = False
     if profile.streams:
         body["stream"] = True
@@ -54,12 +55,14 @@ def render_request(turn: Turn, profile: ResponsesProfile) -> Rendered:
     )
 
 
-def render_input(items: Iterable[Json], origins: Mapping[str, Json], profile: ResponsesProfile) -> list[Json]:
-    """The context in the upstream's terms, oldest first."""
+def render_input(
+    items: Iterable[Json], origins: Mapping[str, Json], profile: ResponsesProfile, *, maker: str
+) -> list[Json]:
+    """The context in the upstream's terms, oldest first. `maker` is the provider that is asked."""
     rendered: list[Json] = []
     orphaned = False
     for item in items:
-        theirs = _render_item(item, origins, profile)
+        theirs = _render_item(_unlabelled(item, maker), origins, profile)
         if theirs is None:
             # What followed the lost reasoning must not be known by an id: the upstream knows that, by that
             # id, it belongs to reasoning which it then demands.
@@ -73,8 +76,18 @@ def render_input(items: Iterable[Json], origins: Mapping[str, Json], profile: Re
     return _move_calls_last(rendered) if profile.wants_calls_last else rendered
 
 
+def _unlabelled(item: Json, maker: str) -> Json:
+    """The item with its seal as this maker gave it, and without another's."""
+    shown = item.get("encrypted_content")
+    if not isinstance(shown, str):
+        return item
+    seal = unlabel(shown, maker)
+    rest = {key: value for key, value in item.items() if key != "encrypted_content"}
+    return rest if seal is None else {**rest, "encrypted_content": seal}
+
+
 def _render_item(item: Json, origins: Mapping[str, Json], profile: ResponsesProfile) -> Json | None:
-    """The item under its maker's id, or without one; None for reasoning that its maker would not take."""
+    """The item under its maker's id, or without one; None for what its maker would not take."""
     our_id = item.get("id")
     if our_id == "":
         item = {key: value for key, value in item.items() if key != "id"}
@@ -88,6 +101,8 @@ def _render_item(item: Json, origins: Mapping[str, Json], profile: ResponsesProf
     match item.get("type"):
         case "reasoning":
             return _render_reasoning(theirs, origin or {}, profile)
+        case "compaction" if not theirs.get("encrypted_content"):
+            return None  # another maker's: it holds nothing but the seal
         case "function_call" if not profile.takes_call_status:
             theirs.pop("status", None)
         case "message" if item.get("role") == "assistant" and "id" not in theirs:
@@ -104,10 +119,11 @@ def _render_item(item: Json, origins: Mapping[str, Json], profile: ResponsesProf
 def _render_reasoning(theirs: Json, origin: Json, profile: ResponsesProfile) -> Json | None:
     """Reasoning goes back sealed, or in the open to those who read it so; else there is nothing to send.
 
-    Seals of other makers do not come this far: the context that is shown to a provider leaves them out.
+    What the maker is known to have sealed counts before what a client brought.
     """
     theirs.pop("status", None)  # refused by the live API on the way in
-    seal = theirs.pop("encrypted_content", None) or origin.get("encrypted_content")
+    brought = theirs.pop("encrypted_content", None)
+    seal = origin.get("encrypted_content") or brought
     if seal:
         theirs["encrypted_content"] = seal
     elif not (profile.takes_reasoning_text and (theirs.get("content") or theirs.get("summary"))):

@@ -26,6 +26,7 @@ from lambda_responses.transformers.base import UpstreamFailure
 from lambda_responses.transformers.scripted.calls import calls_of
 from lambda_responses.transformers.scripted.example import example
 from lambda_responses.transformers.scripted.script import Cut, Script, Step, Wait
+from lambda_responses.transformers.seals import label
 from lambda_responses.wire.errors import (
     APIError,
     InsufficientQuotaError,
@@ -128,15 +129,16 @@ def _reasoning(scene: Scene) -> Iterator[Delta]:
     told = asked or scene.wishes.reason  # a seal alone is what models give who reason in secret
     text = f"The question has {len(scene.question.split())} words." if told else ""
     member, kind = ("summary", "summary_text") if summary else ("content", "reasoning_text")
-    seal = {"encrypted_content": f"scripted.{blake2b(scene.question.encode(errors='replace')).hexdigest()}"}
+    seal = f"scripted.{blake2b(scene.question.encode(errors='replace')).hexdigest()}"
     empty: Json = {"type": "reasoning", "summary": []}
     if told:
         empty[member] = []
     yield ItemOpened("reasoning", empty)
     yield from (Reasoning("reasoning", piece, summary=summary) for piece in _pieces(text))
-    yield Opaque("reasoning", seal)
+    yield Opaque("reasoning", {"encrypted_content": seal})
     whole = {**empty, member: [{"type": kind, "text": text}]} if told else empty
-    yield BlockEnded("reasoning", whole | seal if sealed else whole)
+    shown: Json = {"encrypted_content": label(seal, scene.maker)} if sealed else {}
+    yield BlockEnded("reasoning", whole | shown)
 
 
 def _with_fault(said: Sequence[Delta], ending: Sequence[Delta], fault: str | None) -> Iterator[Step]:

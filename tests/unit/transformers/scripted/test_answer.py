@@ -499,3 +499,13 @@ def test_any_request_gets_a_legal_answer_and_always_the_same(prompt: str, reques
 def test_text_comes_back_whole(text: str):
     said = "".join(step.text for step in script(text).steps if isinstance(step, Text))
     assert said == (text.strip() or "You said nothing.")
+
+
+def test_a_seal_is_shown_with_its_makers_name_and_kept_as_it_is():
+    request = {"include": ["reasoning.encrypted_content"]}
+    turn = Turn("echo", request, [user("Hm")], maker="scripted")
+    steps = SCRIPTED.render_request(turn, None).body["script"].steps
+    (kept,) = (step.data["encrypted_content"] for step in steps if isinstance(step, Opaque))
+    (ended,) = (step.item for step in steps if isinstance(step, BlockEnded))
+    assert ended is not None
+    assert ended["encrypted_content"] == f"lr1.scripted.{kept}"
