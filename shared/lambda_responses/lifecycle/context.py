@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lambda_responses.transformers.seals import label
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
@@ -75,7 +77,7 @@ def _unsealed(item: Json) -> Json:
 
 def with_seal(item: Json, origins: Mapping[str, Json], include: Collection[str]) -> Json:
     """A reasoning item with what its maker sealed, for those who ask and where it had been kept aside."""
-    seal = origins.get(item.get("id") or "", {}).get("encrypted_content")
-    if seal is None or item["type"] != "reasoning" or SEAL not in include:
+    origin = origins.get(item.get("id") or "", {})
+    if "encrypted_content" not in origin or item["type"] != "reasoning" or SEAL not in include:
         return item
-    return {**item, "encrypted_content": seal}
+    return {**item, "encrypted_content": label(origin["encrypted_content"], origin.get(MAKER, ""))}

@@ -221,7 +221,8 @@ class ResponseRun:
 
     def _render(self) -> None:
         items, origins = self._context.shown_to(self._target.provider.name)
-        self._turn = Turn(self._target.model, self.request, items, origins)
+        maker = self._target.provider.name
+        self._turn = Turn(self._target.model, self.request, items, origins, maker)
         self._rendered = self._target.transformer.render_request(self._turn, self._target.profile)
 
     def _show_what_was_said(self) -> None:
