@@ -361,3 +361,9 @@ def test_rules_for_models_are_applied_in_order() -> None:
     assert (ruled.for_model("ab").max_tokens_default, ruled.for_model("ab").tools) == (2, False)
     assert ruled.for_model("c").max_tokens_default is None
     assert PLAIN.for_model("c") is PLAIN
+
+
+def test_an_answer_under_a_bounded_schema_has_room_to_end() -> None:
+    schema = {"type": "json_schema", "name": "n", "schema": {"type": "object", "properties": {}}}
+    assert render(profiles.DEMO, text={"format": schema}).body["max_tokens"] == 1024
+    assert render(profiles.DEMO, text={"format": schema}, max_output_tokens=99).body["max_tokens"] == 99

@@ -34,6 +34,10 @@ HINTS = (
 """Settings that go on under their own names or not at all: an answer without them is still an answer."""
 
 
+SCHEMA_ROOM = 4
+"""How many times the default cap an answer under a bounded schema may take."""
+
+
 def render_request(turn: Turn, profile: ChatProfile) -> Rendered:
     """The request in that dialect.
 
@@ -47,6 +51,7 @@ def render_request(turn: Turn, profile: ChatProfile) -> Rendered:
     settings.render_reasoning(plan)
     settings.render_logprobs()
     settings.render_tools(plan)
+    settings.leave_room_for_schema()
     messages = render_messages(turn, profile, plan.names, settings.advice)
     body: Json = {"model": turn.model, "messages": messages, **settings.body, "stream": True}
     if profile.stream_usage:
@@ -89,6 +94,14 @@ class _Settings:
                 self.dropped.append("service_tier")
         if request.get("truncation") == "auto":
             self.dropped.append("truncation")
+
+    def leave_room_for_schema(self) -> None:
+        """A bounded schema comes to an end by itself, later than free text may ramble on."""
+        default = self._profile.max_tokens_default
+        if default and self._profile.bounded_schemas and "response_format" in self.body:
+            self.body[self._profile.max_tokens_field] = (
+                self._request.get("max_output_tokens") or default * SCHEMA_ROOM
+            )
 
     def render_text(self) -> None:
         """The answer's format and length."""
