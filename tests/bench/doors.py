@@ -50,6 +50,16 @@ class Door:
         command = ["ps", "-o", "rss=", "-p", str(self.pid)]
         return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout) / 1024
 
+    @property
+    def processor_milliseconds(self) -> float | None:
+        """Processor time that its process has used; None where the system does not tell it finely."""
+        tasks = Path(f"/proc/{self.pid}/task")
+        try:
+            used = [int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir()]
+        except OSError:
+            return None
+        return sum(used) / 1e6
+
 
 @contextmanager
 def upstream_itself() -> Generator[Door]:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 OURS = "ours"
+BEST = "best round"
 UPSTREAM = "upstream"
 
 
@@ -35,8 +36,8 @@ class Figure:
         """The value in one column; those of other servers as multiples of ours, too."""
         value, own = self.values.get(column), self.values.get(OURS)
         if value is None:
-            return "failed" if column != UPSTREAM else ""
-        if column in (OURS, UPSTREAM) or own is None:
+            return ""
+        if column in (OURS, BEST, UPSTREAM) or own is None:
             return _shown(value)
         ratio = own / value if self.rate else value / own
         return f"{_shown(value)} ({ratio:.1f}x)"
