@@ -13,7 +13,7 @@ from infra.emulator.emulator import ACCOUNT
 from tests.kit import check
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     import httpx
     from openai import OpenAI
@@ -122,7 +122,7 @@ def test_a_function_reaches_the_table_by_its_own_policy_alone(
 
 
 @contextmanager
-def _without_policies(stack: Stack, function: str) -> Iterator[None]:
+def _without_policies(stack: Stack, function: str) -> Generator[None]:
     iam, role = stack.client("iam"), _role(stack, function)
     names = iam.list_role_policies(RoleName=role)["PolicyNames"]
     assert names
