@@ -109,4 +109,4 @@ node-packages: $(NODE_TESTS:package-lock.json=node_modules/.package-lock.json)
 %/node_modules/.package-lock.json: %/package-lock.json
 	npm ci --prefix $*
 
-.PHONY: help dev test test-all check docs build emulate emulate-stop deploy lock node-packages
+.PHONY: help dev test test-all check docs build bench emulate emulate-stop deploy lock node-packages

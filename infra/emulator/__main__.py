@@ -29,7 +29,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make emulate", description=__doc__)
     parser.add_argument("command", nargs="?", default="start", choices=["start", "stop"])
     command: str = parser.parse_args().command
-    emulator = Emulator(ROOT / ".aws-sam" / "emulator", int(os.environ.get("EMULATOR_PORT") or 4566))
+    port = int(os.environ.get("EMULATOR_PORT") or 4566)
+    emulator = Emulator(ROOT / ".aws-sam" / "emulator", port, outlives=True)
     try:
         _start(emulator) if command == "start" else emulator.stop()
     except EmulatorError as error:

@@ -17,6 +17,8 @@ KEY, SECRET = "test", "test"
 """What the emulator takes for the account's root user."""
 
 _PYTHON = ROOT / ".venv-emulator" / "bin" / "python"
+_COMMAND = [str(_PYTHON), "-m", "ministack"]
+_LOG = "log"
 _LAMBDA_PYTHON = "3.13"
 _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
@@ -27,11 +29,16 @@ class EmulatorError(Exception):
 
 
 class Emulator:
-    """One emulator. All that it writes goes to `home`, and is of no use once it has stopped."""
+    """One emulator. All that it writes goes to `home`, and is of no use once it has stopped.
 
-    def __init__(self, home: Path, port: int) -> None:
+    One that `outlives` its starter stays in the background; any other goes with it when it is interrupted.
+    """
+
+    def __init__(self, home: Path, port: int, *, outlives: bool = False) -> None:
         self.home = home
         self.address = f"http://127.0.0.1:{port}"
+        self._outlives = outlives
+        self._process: subprocess.Popen[bytes] | None = None
         self.environment = {
             **_inherited(),
             "AWS_ACCESS_KEY_ID": KEY,
@@ -56,7 +63,8 @@ class Emulator:
     @property
     def log(self) -> str:
         """What it wrote so far."""
-        return "".join(path.read_text(errors="replace") for path in self.home.glob("ministack-*.log"))
+        place = self.home / _LOG
+        return place.read_text(errors="replace") if place.exists() else ""
 
     @property
     def answers(self) -> bool:
@@ -71,31 +79,41 @@ class Emulator:
         """Start it, and return when it serves. Raises `EmulatorError`."""
         if (lack := what_lacks()) is not None:
             raise EmulatorError(lack)
+        if self.answers:
+            raise EmulatorError(f"Another emulator is at {self.address}.")
         self.home.mkdir(parents=True, exist_ok=True)
-        started = self._run("--detach")
-        if started.returncode:
-            raise EmulatorError(f"The emulator did not start: {started.stdout.strip() or started.stderr}")
+        with (self.home / _LOG).open("wb") as log:
+            self._process = subprocess.Popen(
+                _COMMAND,
+                env=self.environment | self._settings,
+                cwd=self.home,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=self._outlives,
+            )
         if not self._becomes(serving=True, within=_START_SECONDS):
-            self.stop()
+            self._process.kill()
+            self._process.wait()
             raise EmulatorError(f"The emulator does not serve. It says:\n{self.log}")
 
     def stop(self) -> None:
         """Stop it, and return when it is gone. Raises `EmulatorError` where none was started from `home`."""
-        stopped = self._run("--stop")
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(_STOP_SECONDS)
+            return
+        environment = self.environment | self._settings
+        stopped = subprocess.run([*_COMMAND, "--stop"], env=environment, capture_output=True, check=False)
         if stopped.returncode:
             raise EmulatorError(f"There is no emulator to stop at {self.address}.")
         self._becomes(serving=False, within=_STOP_SECONDS)
 
-    def _run(self, option: str) -> subprocess.CompletedProcess[str]:
-        command = [str(_PYTHON), "-m", "ministack", option]
-        environment = self.environment | self._settings
-        # Into pipes of its own: what it leaves in the background must not hold those of our caller open.
-        return subprocess.run(command, env=environment, cwd=self.home, capture_output=True, text=True)
-
     def _becomes(self, *, serving: bool, within: float) -> bool:
         deadline = time.monotonic() + within
         while self.answers is not serving:
-            if time.monotonic() > deadline:
+            died = self._process is not None and self._process.poll() is not None
+            if died or time.monotonic() > deadline:
                 return False
             time.sleep(0.1)  # between two knocks at the door
         return True
