@@ -7,6 +7,7 @@ has seen always add up to the item it ends with. Where the two disagree, what wa
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from lambda_responses.stream.parts import (
@@ -116,7 +117,7 @@ class OpenHostedItem(OpenItem):
         return _CUT.get(self.type, status) if status == "incomplete" else status
 
 
-class OpenProse(OpenItem):
+class OpenProse(OpenItem, ABC):
     """An item made of parts, one open at a time."""
 
     __slots__ = ("_current", "_parts")
@@ -139,9 +140,9 @@ class OpenProse(OpenItem):
         """Whether a part under a new name goes on with the open one."""
         return False
 
+    @abstractmethod
     def _kind_of(self, list_name: str, theirs: Json) -> PartKind | None:
         """The kind of a part in the upstream's finished item; None for kinds without events of their own."""
-        raise NotImplementedError
 
     def _turn_to(self, kind: PartKind, source: Source) -> Generator[Event, None, Part]:
         part = self._current
