@@ -5,7 +5,6 @@ Formats are imported when they are first spoken: doors that never call a model d
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from lambda_responses.transformers.base import Transformer
 
 
-@cache
 def dialect(format: WireFormat, vendor: str) -> tuple[Transformer[Any], Any]:
     """A format's transformer, and that vendor's profile of it or, where it has none, the cautious one."""
     match format:

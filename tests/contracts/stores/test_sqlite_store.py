@@ -192,8 +192,10 @@ async def test_expired_rows_leave_the_file_in_passing(tmp_path: Path) -> None:
 
 
 async def test_the_log_does_not_grow_without_end(tmp_path: Path) -> None:
-    store = SQLiteStore(tmp_path / "responses.db")
-    for index in range(600):
-        await store.put(Key("p", "a"), {"d": bytes([index % 256]) * 350_000})
-    assert os.stat(tmp_path / "responses.db-wal").st_size < 600 * 350_000 / 2
+    store, a_round = SQLiteStore(tmp_path / "responses.db"), 30 * 350_000
+    for _ in range(16):
+        for index in range(30):
+            await store.put(Key("p", "a"), {"d": bytes([index]) * 350_000})
+        await asyncio.wrap_future(store._moving)  # however slow the machine, a log that was moved starts over
+    assert os.stat(tmp_path / "responses.db-wal").st_size < 4 * a_round
     store.close()
