@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from lambda_responses.stream.deltas import Delta
     from lambda_responses.wire.errors import APIError
     from lambda_responses.wire.json import Json
+
+
+SEAL = "reasoning.encrypted_content"
+"""What a client includes to see what makers of reasoning sealed."""
+
+Fetched: TypeAlias = Literal["input_image", "input_file"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +31,28 @@ class Turn:
     items: Sequence[Json]
     """The whole context, oldest first, as input items with our ids (the first turn's input included)."""
     origins: Mapping[str, Json] = field(default_factory=dict[str, Any])
-    """By our item id, what `Opaque` deltas said when this provider made the item."""
-    maker: str = ""
-    """The provider's name, by which its seals are told from others' (`transformers.seals`)."""
+    """By our item id, what `Opaque` deltas said when this very maker made the item. Items hold no seals."""
+
+    @property
+    def shows_seals(self) -> bool:
+        """Whether the client keeps what makers of reasoning seal, because it asked or because nobody else does.
+
+        It brings back reasoning items alone: what belongs to another kind of item must ride on one of these.
+        """
+        request = self.request
+        return SEAL in (request.get("include") or ()) or request.get("store") is False
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What whoever asks a model must know of the way in which it is asked."""
+
+    native: bool = False
+    """Whether the upstream speaks the Responses API itself and judges requests by itself."""
+    fetches: frozenset[Fetched] = frozenset()
+    """Kinds of content that go as bytes alone: where a request gives an address, it is fetched before."""
+    family: str = ""
+    """Whose model it is, where a provider has those of several makers: a seal of one means nothing to others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +104,10 @@ class Transformer(Protocol, Generic[ProfileT]):
 
     def render_request(self, turn: Turn, profile: ProfileT) -> Rendered:
         """Raises `InvalidRequestError`, naming `param`, for content that the format cannot carry."""
+        ...
+
+    def traits(self, model: str, profile: ProfileT) -> Traits:
+        """How that model is asked."""
         ...
 
     def decoder(self, turn: Turn, profile: ProfileT) -> Decoder:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lambda_responses.transformers.chat_completions.content import render_content, split_output
-from lambda_responses.transformers.chat_completions.plain_items import restate
+from lambda_responses.transformers.plain_items import restate
 from lambda_responses.transformers.tool_names import wrap_input
 from lambda_responses.wire.errors import InvalidRequestError
 
