@@ -12,7 +12,7 @@ from lambda_responses.providers.base import Target, UpstreamError
 from lambda_responses.runtime.settings import Settings
 from lambda_responses.storage.responses import ResponseStore
 from lambda_responses.storage.sqlite import SQLiteStore
-from lambda_responses.transformers.base import Rendered, Turn, UpstreamFailure
+from lambda_responses.transformers.base import Rendered, Traits, Turn, UpstreamFailure
 from lambda_responses.wire.errors import APIError, InvalidRequestError, OverloadedError
 from lambda_responses.wire.not_found import model_not_found
 from tests.kit import counted
@@ -37,6 +37,9 @@ class Identity:
         if profile == "unspeakable":
             raise InvalidRequestError("This format cannot say that.", param="input")
         return Rendered("", {"turn": turn})
+
+    def traits(self, model: str, profile: Any) -> Traits:
+        return Traits()
 
     def decoder(self, turn: Turn, profile: Any) -> Identity:
         return self

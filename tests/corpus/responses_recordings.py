@@ -123,7 +123,7 @@ def answered(recording: Recording) -> bool:
 def turn_of(recording: Recording, **changes: Any) -> Turn:
     """The turn that the recorded client was asking for."""
     request = {"model": "m", "input": [], **(recording.request or {}), **changes}
-    return Turn(model=request["model"], request=request, items=[], maker=recording.provider)
+    return Turn(model=request["model"], request=request, items=[])
 
 
 def emit(chunks: list[Json], turn: Turn, dialect: profile.ResponsesProfile) -> list[Json]:
@@ -151,4 +151,10 @@ def emitter_for(turn: Turn) -> ResponseEmitter:
     tools: list[Json] = []
     plain = {**turn.request, "tools": tools}  # the upstream's echo of them is what is looked at
     response = new_response(plain, response_id=response_id, created_at=1, model=turn.model)
-    return ResponseEmitter(response, ItemIds(response_id, "f".__mul__))
+
+    def seal(item_type: str, origin: Json) -> str | None:
+        """What the maker sealed, as it is: to be held against the recording."""
+        shown = item_type == "compaction" or turn.shows_seals
+        return origin.get("encrypted_content") if shown else None
+
+    return ResponseEmitter(response, ItemIds(response_id, "f".__mul__), seal=seal)

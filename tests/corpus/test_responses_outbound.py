@@ -64,7 +64,7 @@ def sent(recording: Recording) -> Json:
     assert recording.request is not None
     request = check_create_request(recording.request, native=True)
     ids = ItemIds(ResponseId("resp_" + "0" * 8 + "a" * 24 + "b" * 16), "f".__mul__)
-    items = assemble(request["input"], history=(), origins={}, ids=ids).items
+    items = assemble(request["input"], history=(), origins={}, brought={}, ids=ids).items
     turn = Turn(model=request["model"], request=request, items=items)
     return OPENAI_RESPONSES.render_request(turn, recording.profile).body
 

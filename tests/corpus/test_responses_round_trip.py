@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from lambda_responses.lifecycle.context import unsealed
 from lambda_responses.stream.deltas import Envelope
 from lambda_responses.transformers.openai_responses import OPENAI_RESPONSES
 from lambda_responses.transformers.openai_responses.request import render_input
@@ -80,7 +81,7 @@ def test_a_model_gets_its_own_words_back(recording: Recording):
         assert all(thread_of(item["id"]) for item in items)
         recorded = said(chunks)
         wanted = [item for item in recorded if replayable(item, recording)]
-        back = render_input(items, origins, recording.profile, maker=recording.provider)
+        back = render_input([*map(unsealed, items)], origins, recording.profile)
         named = len(wanted) == len(recorded)  # what followed lost reasoning has no id any more
         assert in_order([full(item) for item in back], named=named) == in_order(wanted, named=named)
 
@@ -90,6 +91,6 @@ def test_another_provider_gets_none_of_their_names(recording: Recording):
     for chunks in recording.streams():
         items, _ = keep(recording, chunks)
         theirs = {item["id"] for item in said(chunks)}
-        for item in render_input(items, {}, recording.profile, maker="another"):
+        for item in render_input([*map(unsealed, items)], {}, recording.profile):
             assert item.get("id") not in theirs
             assert "encrypted_content" not in item

@@ -5,19 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lambda_responses.transformers.seals import label
+from lambda_responses.lifecycle.seals import MAKER
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from lambda_responses.wire.ids import ItemIds
     from lambda_responses.wire.json import Json
-
-SEAL = "reasoning.encrypted_content"
-"""What a client includes to see what makers of reasoning sealed."""
-
-MAKER = "maker"
-"""In an item's origin: the provider that made it, and the only one that gets its secrets back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,46 +32,51 @@ class ModelContext:
         """Call ids that are taken."""
         return {item["call_id"] for item in self.items if isinstance(item.get("call_id"), str)}
 
-    def shown_to(self, provider: str) -> tuple[list[Json], dict[str, Json]]:
-        """Items and origins for one provider: what another one sealed is left out, never altered."""
-        own_origins = {id: origin for id, origin in self.origins.items() if origin.get(MAKER) == provider}
+    @property
+    def own_origins(self) -> dict[str, Json]:
+        """The origins of the request's own items, as a client brought them back."""
+        ids = {item["id"] for item in self.own}
+        return {id: origin for id, origin in self.origins.items() if id in ids}
+
+    def shown_to(self, maker: str) -> tuple[list[Json], dict[str, Json]]:
+        """Items, without our seals, and origins for one maker: what another wants back is left out."""
+        origins = {id: origin for id, origin in self.origins.items() if origin.get(MAKER) == maker}
         items = [
-            _unsealed(item) if self._is_foreign(item, provider) and "encrypted_content" in item else item
+            unsealed(item) if item.get("id") in self.origins else item
             for item in self.items
         ]
-        return items, own_origins
-
-    def _is_foreign(self, item: Json, provider: str) -> bool:
-        origin = self.origins.get(item.get("id") or "")
-        return origin is not None and origin.get(MAKER) != provider
+        return items, origins
 
 
 def assemble(
-    request_items: Sequence[Json], *, history: Sequence[Json], origins: Mapping[str, Json], ids: ItemIds
+    request_items: Sequence[Json],
+    *,
+    history: Sequence[Json],
+    origins: Mapping[str, Json],
+    brought: Mapping[int, Json],
+    ids: ItemIds,
 ) -> ModelContext:
     """Give every item of a request its id and put it after the history.
 
     Items keep the ids that clients gave them (replayed output above all) unless another item of the context
-    has the same.
+    has the same. `origins` are known by an item's id, those that the client `brought` by its place.
     """
     taken = {item["id"] for item in history if item.get("id")}
+    known = dict(origins)
     own: list[Json] = []
-    for item in request_items:
+    for place, item in enumerate(request_items):
         item_id = item.get("id")
         if not item_id or item_id in taken:
             item_id = ids.next(item["type"])
         taken.add(item_id)
+        if place in brought:
+            known[item_id] = brought[place]
         own.append({"id": item_id, **item, **({"id": item_id} if "id" in item else {})})
-    return ModelContext(history=history, own=own, origins=origins)
+    return ModelContext(history=history, own=own, origins=known)
 
 
-def _unsealed(item: Json) -> Json:
-    return {key: value for key, value in item.items() if key != "encrypted_content"}
-
-
-def with_seal(item: Json, origins: Mapping[str, Json], include: Collection[str]) -> Json:
-    """A reasoning item with what its maker sealed, for those who ask and where it had been kept aside."""
-    origin = origins.get(item.get("id") or "", {})
-    if "encrypted_content" not in origin or item["type"] != "reasoning" or SEAL not in include:
+def unsealed(item: Json) -> Json:
+    """The item without the seal by which a client keeps its origin."""
+    if "encrypted_content" not in item:
         return item
-    return {**item, "encrypted_content": label(origin["encrypted_content"], origin.get(MAKER, ""))}
+    return {key: value for key, value in item.items() if key != "encrypted_content"}

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from lambda_responses.lifecycle.placement import too_large_to_store
 from lambda_responses.lifecycle.references import resolved
-from lambda_responses.lifecycle.run import ResponseRun, RunBounds
+from lambda_responses.lifecycle.run import Known, ResponseRun, RunBounds
+from lambda_responses.lifecycle.seals import hold_seals, opened
 from lambda_responses.storage.responses import ResponseNotFound, TooLargeToStore, check_storable
+from lambda_responses.transformers.base import shows_seals
 from lambda_responses.wire.context import check_calls_answered, check_json_mentioned
 from lambda_responses.wire.not_found import (
     conversation_not_found,
@@ -50,8 +52,11 @@ async def create_response(
         request["input"], known={item["id"] for item in history}, principal=principal, using=using
     )
     _check_context(request, history)
+    sealer = await using.sealer(principal.tenant) if _concerns_seals(request) else None
     origins = {**(previous.origins if previous else {}), **origins}
-    return ResponseRun(request, targets, principal.tenant, previous, origins, using, bounds or RunBounds())
+    brought = opened(request["input"], sealer) if sealer is not None else {}
+    known = Known(previous, origins, brought, sealer)
+    return ResponseRun(request, targets, principal.tenant, known, using, bounds or RunBounds())
 
 
 async def _look_up(request: Json, principal: Principal, using: Services, *, native: bool) -> Context | None:
@@ -68,6 +73,15 @@ async def _look_up(request: Json, principal: Principal, using: Services, *, nati
         return await using.responses.context(principal.tenant, previous_response_id)
     except ResponseNotFound:
         raise previous_response_not_found(previous_response_id) from None
+
+
+def _concerns_seals(request: Json) -> bool:
+    """Whether anything will be sealed for the client, or has been: to know the keys may take a read."""
+    return (
+        shows_seals(request)
+        or hold_seals(request["input"])
+        or bool(request.get("context_management"))
+    )
 
 
 def _check_context(request: Json, history: Sequence[Json]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lambda_responses.lifecycle.context import with_seal
+from lambda_responses.lifecycle.seals import asked_for, with_seal
 from lambda_responses.storage.responses import ResponseNotFound
 from lambda_responses.wire.includes import apply_include
 from lambda_responses.wire.listed import listed_item
@@ -28,5 +28,6 @@ async def list_input_items(
         shown = await using.responses.shown(principal.tenant, response_id)
     except ResponseNotFound:
         raise response_not_found(response_id) from None
-    items = [with_seal(item, shown.origins, query.include) for item in shown.items]
+    sealer = await using.sealer(principal.tenant) if asked_for(query.include) else None
+    items = [with_seal(item, shown.origins, sealer) for item in shown.items]
     return page([listed_item(apply_include(item, query.include)) for item in items], query)

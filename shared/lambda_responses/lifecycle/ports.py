@@ -9,8 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lambda_responses.providers.base import Router
+    from lambda_responses.sealing import Sealer
     from lambda_responses.storage.responses import ResponseStore
-    from lambda_responses.wire.json import Event
+    from lambda_responses.transformers.base import Traits
+    from lambda_responses.wire.json import Event, Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,17 @@ class Services(Protocol):
     @property
     def max_steps(self) -> int:
         """Upstream steps of one response, the first included."""
+        ...
+
+    async def sealer(self, tenant: str) -> Sealer:
+        """Seals for that tenant, and opens what was sealed for it."""
+        ...
+
+    async def carried(self, items: Sequence[Json], traits: Traits) -> Sequence[Json]:
+        """The items, with the media in place of its address where a format of those traits needs it so.
+
+        Raises `InvalidRequestError`, naming the content, for an address that must not or cannot be called.
+        """
         ...
 
     def now(self) -> float:

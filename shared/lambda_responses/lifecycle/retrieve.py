@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lambda_responses.lifecycle.context import with_seal
+from lambda_responses.lifecycle.seals import asked_for, with_seal
 from lambda_responses.storage.responses import ResponseNotFound
 from lambda_responses.stream.replay import events_of
 from lambda_responses.wire.not_found import response_not_found
@@ -27,7 +27,8 @@ async def get_response(
         stored = await using.responses.get(principal.tenant, response_id)
     except ResponseNotFound:
         raise response_not_found(response_id) from None
-    output = [with_seal(item, stored.origins, include) for item in stored.response["output"]]
+    sealer = await using.sealer(principal.tenant) if asked_for(include) else None
+    output = [with_seal(item, stored.origins, sealer) for item in stored.response["output"]]
     return {**stored.response, "output": output}
 
 

@@ -12,16 +12,17 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TYPE_CHECKING
 
-from lambda_responses.lifecycle.context import MAKER, assemble
+from lambda_responses.lifecycle.context import assemble, unsealed
 from lambda_responses.lifecycle.placement import placed
 from lambda_responses.lifecycle.ports import Unbounded, Unkept
+from lambda_responses.lifecycle.seals import MAKER, seal
 from lambda_responses.lifecycle.upstream import deltas_of, may_fail_over
 from lambda_responses.lifecycle.waiting import OutOfTime, StopRequested, heard, stop_signal
 from lambda_responses.storage.responses import StoredResponse
 from lambda_responses.stream.deltas import Envelope
 from lambda_responses.stream.emitter import ResponseEmitter
 from lambda_responses.tools.steps import goes_on
-from lambda_responses.transformers.base import Turn
+from lambda_responses.transformers.base import Turn, shows_seals
 from lambda_responses.wire.errors import APIError, InvalidRequestError, ServerError
 from lambda_responses.wire.ids import ItemIds, ResponseId
 from lambda_responses.wire.responses import new_response
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from lambda_responses.lifecycle.placement import Placement
     from lambda_responses.lifecycle.ports import Cancellation, Deadline, EventSink, Services
     from lambda_responses.providers.base import Target
+    from lambda_responses.sealing import Sealer
     from lambda_responses.storage.responses import Context
     from lambda_responses.stream.deltas import Delta
     from lambda_responses.transformers.base import Rendered
@@ -49,6 +51,19 @@ class RunBounds:
     cancellation: Cancellation | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What had been said, and sealed, before the request."""
+
+    previous: Context | None
+    origins: Mapping[str, Json]
+    """Of the previous response's context and of referenced items, by item id."""
+    brought: Mapping[int, Json]
+    """Origins that the client brought back sealed, by the place of their item in the request."""
+    sealer: Sealer | None
+    """None where nothing is to be sealed."""
+
+
 class ResponseRun:
     """One response being made. It runs once: either `events` or `response`.
 
@@ -61,16 +76,14 @@ class ResponseRun:
         request: Json,
         targets: Sequence[Target],
         tenant: str,
-        previous: Context | None,
-        origins: Mapping[str, Json],
+        known: Known,
         using: Services,
         bounds: RunBounds,
     ) -> None:
         self.request = request
         self._waiting = list(targets)
         self._tenant = tenant
-        self._previous = previous
-        self._origins = origins
+        self._known = known
         self._using = using
         self._bounds = bounds
         self._stop: asyncio.Future[None] | None = None
@@ -79,6 +92,7 @@ class ResponseRun:
         self._context: ModelContext
         self._emitter: ResponseEmitter
         self._target: Target
+        self._shown: Sequence[Json]
         self._turn: Turn
         self._rendered: Rendered
 
@@ -116,9 +130,10 @@ class ResponseRun:
 
     async def _run(self, *, streamed: bool) -> AsyncGenerator[Sequence[Event], None]:
         created_at, keep = int(self._using.now()), self.request.get("store", True)
-        place = placed(self._tenant, self._previous, created_at=created_at, keep=keep, using=self._using)
+        place = placed(self._tenant, self._known.previous, created_at=created_at, keep=keep, using=self._using)
         async with place as placement, stop_signal(self._bounds.cancellation) as self._stop:
             self._begin(placement.response_id, created_at)
+            await self._choose_next_target()
             try:
                 async with aclosing(self._steps(patient=streamed)) as steps:
                     async for _ in steps:
@@ -134,12 +149,13 @@ class ResponseRun:
             yield await self._ended(closing, placement, streamed=streamed)
 
     def _begin(self, response_id: str, created_at: int) -> None:
-        previous, request = self._previous, self.request
+        previous, request = self._known.previous, self.request
         ids = ItemIds(ResponseId(response_id), self._using.entropy)
         self._context = assemble(
             request["input"],
             history=previous.items if previous else (),
-            origins=self._origins,
+            origins=self._known.origins,
+            brought=self._known.brought,
             ids=ids,
         )
         response = new_response(
@@ -149,8 +165,16 @@ class ResponseRun:
             model=request["model"],
             previous_response_id=request.get("previous_response_id"),
         )
-        self._emitter = ResponseEmitter(response, ids, taken_call_ids=self._context.call_ids)
-        self._choose_next_target()
+        self._emitter = ResponseEmitter(
+            response, ids, taken_call_ids=self._context.call_ids, seal=self._seal
+        )
+
+    def _seal(self, item_type: str, origin: Json) -> str | None:
+        """What the client is shown of an origin: a compacted context always, of reasoning if it asked."""
+        sealer = self._known.sealer
+        if sealer is None or not (item_type == "compaction" or shows_seals(self.request)):
+            return None
+        return seal({**origin, MAKER: self._target.maker}, sealer)
 
     async def _steps(self, *, patient: bool) -> AsyncGenerator[None, None]:
         """Yields whenever there are events in `_made`, over as many upstream steps as it takes."""
@@ -199,11 +223,11 @@ class ResponseRun:
                 if self._emitter.spoken or not self._waiting or not may_fail_over(error):
                     raise
                 self._emitter.forget_upstream()
-                self._choose_next_target(error)
+                await self._choose_next_target(error)
             else:
                 return
 
-    def _choose_next_target(self, fault: APIError | None = None) -> None:
+    async def _choose_next_target(self, fault: APIError | None = None) -> None:
         """Turn to the next target whose format can carry the request.
 
         Raises `fault`, or what the first format had against the request, when there is none.
@@ -211,7 +235,7 @@ class ResponseRun:
         while self._waiting:
             self._target = self._waiting.pop(0)
             try:
-                self._render()
+                await self._render()
             except InvalidRequestError as error:
                 fault = fault or error
             else:
@@ -219,19 +243,17 @@ class ResponseRun:
         if fault is not None:
             raise fault
 
-    def _render(self) -> None:
-        items, origins = self._context.shown_to(self._target.provider.name)
-        maker = self._target.provider.name
-        self._turn = Turn(self._target.model, self.request, items, origins, maker)
+    async def _render(self) -> None:
+        items, origins = self._context.shown_to(self._target.maker)
+        self._shown = items
+        self._turn = Turn(self._target.model, self.request, self._shown, origins)
         self._rendered = self._target.transformer.render_request(self._turn, self._target.profile)
 
     def _show_what_was_said(self) -> None:
         """The next step's turn: what the model was shown, and what it has said since."""
-        items, origins = self._context.shown_to(self._target.provider.name)
         output: list[Json] = self._emitter.response["output"]
-        self._turn = replace(
-            self._turn, items=[*items, *output], origins={**origins, **self._emitter.origins}
-        )
+        origins = {**self._turn.origins, **self._emitter.origins}
+        self._turn = replace(self._turn, items=[*self._shown, *map(unsealed, output)], origins=origins)
         self._rendered = self._target.transformer.render_request(self._turn, self._target.profile)
 
     def _as_api_error(self, error: Exception) -> APIError:
@@ -266,10 +288,11 @@ class ResponseRun:
         return closing
 
     def _record(self) -> StoredResponse:
-        maker = {MAKER: self._target.provider.name}
+        maker = {MAKER: self._target.maker}
+        made = {id: {**maker, **data} for id, data in self._emitter.origins.items()}
         return StoredResponse(
             response=self._emitter.response,
             input=self._context.own,
-            origins={id: {**maker, **data} for id, data in self._emitter.origins.items()},
+            origins={**self._context.own_origins, **made},
             target=self._target.name,
         )

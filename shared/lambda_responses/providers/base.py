@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from lambda_responses.transformers.base import Rendered, Transformer, UpstreamFailure
+    from lambda_responses.transformers.base import Rendered, Traits, Transformer, UpstreamFailure
     from lambda_responses.wire.json import Json
 
 
@@ -93,9 +93,20 @@ class Target:
         return f"{self.provider.name}/{self.model}"
 
     @property
+    def traits(self) -> Traits:
+        """How this model is asked."""
+        return self.transformer.traits(self.model, self.profile)
+
+    @property
     def native(self) -> bool:
         """Whether the upstream speaks the Responses API itself and judges requests by itself."""
-        return bool(getattr(self.profile, "native", False))
+        return self.traits.native
+
+    @property
+    def maker(self) -> str:
+        """Whose seals it can open: the provider's, or of the family of its models that this one is of."""
+        family = self.traits.family
+        return f"{self.provider.name}/{family}" if family else self.provider.name
 
 
 class Router(Protocol):

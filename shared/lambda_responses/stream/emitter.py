@@ -34,10 +34,12 @@ from lambda_responses.wire.errors import RESPONSE_ERROR_CODES, APIError, ServerE
 from lambda_responses.wire.usage import add_usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from lambda_responses.stream.output import Ids
     from lambda_responses.wire.json import Event, Json
+
+    Seal = Callable[[str, Json], str | None]
 
 INCOMPLETE_REASONS: dict[StopReason, str] = {
     "max_output_tokens": "max_output_tokens",
@@ -53,12 +55,18 @@ _OURS = frozenset(
 """Members of the response that no upstream decides."""
 
 
+def _shown_nothing(item_type: str, origin: Json) -> None:
+    """What a client is shown that asked for no seals."""
+
+
 class ResponseEmitter:
     """Makes the events of one response.
 
     `response` is the response object at its start (`wire.responses.new_response`); its `output` holds what
     earlier runs had finished when an interrupted response is taken up again at `next_sequence_number`.
-    `taken_call_ids` are the call ids of the context, which no call of this response may repeat.
+    `taken_call_ids` are the call ids of the context, which no call of this response may repeat. `seal` makes
+    of an item's type and of what its maker wants back the `encrypted_content` that the client is shown, or
+    None where it is shown none.
     """
 
     def __init__(
@@ -68,6 +76,7 @@ class ResponseEmitter:
         *,
         next_sequence_number: int = 0,
         taken_call_ids: Iterable[str] = (),
+        seal: Seal = _shown_nothing,
     ) -> None:
         self.response = response
         self.origins: dict[str, Json] = {}
@@ -77,7 +86,8 @@ class ResponseEmitter:
         self._as_asked = dict(response)
         self._decided: set[str] = set()
         """Members of the response that an upstream has spoken for."""
-        self._output = Output(response["output"], ids, taken_call_ids)
+        self._output = Output(response["output"], ids, taken_call_ids, self._sealed)
+        self._seal = seal
         self._next_sequence_number = next_sequence_number
         self._usage_before: Json | None = None
         self._usage: Json | None = None
@@ -198,6 +208,10 @@ class ResponseEmitter:
         item_id = self._output.id_for(block)
         if item_id is not None:
             self.origins[item_id] = {**self.origins.get(item_id, {}), **data}
+
+    def _sealed(self, item_id: str, item_type: str) -> str | None:
+        origin = self.origins.get(item_id)
+        return None if origin is None else self._seal(item_type, origin)
 
     def _failing(self, error: APIError) -> Iterator[Event]:
         told = error.body()["error"]

@@ -18,7 +18,7 @@ from lambda_responses.stream.open_items import (
 from lambda_responses.stream.parts import SUMMARY_TEXT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from lambda_responses.stream.deltas import Block
     from lambda_responses.stream.open_items import ItemStatus
@@ -33,6 +33,9 @@ _KINDS: dict[str, type[OpenItem]] = {
 }
 
 _LONGEST_CALL_ID = 64
+
+_SEALED = frozenset({"reasoning", "compaction"})
+"""Types of the items that have a member for what their maker sealed."""
 
 
 class Ids(Protocol):
@@ -51,13 +54,21 @@ class Output:
     """Takes what is said of blocks, and gives the events that this makes of items.
 
     `finished` is the response's own list: it grows in output order, each item once all before it are done.
+    `sealed` gives the seal to show on the item of that id and type, if any.
     Every iterator must be drained before the next call.
     """
 
-    def __init__(self, finished: list[Json], ids: Ids, taken_call_ids: Iterable[str]) -> None:
+    def __init__(
+        self,
+        finished: list[Json],
+        ids: Ids,
+        taken_call_ids: Iterable[str],
+        sealed: Callable[[str, str], str | None],
+    ) -> None:
         self.finished = finished
         self.begun = False
         self._ids = ids
+        self._sealed = sealed
         self._call_ids = {*taken_call_ids, *(item["call_id"] for item in finished if item.get("call_id"))}
         self._next_index = len(finished)
         self._early: dict[int, Json] = {}  # finished before an item that stands in front of them
@@ -180,6 +191,8 @@ class Output:
             del self._items[block]
         for event in item.closed(status, final):
             if event["type"] == "response.output_item.done":
+                if item.type in _SEALED and (seal := self._sealed(item.id, item.type)):
+                    event["item"]["encrypted_content"] = seal
                 self._keep(item.output_index, event["item"])
             yield event
 

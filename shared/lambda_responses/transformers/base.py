@@ -20,6 +20,11 @@ SEAL = "reasoning.encrypted_content"
 Fetched: TypeAlias = Literal["input_image", "input_file"]
 
 
+def shows_seals(request: Json) -> bool:
+    """Whether the client keeps what makers of reasoning seal: it asked for it, or nobody else keeps it."""
+    return SEAL in (request.get("include") or ()) or request.get("store") is False
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """What a model is asked in one upstream step."""
@@ -35,12 +40,11 @@ class Turn:
 
     @property
     def shows_seals(self) -> bool:
-        """Whether the client keeps what makers of reasoning seal, because it asked or because nobody else does.
+        """Whether the client keeps what makers seal.
 
         It brings back reasoning items alone: what belongs to another kind of item must ride on one of these.
         """
-        request = self.request
-        return SEAL in (request.get("include") or ()) or request.get("store") is False
+        return shows_seals(self.request)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ import pytest
 from lambda_responses.transformers.base import Turn
 from lambda_responses.transformers.openai_responses import OPENAI_RESPONSES, profile
 from lambda_responses.transformers.openai_responses.request import SEAL
-from lambda_responses.transformers.seals import label
 
 Json = dict[str, Any]
 
@@ -23,10 +22,9 @@ def body(
     dialect: profile.ResponsesProfile = profile.OPENAI,
     model: str = "gpt-5.6",
     origins: dict[str, Json] | None = None,
-    maker: str = "acme",
     **request: Any,
 ) -> Json:
-    turn = Turn(model, {"model": "alias", "input": "unread", **request}, items, origins or {}, maker)
+    turn = Turn(model, {"model": "alias", "input": "unread", **request}, items, origins or {})
     return OPENAI_RESPONSES.render_request(turn, dialect).body
 
 
@@ -158,36 +156,26 @@ def test_seals_that_a_client_replays_are_passed_on_without_our_id():
     assert sent(replayed) == [{"type": "reasoning", "summary": [], "encrypted_content": "sealed"}]
 
 
-def test_seals_go_back_to_their_maker_as_it_made_them():
-    replayed = {"type": "reasoning", "summary": [], "encrypted_content": label("sealed", "acme")}
-    compacted = {"type": "compaction", "encrypted_content": label("sealed too", "acme")}
-    assert sent(QUESTION, replayed, compacted) == [
-        QUESTION,
-        {**replayed, "encrypted_content": "sealed"},
-        {**compacted, "encrypted_content": "sealed too"},
-    ]
+@pytest.mark.parametrize("kind", ["reasoning", "compaction"])
+def test_what_a_maker_sealed_goes_back_as_it_made_it(kind: str):
+    ours = "rs" + OURS
+    shown = {"type": kind, "id": ours, "summary": []}
+    brought = {**shown, "encrypted_content": "something else"}
+    for item in (shown, brought):
+        (sealed,) = sent(item, origins={ours: {"id": "rs_theirs", "encrypted_content": "sealed"}})
+        assert sealed["encrypted_content"] == "sealed"
 
 
-@pytest.mark.parametrize("shown", [label("sealed", "globex"), "lr2.acme.sealed"])
-def test_no_other_provider_is_sent_a_seal(shown: str):
-    reasoning = {"type": "reasoning", "summary": [], "encrypted_content": shown}
-    compaction = {"type": "compaction", "encrypted_content": shown}
+def test_what_another_maker_sealed_is_not_sent():
+    reasoning = {"type": "reasoning", "id": "rs" + OURS, "summary": []}
+    compaction = {"type": "compaction", "id": "cmp" + OURS}
     assert sent(QUESTION, reasoning, compaction, call(1, id="fc_1"), output(1)) == [
         QUESTION,
         call(1),
         output(1),
     ]
-    told = {**reasoning, "content": [{"type": "reasoning_text", "text": "Hm"}]}
-    assert sent(told, dialect=profile.DEEPSEEK) == [
-        {key: told[key] for key in ("type", "summary", "content")}
-    ]
-
-
-def test_what_a_provider_is_known_to_have_sealed_counts_before_what_a_client_brings():
-    ours = "rs" + OURS
-    brought = {"type": "reasoning", "id": ours, "summary": [], "encrypted_content": label("forged", "acme")}
-    (item,) = sent(brought, origins={ours: {"id": "rs_theirs", "encrypted_content": "sealed"}})
-    assert item["encrypted_content"] == "sealed"
+    told = {"type": "reasoning", "summary": [], "content": [{"type": "reasoning_text", "text": "Hm"}]}
+    assert sent(told, dialect=profile.DEEPSEEK) == [told]
 
 
 def test_reasoning_that_its_maker_would_not_take_is_left_out_and_the_rest_is_kept():

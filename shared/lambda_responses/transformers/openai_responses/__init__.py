@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lambda_responses.transformers.base import Traits
 from lambda_responses.transformers.openai_responses.errors import map_error
 from lambda_responses.transformers.openai_responses.plain import as_chunks
 from lambda_responses.transformers.openai_responses.request import render_request
@@ -28,6 +29,10 @@ class _OpenAIResponses:
     def render_request(self, turn: Turn, profile: ResponsesProfile) -> Rendered:
         """The client's own request, without what is ours. Raises nothing: the upstream judges it."""
         return render_request(turn, profile)
+
+    def traits(self, model: str, profile: ResponsesProfile) -> Traits:
+        """The upstream is native: it judges requests, and fetches what they name, by itself."""
+        return Traits(native=True)
 
     def decoder(self, turn: Turn, profile: ResponsesProfile) -> ResponsesDecoder:
         """A fresh decoder for the answer to that turn."""

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 
 @dataclass(frozen=True, slots=True)
 class ResponsesProfile:
     """One vendor's dialect. The defaults suit a server that is only known to speak the format."""
-
-    native: ClassVar[bool] = True
-    """The upstream judges requests by itself, so keys that only it knows are passed on."""
 
     path: str = "responses"
     streams: bool = True

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lambda_responses.transformers.base import Rendered
-from lambda_responses.transformers.seals import unlabel
+from lambda_responses.transformers.base import SEAL, Rendered
 from lambda_responses.wire.ids import thread_of
 
 if TYPE_CHECKING:
@@ -14,8 +13,6 @@ if TYPE_CHECKING:
     from lambda_responses.transformers.base import Turn
     from lambda_responses.transformers.openai_responses.profile import ResponsesProfile
     from lambda_responses.wire.json import Json
-
-SEAL = "reasoning.encrypted_content"
 
 OURS = frozenset(
     {
@@ -41,7 +38,7 @@ def render_request(turn: Turn, profile: ResponsesProfile) -> Rendered:
     given = {key: value for key, value in turn.request.items() if value is not None}
     body = {key: value for key, value in given.items() if key not in OURS and key not in profile.refused}
     body["model"] = turn.model
-    body["input"] = render_input(turn.items, turn.origins, profile, maker=turn.maker)
+    body["input"] = render_input(turn.items, turn.origins, profile)
     body["store"] = False
     if profile.streams:
         body["stream"] = True
@@ -56,13 +53,13 @@ def render_request(turn: Turn, profile: ResponsesProfile) -> Rendered:
 
 
 def render_input(
-    items: Iterable[Json], origins: Mapping[str, Json], profile: ResponsesProfile, *, maker: str
+    items: Iterable[Json], origins: Mapping[str, Json], profile: ResponsesProfile
 ) -> list[Json]:
-    """The context in the upstream's terms, oldest first. `maker` is the provider that is asked."""
+    """The context in the upstream's terms, oldest first."""
     rendered: list[Json] = []
     orphaned = False
     for item in items:
-        theirs = _render_item(_unlabelled(item, maker), origins, profile)
+        theirs = _render_item(item, origins, profile)
         if theirs is None:
             # What followed the lost reasoning must not be known by an id: the upstream knows that, by that
             # id, it belongs to reasoning which it then demands.
@@ -74,16 +71,6 @@ def render_input(
             theirs.pop("id", None)
         rendered.append(theirs)
     return _move_calls_last(rendered) if profile.wants_calls_last else rendered
-
-
-def _unlabelled(item: Json, maker: str) -> Json:
-    """The item with its seal as this maker gave it, and without another's."""
-    shown = item.get("encrypted_content")
-    if not isinstance(shown, str):
-        return item
-    seal = unlabel(shown, maker)
-    rest = {key: value for key, value in item.items() if key != "encrypted_content"}
-    return rest if seal is None else {**rest, "encrypted_content": seal}
 
 
 def _render_item(item: Json, origins: Mapping[str, Json], profile: ResponsesProfile) -> Json | None:
@@ -101,8 +88,8 @@ def _render_item(item: Json, origins: Mapping[str, Json], profile: ResponsesProf
     match item.get("type"):
         case "reasoning":
             return _render_reasoning(theirs, origin or {}, profile)
-        case "compaction" if not theirs.get("encrypted_content"):
-            return None  # another maker's: it holds nothing but the seal
+        case "compaction":
+            return _sealed_again(theirs, origin or {})
         case "function_call" if not profile.takes_call_status:
             theirs.pop("status", None)
         case "message" if item.get("role") == "assistant" and "id" not in theirs:
@@ -117,18 +104,18 @@ def _render_item(item: Json, origins: Mapping[str, Json], profile: ResponsesProf
 
 
 def _render_reasoning(theirs: Json, origin: Json, profile: ResponsesProfile) -> Json | None:
-    """Reasoning goes back sealed, or in the open to those who read it so; else there is nothing to send.
-
-    What the maker is known to have sealed counts before what a client brought.
-    """
+    """Reasoning goes back sealed, or in the open to those who read it so; else there is nothing to send."""
     theirs.pop("status", None)  # refused by the live API on the way in
+    sealed = _sealed_again(theirs, origin)
+    in_the_open = profile.takes_reasoning_text and (theirs.get("content") or theirs.get("summary"))
+    return sealed or (theirs if in_the_open else None)
+
+
+def _sealed_again(theirs: Json, origin: Json) -> Json | None:
+    """The item with what its maker sealed, which counts before what a client brought from there; or None."""
     brought = theirs.pop("encrypted_content", None)
     seal = origin.get("encrypted_content") or brought
-    if seal:
-        theirs["encrypted_content"] = seal
-    elif not (profile.takes_reasoning_text and (theirs.get("content") or theirs.get("summary"))):
-        return None
-    return theirs
+    return {**theirs, "encrypted_content": seal} if seal else None
 
 
 def _shorten(message: Json) -> Json:

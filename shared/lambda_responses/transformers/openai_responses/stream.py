@@ -32,10 +32,8 @@ from lambda_responses.transformers.openai_responses.envelope import read_envelop
 from lambda_responses.transformers.openai_responses.errors import map_event
 from lambda_responses.transformers.openai_responses.items import CALLS, UpstreamItem, UpstreamItems
 from lambda_responses.transformers.openai_responses.plain import opened
-from lambda_responses.transformers.openai_responses.request import SEAL
 from lambda_responses.transformers.openai_responses.wholeness import whole_annotation, whole_item
 from lambda_responses.transformers.readings import members, read_text
-from lambda_responses.transformers.seals import label
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -79,9 +77,6 @@ class ResponsesDecoder:
     """Reads the stream of one response."""
 
     def __init__(self, turn: Turn, profile: ResponsesProfile) -> None:
-        asked: Any = turn.request.get("include") or ()
-        self._shows_seals = SEAL in asked or turn.request.get("store") is False
-        self._maker = turn.maker
         self._misreported = profile.misreported
         self._our_ids = {origin["id"]: ours for ours, origin in turn.origins.items() if origin.get("id")}
         self._items = UpstreamItems()
@@ -243,12 +238,12 @@ class ResponsesDecoder:
         return (*opening, Opaque(item.block, _origin(final)), BlockEnded(item.block, self._shown(final)))
 
     def _shown(self, item: Json) -> Json:
-        """An item as the client may see it: seals labelled, and where they were asked for; our ids."""
+        """An item as the client may see it: without its maker's seal, and with our ids."""
         shown = whole_item(item)
-        if shown.get("type") == "reasoning" and not self._shows_seals:
+        if shown.get("type") == "compaction":
+            shown["encrypted_content"] = ""  # a member that the type demands, until it is sealed by us
+        else:
             shown.pop("encrypted_content", None)
-        elif seal := shown.get("encrypted_content"):
-            shown["encrypted_content"] = label(seal, self._maker)
         request_id = shown.get("approval_request_id")
         if isinstance(request_id, str) and request_id in self._our_ids:
             shown["approval_request_id"] = self._our_ids[request_id]
@@ -322,6 +317,6 @@ def _piece(event: Event) -> str:
 
 
 def _origin(item: Json) -> Json:
-    """What the maker wants back: its own id of the item, and the seal of reasoning."""
-    names = ("id", "encrypted_content") if item.get("type") == "reasoning" else ("id",)
+    """What the maker wants back: its own id of the item, and what it sealed."""
+    names = ("id", "encrypted_content")
     return {name: item[name] for name in names if item.get(name) and isinstance(item[name], str)}

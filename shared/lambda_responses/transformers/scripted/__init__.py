@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lambda_responses.transformers.base import Rendered
+from lambda_responses.transformers.base import Rendered, Traits
 from lambda_responses.transformers.failures import map_failure
 from lambda_responses.transformers.scripted.answer import write_script
 from lambda_responses.transformers.scripted.scene import look_at
@@ -30,6 +30,10 @@ class _Scripted:
         scene = look_at(turn)
         dropped = tuple(offered.path for offered in scene.others)
         return Rendered(path="scripted", body={"script": write_script(scene)}, dropped=dropped)
+
+    def traits(self, model: str, profile: None) -> Traits:
+        """Nothing is special about it."""
+        return Traits()
 
     def decoder(self, turn: Turn, profile: None) -> _Decoder:
         """Nothing to decode."""

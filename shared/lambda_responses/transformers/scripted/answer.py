@@ -26,7 +26,6 @@ from lambda_responses.transformers.base import UpstreamFailure
 from lambda_responses.transformers.scripted.calls import calls_of
 from lambda_responses.transformers.scripted.example import example
 from lambda_responses.transformers.scripted.script import Cut, Script, Step, Wait
-from lambda_responses.transformers.seals import label
 from lambda_responses.wire.errors import (
     APIError,
     InsufficientQuotaError,
@@ -137,8 +136,7 @@ def _reasoning(scene: Scene) -> Iterator[Delta]:
     yield from (Reasoning("reasoning", piece, summary=summary) for piece in _pieces(text))
     yield Opaque("reasoning", {"encrypted_content": seal})
     whole = {**empty, member: [{"type": kind, "text": text}]} if told else empty
-    shown: Json = {"encrypted_content": label(seal, scene.maker)} if sealed else {}
-    yield BlockEnded("reasoning", whole | shown)
+    yield BlockEnded("reasoning", whole)
 
 
 def _with_fault(said: Sequence[Delta], ending: Sequence[Delta], fault: str | None) -> Iterator[Step]:

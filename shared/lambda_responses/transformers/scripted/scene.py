@@ -33,8 +33,6 @@ class Scene:
     outputs: Sequence[str]
     """What tools have said since the question."""
     input_words: int
-    maker: str
-    """The provider's name, for its seals."""
 
 
 def look_at(turn: Turn) -> Scene:
@@ -51,7 +49,6 @@ def look_at(turn: Turn) -> Scene:
         others=[each for each in offered if each.tool.get("type") not in ("function", "custom")],
         outputs=["".join(_texts(i)) for i in turn.items[asked + 1 :] if i.get("type") in _OUTPUTS],
         input_words=sum(len(text.split()) for text in said),
-        maker=turn.maker,
     )
 
 
