@@ -88,7 +88,8 @@ class Annotation:
 class Opaque:
     """What the maker of a block wants back verbatim in later turns (a signature, its own item id).
 
-    Kept beside the item and never shown to the client. Several for one block are merged, later keys winning.
+    Kept beside the item, and shown to the client only sealed, on items of reasoning (`ResponseEmitter.seal`).
+    Several for one block are merged, later keys winning.
     It comes after the block's first words; for a block without any it makes a reasoning item of its own.
     """
 
