@@ -13,7 +13,7 @@ from lambda_responses.providers.models_file import _ROW_MEMBERS
 from lambda_responses.runtime.services import Runtime
 from lambda_responses.transformers.chat_completions import ChatProfile, profiles
 from tests.documents.pages import ADDING_A_PROVIDER, code
-from tests.fakes.chat_model import chat_model
+from tests.fakes.demo_model import demo_model
 from tests.fakes.server import Server
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def heard(upstream: Upstream) -> list[Exchange]:
 
     async def answer(exchange: Exchange) -> None:
         exchanges.append(exchange)
-        await chat_model(exchange)
+        await demo_model(exchange)
 
     upstream.serve(answer, "big")
     return exchanges

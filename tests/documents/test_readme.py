@@ -13,7 +13,7 @@ import pytest
 
 from lambda_responses.providers.local_model import local_model_available
 from tests.documents.pages import README, code
-from tests.fakes.chat_model import chat_model
+from tests.fakes.demo_model import demo_model
 from tests.fakes.server import Server
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, upstream: Upstream) -> Iter
     folder = tmp_path_factory.mktemp("readme")
     [models_file] = code(README.read_text(), "json")
     (folder / "models.json").write_text(models_file)
-    upstream.serve(chat_model, "llama-3.3-70b-versatile")
+    upstream.serve(demo_model, "llama-3.3-70b-versatile")
     running = Server(
         folder, RESPONSES_MODELS="models.json", GROQ_API_KEY="k", GROQ_BASE_URL=upstream.base_url
     ).started()

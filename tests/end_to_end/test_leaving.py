@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.fakes.events import streamed
-from tests.fakes.formats import FORMATS, Format
+from tests.fakes.formats.base import Format, begin
 from tests.fakes.upstream import Exchange, Signal, Upstream
 
 if TYPE_CHECKING:
@@ -20,18 +20,12 @@ PROMPTLY = 1.0
 """Seconds within which an upstream must see that nobody listens any more."""
 
 
-@pytest.fixture(params=FORMATS.values(), ids=FORMATS)
-def format(request: pytest.FixtureRequest) -> Format:
-    """What the upstream speaks."""
-    return request.param
-
-
 async def test_a_client_that_goes_in_mid_stream(http: httpx.AsyncClient, upstream: Upstream, format: Format):
     gone = Signal()
 
     async def behave(exchange: Exchange) -> None:
-        await format.begin(exchange)
-        await format.say(exchange, "half")
+        speaking = await begin(format, exchange)
+        await speaking.say("half")
         await exchange.gone.wait()
         gone.set()
 
@@ -51,10 +45,10 @@ async def test_a_client_that_goes_while_the_upstream_talks_without_end(
     gone = Signal()
 
     async def behave(exchange: Exchange) -> None:
-        await format.begin(exchange)
+        speaking = await begin(format, exchange)
         try:
             while not exchange.gone.is_set():
-                await format.say(exchange, "and on ")
+                await speaking.say("and on ")
         finally:
             gone.set()
 
@@ -106,8 +100,8 @@ async def test_a_plain_client_that_goes_in_mid_answer(
     begun, gone = Signal(), Signal()
 
     async def behave(exchange: Exchange) -> None:
-        await format.begin(exchange)
-        await format.say(exchange, "half")
+        speaking = await begin(format, exchange)
+        await speaking.say("half")
         begun.set()
         await exchange.gone.wait()
         gone.set()

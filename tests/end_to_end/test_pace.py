@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.fakes.events import obey, streamed, text_of
-from tests.fakes.formats import FORMATS, Format
+from tests.fakes.formats.base import Format, begin
 from tests.fakes.upstream import Exchange, Signal, Upstream
 
 if TYPE_CHECKING:
@@ -26,23 +26,17 @@ SLACK = 1.0
 """Seconds that a busy machine may add."""
 
 
-@pytest.fixture(params=FORMATS.values(), ids=FORMATS)
-def format(request: pytest.FixtureRequest) -> Format:
-    """What the upstream speaks."""
-    return request.param
-
-
 async def test_a_delta_leaves_before_the_next_one_is_made(
     http: httpx.AsyncClient, upstream: Upstream, format: Format
 ):
     heard = [Signal() for _ in range(8)]
 
     async def behave(exchange: Exchange) -> None:
-        await format.begin(exchange)
+        speaking = await begin(format, exchange)
         for n, signal in enumerate(heard):
-            await format.say(exchange, f"{n} ")
+            await speaking.say(f"{n} ")
             await signal.seen()
-        await format.stop(exchange)
+        await speaking.stop()
 
     received: list[Json] = []
     model = f"{format.provider}/{upstream.serve(behave)}"
@@ -75,9 +69,9 @@ async def test_the_first_events_leave_although_the_upstream_is_silent(
 
     async def behave(exchange: Exchange) -> None:
         await created.seen()
-        await format.begin(exchange)
-        await format.say(exchange, "late")
-        await format.stop(exchange)
+        speaking = await begin(format, exchange)
+        await speaking.say("late")
+        await speaking.stop()
 
     model, started = f"{format.provider}/{upstream.serve(behave)}", time.monotonic()
     async with streamed(http, {"model": model, "input": "x"}) as events:
@@ -107,11 +101,11 @@ async def test_comments_come_while_nothing_else_does(
     kept_alive = Signal()
 
     async def behave(exchange: Exchange) -> None:
-        await format.begin(exchange)
-        await format.say(exchange, "wait")
+        speaking = await begin(format, exchange)
+        await speaking.say("wait")
         await kept_alive.seen()
-        await format.say(exchange, " for it")
-        await format.stop(exchange)
+        await speaking.say(" for it")
+        await speaking.stop()
 
     body = {"model": f"{format.provider}/{upstream.serve(behave)}", "input": "x", "stream": True}
     comments, received = 0, list[Json]()

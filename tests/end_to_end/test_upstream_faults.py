@@ -7,26 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.fakes.chat_model import USAGE, chunk
 from tests.fakes.events import obey, stream, streamed, text_of
 from tests.fakes.fixtures import KEY
-from tests.fakes.formats import FORMATS, Format
+from tests.fakes.formats.aws_frames import AWS_EVENT_STREAM
+from tests.fakes.formats.base import Format, Speaking, Words, begin
+from tests.fakes.formats.every import FORMATS
 from tests.fakes.upstream import Exchange, Signal, Upstream
 
 if TYPE_CHECKING:
     import httpx
+
+    from tests.fakes.formats.base import Fault, Trouble
+    from tests.fakes.upstream import Behaviour
 
 pytestmark = pytest.mark.anyio
 
 Json = dict[str, Any]
 
 HTML = "<!doctype html><html><body><h1>504 Gateway Time-out</h1>nginx</body></html>"
-
-
-@pytest.fixture(params=FORMATS.values(), ids=FORMATS)
-def format(request: pytest.FixtureRequest) -> Format:
-    """What the upstream speaks."""
-    return request.param
 
 
 @pytest.fixture(params=[False, True], ids=["plain", "streamed"])
@@ -89,6 +87,8 @@ async def test_html_is_an_upstream_fault(
         ("null", "application/json"),
         ("data: {\n\n", "text/event-stream"),
         ("data: []\n\n", "text/event-stream"),
+        ("", AWS_EVENT_STREAM),
+        ("no frame at all, and longer than the head of one", AWS_EVENT_STREAM),
     ],
 )
 async def test_an_answer_that_nobody_can_read_is_an_upstream_fault(
@@ -102,16 +102,16 @@ async def test_an_answer_that_nobody_can_read_is_an_upstream_fault(
 
 
 @pytest.mark.parametrize(
-    ("status", "said", "ours", "code"),
+    ("trouble", "status", "code"),
     [
-        (400, {"message": "No such thing", "type": "invalid_request_error"}, 400, None),
-        (400, {"message": "x", "code": "context_length_exceeded"}, 400, "context_length_exceeded"),
-        (401, {"message": f"Incorrect API key provided: {KEY}"}, 502, "upstream_auth_error"),
-        (402, {"message": "Pay first"}, 429, "insufficient_quota"),
-        (403, {"message": "Not you"}, 502, "upstream_auth_error"),
-        (404, {"message": "The model `x` does not exist", "code": "model_not_found"}, 400, "model_not_found"),
-        (500, {"message": "Oh no"}, 502, None),
-        (503, {"message": "Full"}, 503, "server_is_overloaded"),
+        ("invalid", 400, None),
+        ("too long", 400, "context_length_exceeded"),
+        ("bad key", 502, "upstream_auth_error"),
+        ("no money", 429, "insufficient_quota"),
+        ("forbidden", 502, "upstream_auth_error"),
+        ("no model", 400, "model_not_found"),
+        ("broken", 502, None),
+        ("full", 503, "server_is_overloaded"),
     ],
 )
 async def test_a_refusal_is_mapped_by_who_is_to_blame(
@@ -119,29 +119,38 @@ async def test_a_refusal_is_mapped_by_who_is_to_blame(
     upstream: Upstream,
     format: Format,
     streaming: bool,
+    trouble: Trouble,
     status: int,
-    said: Json,
-    ours: int,
     code: str | None,
 ):
-    async def behave(exchange: Exchange) -> None:
-        await exchange.answer(status, {"error": said}, x_should_retry="false")
-
-    answer = await refused(http, f"{format.provider}/{upstream.serve(behave)}", streaming=streaming)
-    assert answer.status_code == ours
+    model = f"{format.provider}/{upstream.serve(refusing(format, trouble))}"
+    answer = await refused(http, model, streaming=streaming)
+    assert answer.status_code == status, answer.text
     assert answer.json()["error"]["code"] == code or code is None
+
+
+def refusing(format: Format, trouble: Trouble) -> Behaviour:
+    """Refuse so, without any use in asking again."""
+    status, body, headers = format.troubles[trouble]
+    said = json.loads(json.dumps(body).replace("{key}", KEY))
+    named = {name.replace("-", "_"): value for name, value in headers.items()}
+
+    async def behave(exchange: Exchange) -> None:
+        await exchange.answer(status, said, x_should_retry="false", **named)
+
+    return behave
 
 
 async def test_a_rate_limit_comes_with_the_time_to_wait(
     http: httpx.AsyncClient, upstream: Upstream, format: Format, streaming: bool
 ):
-    async def behave(exchange: Exchange) -> None:
-        await exchange.answer(429, {"error": {"message": "Slow down"}}, retry_after="30")
-
-    answer = await refused(http, f"{format.provider}/{upstream.serve(behave)}", streaming=streaming)
-    assert (answer.status_code, answer.headers["retry-after"]) == (429, "30")
+    model = f"{format.provider}/{upstream.serve(refusing(format, 'too fast'))}"
+    answer = await refused(http, model, streaming=streaming)
     error = answer.json()["error"]
-    assert (error["type"], error["code"]) == ("rate_limit_error", "rate_limit_exceeded")
+    assert (answer.status_code, error["code"]) == (429, "rate_limit_exceeded")
+    assert error["type"] == "rate_limit_error"
+    if "30" in json.dumps(format.troubles["too fast"]):  # not everybody says when to come again
+        assert answer.headers["retry-after"] == "30"
 
 
 async def test_a_passing_fault_is_tried_again(
@@ -152,9 +161,10 @@ async def test_a_passing_fault_is_tried_again(
     async def behave(exchange: Exchange) -> None:
         asked.append(exchange.body)
         if len(asked) == 1:
-            await exchange.answer(503, {"error": {"message": "Full"}}, retry_after_ms="1")
+            _, body, _ = format.troubles["full"]
+            await exchange.answer(503, body, retry_after_ms="1")
         else:
-            await exchange.answer(200, format.plain("at last"))
+            await exchange.answer(200, format.plain([Words("at last")]))
 
     model = f"{format.provider}/{upstream.serve(behave)}"
     if streaming:
@@ -200,8 +210,8 @@ async def test_a_stream_that_breaks_off_is_a_failed_response(
     heard = Signal()
 
     async def behave(exchange: Exchange) -> None:
-        await format.begin(exchange)
-        await format.say(exchange, "half an answer é")
+        speaking = await begin(format, exchange)
+        await speaking.say("half an answer é")
         await heard.seen()
         done = cut(exchange)
         if done is not None:
@@ -224,14 +234,14 @@ async def test_a_character_cut_in_two_is_whole_again(
         async def hold(data: bytes) -> None:
             held.extend(data)
 
-        await format.begin(exchange)
+        speaking = await begin(format, exchange)
         exchange.send = hold  # type: ignore[method-assign]
         for character in "é漢\U0001f600":
-            await format.say(exchange, character)
+            await speaking.say(character)
         exchange.send = send  # type: ignore[method-assign]
         for n in range(len(held)):
             await exchange.send(bytes(held[n : n + 1]))
-        await format.stop(exchange)
+        await speaking.stop()
 
     events = await stream(http, model=f"{format.provider}/{upstream.serve(behave)}", input="x")
     assert text_of(events[-1]["response"]) == "é漢\U0001f600"
@@ -239,34 +249,44 @@ async def test_a_character_cut_in_two_is_whole_again(
 
 async def test_a_silent_upstream_is_given_up(http: httpx.AsyncClient, upstream: Upstream, format: Format):
     async def behave(exchange: Exchange) -> None:
-        await format.begin(exchange)
-        await format.say(exchange, "hm")
+        speaking = await begin(format, exchange)
+        await speaking.say("hm")
         await exchange.gone.wait()
 
     response, _ = await failed(http, f"{format.provider}/{upstream.serve(behave)}")
     assert text_of(response) == "hm"
 
 
+IN_STREAM = [
+    pytest.param(format, code, id=f"{name}-{code}")
+    for name, format in FORMATS.items()
+    for code in format.faults
+]
+STATUSES = {"rate_limit_exceeded": {429}, "server_error": {500, 502}, "context_length_exceeded": {400}}
+
+
+@pytest.mark.parametrize(("format", "code"), IN_STREAM)
 async def test_an_error_that_comes_first_in_a_stream_is_a_status(
-    http: httpx.AsyncClient, upstream: Upstream, format: Format, streaming: bool
+    http: httpx.AsyncClient, upstream: Upstream, format: Format, streaming: bool, code: Fault
 ):
     async def behave(exchange: Exchange) -> None:
-        await exchange.begin()
-        await exchange.event(format.in_stream_error("rate_limit_exceeded", "Slow down"))
+        await exchange.begin(format.kind)
+        await Speaking(format, exchange).fault(code, "It went wrong")
         await exchange.end()
 
     answer = await refused(http, f"{format.provider}/{upstream.serve(behave)}", streaming=streaming)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (429, "rate_limit_exceeded")
+    assert answer.status_code in STATUSES[code]
+    assert code == "server_error" or answer.json()["error"]["code"] == code
 
 
-@pytest.mark.parametrize("code", ["rate_limit_exceeded", "server_error", "context_length_exceeded"])
+@pytest.mark.parametrize(("format", "code"), IN_STREAM)
 async def test_an_error_in_mid_stream_fails_the_response_with_its_code(
-    http: httpx.AsyncClient, upstream: Upstream, format: Format, code: str
+    http: httpx.AsyncClient, upstream: Upstream, format: Format, code: Fault
 ):
     async def behave(exchange: Exchange) -> None:
-        await format.begin(exchange)
-        await format.say(exchange, "half")
-        await exchange.event(format.in_stream_error(code, "It went wrong"))
+        speaking = await begin(format, exchange)
+        await speaking.say("half")
+        await speaking.fault(code, "It went wrong")
         await exchange.end()
 
     response, error = await failed(http, f"{format.provider}/{upstream.serve(behave)}")
@@ -280,7 +300,7 @@ async def test_a_refusal_after_the_status_line_fails_the_response(
 
     async def behave(exchange: Exchange) -> None:
         await begun.seen()
-        await exchange.answer(400, {"error": {"message": "Too long", "code": "context_length_exceeded"}})
+        await refusing(format, "too long")(exchange)
 
     model = f"{format.provider}/{upstream.serve(behave)}"
     async with streamed(http, {"model": model, "input": "x"}) as events:
@@ -293,48 +313,11 @@ async def test_a_refusal_after_the_status_line_fails_the_response(
     assert (await http.get(f"/responses/{response['id']}")).json() == response
 
 
-DONE, STOP, LENGTH = "[DONE]", chunk({}, "stop"), chunk({}, "length")
-FILTERED, BORED, MORE = chunk({}, "content_filter"), chunk({}, "bored"), chunk({"content": "?"})
-COUNTED = {"choices": [], "usage": USAGE}
-
-FINISHES: dict[str, tuple[list[Json | str], str, str | None]] = {
-    "two finish reasons": ([STOP, LENGTH, DONE], "incomplete", "max_output_tokens"),
-    "the same finish reason twice": ([STOP, STOP, DONE], "completed", None),
-    "no finish reason, an end marker": ([DONE], "completed", None),
-    "a finish reason, no end marker": ([STOP], "completed", None),
-    "an unheard-of finish reason": ([BORED, DONE], "completed", None),
-    "length": ([LENGTH, DONE], "incomplete", "max_output_tokens"),
-    "content_filter": ([FILTERED, DONE], "incomplete", "content_filter"),
-    "more text after the end marker": ([STOP, DONE, MORE], "completed", None),
-    "usage without choices": ([STOP, COUNTED, DONE], "completed", None),
-}
-
-
-@pytest.mark.parametrize(("ending", "status", "reason"), FINISHES.values(), ids=FINISHES)
-async def test_how_a_chat_stream_ends_decides_the_status(
-    http: httpx.AsyncClient, upstream: Upstream, ending: list[Json | str], status: str, reason: str | None
-):
-    async def behave(exchange: Exchange) -> None:
-        await exchange.begin()
-        await exchange.event(chunk({"content": "Hello"}))
-        for event in ending:
-            await exchange.event(event)
-        await exchange.end()
-
-    model = f"groq/{upstream.serve(behave)}"
-    events = await stream(http, model=model, input="x")
-    plain = (await http.post("/responses", json={"model": model, "input": "x"})).json()
-    for response in (events[-1]["response"], plain):
-        assert response["status"] == status
-        assert (response["incomplete_details"] or {}).get("reason") == reason
-        assert text_of(response) == "Hello"
-
-
 async def test_an_upstream_that_answers_plainly_is_streamed_all_the_same(
     http: httpx.AsyncClient, upstream: Upstream, format: Format
 ):
     async def behave(exchange: Exchange) -> None:
-        await exchange.answer(200, format.plain("In one piece"))
+        await exchange.answer(200, format.plain([Words("In one piece")]))
 
     events = await stream(http, model=f"{format.provider}/{upstream.serve(behave)}", input="x")
     assert "response.output_text.delta" in [event["type"] for event in events]
@@ -357,14 +340,15 @@ async def test_what_an_upstream_is_sent(http: httpx.AsyncClient, upstream: Upstr
 
     async def behave(exchange: Exchange) -> None:
         seen.append(exchange)
-        await exchange.answer(200, format.plain("ok"))
+        await exchange.answer(200, format.plain([Words("ok")]))
 
     model = upstream.serve(behave)
     body = {"model": f"{format.provider}/{model}", "input": "x", "metadata": {"m": "v"}, "store": True}
     assert (await http.post("/responses", json=body)).status_code == 200
     [exchange] = seen
-    assert exchange.headers["authorization"] == f"Bearer {KEY}"
+    for name, value in format.credential(KEY).items():
+        assert exchange.headers[name] == value
     assert exchange.headers["accept-encoding"] == "identity"
-    assert exchange.body["model"] == model
-    assert exchange.body["stream"] is True
+    assert (exchange.model, exchange.streams) == (model, True)
     assert "resp_" not in json.dumps(exchange.body)
+    assert KEY not in exchange.path

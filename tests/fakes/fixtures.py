@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from tests.fakes.chat_model import chat_model
+from tests.fakes.demo_model import demo_model
+from tests.fakes.formats.every import FORMATS
 from tests.fakes.server import Server
 from tests.fakes.upstream import Upstream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-__all__ = ["KEY", "http", "model", "native_server", "server", "upstream"]
+    from tests.fakes.formats.base import Format
+
+__all__ = ["KEY", "format", "http", "model", "native_server", "server", "upstream"]
 
 KEY = "sk-end-to-end-0123456789"
 """The key of every upstream: nothing that a server prints or answers may hold it."""
@@ -33,9 +36,9 @@ MODELS = {
 
 @pytest.fixture(scope="session")
 def upstream() -> Iterator[Upstream]:
-    """The upstream that `server` knows as `groq` (in the chat format) and as `xai` (in the native one)."""
+    """The upstream that `server` knows by the name that each format gives its provider."""
     fake = Upstream()
-    fake.serve(chat_model, "demo")
+    fake.serve(demo_model, "demo")
     yield fake
     fake.close()
 
@@ -64,8 +67,19 @@ def server(
         GROQ_API_KEY=KEY,
         XAI_BASE_URL=upstream.base_url,
         XAI_API_KEY=KEY,
+        OPENROUTER_BASE_URL=upstream.base_url,
+        OPENROUTER_API_KEY=KEY,
         OPENAI_BASE_URL=native_server.base_url,
         OPENAI_API_KEY=KEY,
+        ANTHROPIC_BASE_URL=upstream.root,
+        ANTHROPIC_API_KEY=KEY,
+        GEMINI_BASE_URL=upstream.root,
+        GEMINI_API_KEY=KEY,
+        AWS_ENDPOINT_URL_BEDROCK_RUNTIME=upstream.root,
+        AWS_BEARER_TOKEN_BEDROCK=KEY,
+        AWS_REGION="us-east-1",
+        COHERE_BASE_URL=upstream.root,
+        COHERE_API_KEY=KEY,
         RESPONSES_KEEP_ALIVE_MS="300",
         RESPONSES_READ_TIMEOUT_MS="2000",
         RESPONSES_MAX_RETRIES="1",
@@ -89,4 +103,10 @@ async def http(server: Server) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture(params=MODELS.values(), ids=MODELS)
 def model(request: pytest.FixtureRequest) -> str:
     """Each kind of provider in turn."""
+    return request.param
+
+
+@pytest.fixture(params=FORMATS.values(), ids=FORMATS)
+def format(request: pytest.FixtureRequest) -> Format:
+    """Each format that the upstream may speak."""
     return request.param

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
     Behaviour = Callable[["Exchange"], Awaitable[None]]
 
 Json = dict[str, Any]
+
+
+_MODEL_IN_PATH = re.compile(r"/models?/([^/]+?)(?::\w+|/(?:converse|invoke)[a-z-]*)$")
+_STREAM_IN_PATH = re.compile(r":stream\w+$|-stream$")
 
 
 class Signal(threading.Event):
@@ -36,6 +42,18 @@ class Exchange:
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the client has closed the connection."""
 
+    @property
+    def model(self) -> str:
+        """Whom the request is for: some formats say it in the path."""
+        named = _MODEL_IN_PATH.search(self.path.partition("?")[0])
+        return unquote(named[1]) if named else self.body["model"]
+
+    @property
+    def streams(self) -> bool:
+        """Whether a stream is asked for: the same formats say that there, too."""
+        path = self.path.partition("?")[0]
+        return bool(_STREAM_IN_PATH.search(path) or self.body.get("stream"))
+
     async def answer(self, status: int, body: Json | str, **headers: str) -> None:
         """A whole answer. A `body` that is text is sent as HTML."""
         text = body if isinstance(body, str) else json.dumps(body)
@@ -43,9 +61,9 @@ class Exchange:
         head = {"content-type": kind, "content-length": str(len(text.encode())), **_named(headers)}
         await self._send(_head(status, head) + text.encode())
 
-    async def begin(self, **headers: str) -> None:
-        """The head of a stream."""
-        head = {"content-type": "text/event-stream", "transfer-encoding": "chunked", **_named(headers)}
+    async def begin(self, kind: str = "text/event-stream", **headers: str) -> None:
+        """The head of a stream of that type."""
+        head = {"content-type": kind, "transfer-encoding": "chunked", **_named(headers)}
         await self._send(_head(200, head))
 
     async def send(self, data: bytes) -> None:
@@ -85,8 +103,12 @@ class Upstream:
         assert self._ready.wait(10)
 
     @property
+    def root(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self._port}/v1"
+        return f"{self.root}/v1"
 
     def serve(self, behaviour: Behaviour, model: str | None = None) -> str:
         """The name of a model that behaves so."""
@@ -121,7 +143,7 @@ class Upstream:
             exchange = await _read_request(reader, writer)
             watching = asyncio.ensure_future(_watch(reader, exchange))
             try:
-                await self._behaviours[exchange.body["model"]](exchange)
+                await self._behaviours[exchange.model](exchange)
             finally:
                 watching.cancel()
         except ConnectionError:
