@@ -33,7 +33,7 @@ def _citation(url: str, title: Any, start: Any, end: Any) -> Json:
 
 
 class Citations:
-    """Sources that stand beside a text which names them as `[1]` (Perplexity)."""
+    """Sources that stand beside a text which names them as `[1]` (Perplexity), or beside it alone (z.ai)."""
 
     def __init__(self) -> None:
         self.sources: Sequence[Any] = ()
@@ -57,9 +57,9 @@ class Citations:
 
     def _annotation(self, number: int, start: int, end: int) -> Json:
         match self.sources[number]:
-            case {"url": str(url), "title": title}:
-                return _citation(url, title, start, end)
-            case {"url": str(url)} | str(url):
+            case {"url": str(url)} | {"link": str(url)} as source:
+                return _citation(url, source.get("title"), start, end)
+            case str(url):
                 return _citation(url, "", start, end)
             case _:
                 return _citation("", "", start, end)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from lambda_responses.stream.deltas import BlockEnded, Delta, ToolArguments, ToolCall
 from lambda_responses.transformers.chat_completions.bounded_schema import bounded
-from lambda_responses.transformers.chat_completions.tools import describe, parameters_of
+from lambda_responses.transformers.tool_choice import describe, parameters_of
 from lambda_responses.transformers.tool_names import InputUnwrapper, ToolNames
 from lambda_responses.wire.json import from_text
 

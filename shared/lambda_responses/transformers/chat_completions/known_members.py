@@ -22,6 +22,7 @@ CHUNK = frozenset(
         "timings",
         "citations",
         "search_results",
+        "web_search",
         "images",
         "related_questions",
         "p",

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lambda_responses.transformers.chat_completions.content import render_content, split_output
-from lambda_responses.transformers.plain_items import restate
+from lambda_responses.transformers.passages import passages
 from lambda_responses.transformers.tool_names import wrap_input
-from lambda_responses.wire.errors import InvalidRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from lambda_responses.transformers.base import Turn
     from lambda_responses.transformers.chat_completions.profile import ChatProfile
+    from lambda_responses.transformers.passages import Passage
     from lambda_responses.transformers.tool_names import ToolNames
     from lambda_responses.wire.json import Json
 
@@ -34,9 +34,8 @@ def render_messages(
     instructions = "\n\n".join(filter(None, [turn.request.get("instructions") or "", *advice]))
     if instructions:
         conversation.messages.append({"role": profile.developer_role, "content": instructions})
-    for index, item in restate(turn.items):
-        conversation.add(index, item)
-    conversation.end_turn()
+    for passage in passages(turn.items):
+        conversation.add(passage)
     messages = conversation.messages
     if profile.one_system_message:
         messages = _with_one_system_message(messages, profile.developer_role)
@@ -45,13 +44,13 @@ def render_messages(
 
 @dataclass(slots=True)
 class _AssistantTurn:
-    """What one turn of the assistant said, thought and called, until it becomes one message."""
+    """What one turn of the assistant said, thought and called, on its way into one message."""
 
     texts: list[str] = field(default_factory=list[str])
     refusals: list[str] = field(default_factory=list[str])
     thoughts: list[str] = field(default_factory=list[str])
     details: list[Json] = field(default_factory=list["Json"])
-    calls: list[tuple[int, Json]] = field(default_factory=list[Any])
+    calls: list[Json] = field(default_factory=list[Any])
 
 
 class _Conversation:
@@ -60,80 +59,68 @@ class _Conversation:
         self._profile = profile
         self._names = names
         self._origins = turn.origins
-        self._turn = _AssistantTurn()
-        self._told: set[int] = set()
-        self._results: dict[str, list[tuple[int, Json]]] = {}
-        for index, item in restate(turn.items):
-            if item.get("type") in ("function_call_output", "custom_tool_call_output"):
-                self._results.setdefault(str(item.get("call_id")), []).append((index, item))
 
-    def add(self, index: int, item: Json) -> None:
-        """Take the next item of the context."""
-        match item:
-            case {"type": "reasoning"}:
-                self._add_reasoning(item)
-            case {"type": "function_call" | "custom_tool_call"}:
-                self._add_origin(item)
-                self._turn.calls.append((index, item))
-            case {"type": "function_call_output" | "custom_tool_call_output", "call_id": call_id}:
-                self.end_turn()
-                if index not in self._told:
-                    message = f"No tool call found for function call output with call_id {call_id}."
-                    raise InvalidRequestError(message, param=f"input[{index}]")
-            case {"role": "assistant"}:
-                self._add_origin(item)
-                self._add_said(item)
-            case {"role": "user" | "system" | "developer" as role}:
-                self.end_turn()
-                content = render_content(item.get("content"), self._profile, at=f"input[{index}].content")
-                role = self._profile.developer_role if role == "developer" else role
-                self.messages.append({"role": role, "content": content})
+    def add(self, passage: Passage) -> None:
+        """Take the next passage of the context."""
+        if passage.role == "assistant":
+            turn = _AssistantTurn()
+            for _, item in passage.items:
+                self._add_item(item, turn)
+            self._tell(turn, passage.results)
+            return
+        for index, item in passage.items:
+            content = render_content(item.get("content"), self._profile, at=f"input[{index}].content")
+            role = self._profile.developer_role if passage.role == "developer" else passage.role
+            self.messages.append({"role": role, "content": content})
+
+    def _add_item(self, item: Json, turn: _AssistantTurn) -> None:
+        turn.details += self._origins.get(item.get("id") or "", {}).get("reasoning_details") or ()
+        match item.get("type"):
+            case "reasoning":
+                self._add_reasoning(item, turn)
+            case "function_call" | "custom_tool_call":
+                turn.calls.append(item)
             case _:
-                raise InvalidRequestError("This input item has no known role.", param=f"input[{index}]")
+                self._add_said(item, turn)
 
-    def end_turn(self) -> None:
-        """What the assistant said since the last end becomes one message, results of its calls follow."""
-        turn, self._turn = self._turn, _AssistantTurn()
+    def _tell(self, turn: _AssistantTurn, results: Sequence[tuple[int, Json]]) -> None:
+        """What the assistant said becomes one message, and the results of its calls follow."""
         if not (turn.texts or turn.refusals or turn.calls):
             return
         if not self._profile.tool_messages:
-            self._tell_calls_as_text(turn)
+            self._tell_calls_as_text(turn, results)
             return
         message: Json = {"role": "assistant"} | self._render_said(turn)
         if turn.calls:
-            message["tool_calls"] = [self._render_call(call) for _, call in turn.calls]
+            message["tool_calls"] = [self._render_call(call) for call in turn.calls]
         self.messages.append(message)
         media: list[Json] = []
-        for index, call in turn.calls:
-            result, shown = self._render_result(index, call)
-            self.messages.append(result)
+        for index, result in results:
+            told, shown = self._render_result(index, result)
+            self.messages.append(told)
             media += shown
         if media:
             self.messages.append({"role": "user", "content": media})
 
-    def _add_reasoning(self, item: Json) -> None:
+    def _add_reasoning(self, item: Json, turn: _AssistantTurn) -> None:
         """Raw reasoning may go back to any maker; a summary or a seal only to its own."""
-        self._add_origin(item)
         parts: list[Json] = item.get("content") or []
         if not parts and item.get("id") in self._origins:
             parts = item.get("summary") or []
         if text := "".join(str(part.get("text") or "") for part in parts):
-            self._turn.thoughts.append(text)
+            turn.thoughts.append(text)
 
-    def _add_origin(self, item: Json) -> None:
-        self._turn.details += self._origins.get(item.get("id") or "", {}).get("reasoning_details") or ()
-
-    def _add_said(self, item: Json) -> None:
+    def _add_said(self, item: Json, turn: _AssistantTurn) -> None:
         content: str | list[Json] = item.get("content") or ""
         if isinstance(content, str):
-            self._turn.texts.append(content)
+            turn.texts.append(content)
             return
         text = "".join(str(part.get("text") or "") for part in content if part.get("type") != "refusal")
         refusal = "".join(str(part.get("refusal") or "") for part in content)
         if text:
-            self._turn.texts.append(text)
+            turn.texts.append(text)
         if refusal:
-            (self._turn.refusals if self._profile.refusals else self._turn.texts).append(refusal)
+            (turn.refusals if self._profile.refusals else turn.texts).append(refusal)
 
     def _render_said(self, turn: _AssistantTurn) -> Json:
         """`content` and `refusal`, and the reasoning before them, where this server wants it back."""
@@ -171,42 +158,31 @@ class _Conversation:
         arguments = wrap_input(call.get("input") or "") if custom else call.get("arguments") or "{}"
         return {"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}
 
-    def _result_of(self, index: int, call: Json) -> tuple[int, Json]:
-        """The first result after that call which belongs to no other call of the same id."""
-        call_id = str(call.get("call_id"))
-        for place, result in self._results.get(call_id, ()):
-            if place not in self._told and place >= index:
-                self._told.add(place)
-                return place, result
-        kind = "custom tool call" if call["type"] == "custom_tool_call" else "function call"
-        raise InvalidRequestError(f"No tool output found for {kind} {call_id}.", param="input")
-
-    def _render_result(self, index: int, call: Json) -> tuple[Json, list[Json]]:
+    def _render_result(self, index: int, result: Json) -> tuple[Json, list[Json]]:
         """A tool message, and the media that must follow in a user message."""
-        place, result = self._result_of(index, call)
         output: str | list[Json] = result.get("output") or ""
         media: list[Json] = []
         content: Any = output
         if not isinstance(output, str):
-            at = f"input[{place}].output"
+            at = f"input[{index}].output"
             if self._profile.tool_output_media:
                 content = render_content(output, self._profile, at=at)
             else:
                 content, media = split_output(output, self._profile, at=at)
-        id = self._call_id(str(call["call_id"]))
+        id = self._call_id(str(result["call_id"]))
         return {"role": "tool", "tool_call_id": id, "content": content}, media
 
-    def _tell_calls_as_text(self, turn: _AssistantTurn) -> None:
+    def _tell_calls_as_text(self, turn: _AssistantTurn, results: Sequence[tuple[int, Json]]) -> None:
         """For a template without tools: the user tells what came of each call."""
-        results: list[str] = []
-        for index, call in turn.calls:
+        told: list[str] = []
+        for call, (index, result) in zip(turn.calls, results, strict=True):
             name = self._names.flat(str(call["name"]), call.get("namespace"))
-            result, _ = self._render_result(index, call)
-            results.append(f"{name}({call.get('arguments') or call.get('input') or ''}): {result['content']}")
+            message, _ = self._render_result(index, result)
+            told.append(f"{name}({call.get('arguments') or call.get('input') or ''}): {message['content']}")
         if turn.texts or turn.refusals:
             self.messages.append({"role": "assistant"} | self._render_said(turn))
-        if results:
-            self.messages.append({"role": "user", "content": "\n".join(results)})
+        if told:
+            self.messages.append({"role": "user", "content": "\n".join(told)})
 
     def _call_id(self, call_id: str) -> str:
         """The id as this server wants ids, the same for the call and its result."""

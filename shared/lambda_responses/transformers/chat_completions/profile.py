@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from lambda_responses.transformers.chat_completions.web_search import WebSearch
     from lambda_responses.wire.json import Json
 
 SAMPLING = frozenset({"temperature", "top_p", "presence_penalty", "frequency_penalty"})
@@ -48,6 +49,8 @@ class ChatProfile:
     """What `content` is where an assistant only called tools."""
     inputs: frozenset[str] = frozenset({"input_image"})
     """Kinds of content besides text that a user message may hold."""
+    images_as_data: bool = False
+    """Whether an image must come as its bytes, because the server fetches no address."""
     image_detail: bool = False
     """Whether `detail` may stand beside an image's address."""
     files_as: Literal["file", "document_url"] = "file"
@@ -82,6 +85,9 @@ class ChatProfile:
     forced_choice_adds: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Members of the body without which a forced choice is refused, such as thinking switched off."""
 
+    web_search: WebSearch | None = None
+    """How the server is told to search the web by itself; none where it cannot."""
+
     # Settings.
 
     accepts: frozenset[str] = SAMPLING | {"parallel_tool_calls"}
@@ -114,6 +120,8 @@ class ChatProfile:
     reasoning_is_summary: bool = False
     """Whether what arrives as reasoning is a summary of it."""
 
+    models_of_many: bool = False
+    """Whether a model id begins with its maker's name, as a router's do: `anthropic/…`, `google/…`."""
     models: tuple[ModelRule, ...] = ()
     """How models differ; every rule that matches is applied, in order."""
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lambda_responses.transformers.chat_completions.profile import SAMPLING, ChatProfile, ModelRule
+from lambda_responses.transformers.chat_completions.web_search import WebSearch
 
 if TYPE_CHECKING:
     from lambda_responses.wire.json import Json
@@ -37,8 +38,12 @@ _NOTHING = frozenset[str]()
 _PARALLEL = frozenset({"parallel_tool_calls"})
 _GPT_OSS = ModelRule(r"gpt-oss", {"efforts": _THREE_LEVELS})
 
+_WHERE = ("type", "country", "region", "city", "timezone")
+"""Members of a `user_location`."""
+
 DEFAULT = ChatProfile(
     inputs=frozenset({"input_image", "input_file", "input_audio"}),
+    images_as_data=True,  # a server in the operator's network must fetch nothing that a client names
     one_system_message=True,
     text_without_content="null",
     reasoning_replay="reasoning_content",
@@ -55,6 +60,19 @@ _OPENAI_SETTINGS = SAMPLING | {
     "user",
 }
 _OPENAI_REASONING = {"accepts": (_OPENAI_SETTINGS - SAMPLING) | {"verbosity"}, "logprobs": "refused"}
+
+_OPENAI_SEARCH = WebSearch(
+    body={"web_search_options": {}},
+    places={
+        "search_context_size": "web_search_options.search_context_size",
+        "user_location.type": "web_search_options.user_location.type",
+        **{
+            f"user_location.{member}": f"web_search_options.user_location.approximate.{member}"
+            for member in _WHERE[1:]
+        },
+    },
+    forced="always",
+)
 
 OPENAI = ChatProfile(
     developer_role="developer",
@@ -79,6 +97,10 @@ OPENAI = ChatProfile(
             },
         ),
         ModelRule(r"audio", {"inputs": frozenset({"input_audio", "input_file"}), "json_schema": "refused"}),
+        ModelRule(
+            r"-search-(preview|api)",
+            {"accepts": _OPENAI_SETTINGS - SAMPLING - _PARALLEL, "web_search": _OPENAI_SEARCH},
+        ),
     ),
 )
 
@@ -106,6 +128,7 @@ GROQ = ChatProfile(
     service_tiers={"auto": "auto", "default": "on_demand", "flex": "flex", "priority": "performance"},
     models=(
         _GPT_OSS,
+        ModelRule(r"gpt-oss", {"web_search": WebSearch(tool={"type": "browser_search"}, forced="required")}),
         ModelRule(
             r"qwen",
             {
@@ -115,7 +138,21 @@ GROQ = ChatProfile(
             },
         ),
         ModelRule(r"llama-4|vision|qwen.*-vl", {"inputs": _IMAGES}),
-        ModelRule(r"compound", {"tools": False, "json_schema": "refused"}),
+        ModelRule(
+            r"compound",
+            {
+                "tools": False,
+                "json_schema": "refused",
+                "web_search": WebSearch(
+                    places={
+                        "filters.allowed_domains": "search_settings.include_domains",
+                        "filters.blocked_domains": "search_settings.exclude_domains",
+                        "user_location.country": "search_settings.country",
+                    },
+                    forced="always",
+                ),
+            },
+        ),
     ),
 )
 
@@ -192,6 +229,16 @@ OPENROUTER = ChatProfile(
     strict_tools=True,
     logprobs="flag",
     accepts=SAMPLING | {"parallel_tool_calls", "user", "verbosity"},
+    web_search=WebSearch(
+        tool={"type": "openrouter:web_search"},
+        places={
+            "search_context_size": "parameters.search_context_size",
+            "filters.allowed_domains": "parameters.allowed_domains",
+            "filters.blocked_domains": "parameters.excluded_domains",
+            **{f"user_location.{member}": f"parameters.user_location.{member}" for member in _WHERE},
+        },
+    ),
+    models_of_many=True,
     efforts={
         effort: {"reasoning": {"effort": "xhigh" if effort == "max" else effort}}
         for effort in ("none", "minimal", "low", "medium", "high", "xhigh", "max")
@@ -226,6 +273,15 @@ PERPLEXITY = ChatProfile(
     accepts=SAMPLING,
     json_object=False,
     stream_usage=False,
+    web_search=WebSearch(
+        off={"disable_search": True},
+        places={
+            "search_context_size": "web_search_options.search_context_size",
+            "user_location.country": "web_search_options.user_location.country",
+            "filters.allowed_domains": "search_domain_filter",
+        },
+        forced="always",
+    ),
     models=(
         ModelRule(
             r"reasoning|deep-research",
@@ -238,7 +294,7 @@ PERPLEXITY = ChatProfile(
     ),
 )
 
-HUGGINGFACE = replace(DEFAULT, accepts=SAMPLING | {"parallel_tool_calls"})
+HUGGINGFACE = replace(DEFAULT, images_as_data=False, accepts=SAMPLING | {"parallel_tool_calls"})
 
 NVIDIA = replace(
     DEFAULT,
@@ -249,6 +305,7 @@ NVIDIA = replace(
 )
 
 MOONSHOT = ChatProfile(
+    images_as_data=True,
     reasoning_replay="reasoning_content",
     tool_choices=frozenset({"none"}),
     accepts=SAMPLING | {"prompt_cache_key", "safety_identifier"},
@@ -256,6 +313,7 @@ MOONSHOT = ChatProfile(
 )
 
 OLLAMA = ChatProfile(
+    images_as_data=True,
     tool_output_media=True,
     text_without_content="empty",
     reasoning_replay="reasoning",
@@ -313,6 +371,12 @@ ZAI = ChatProfile(
     accepts=SAMPLING - {"presence_penalty", "frequency_penalty"},
     json_schema="refused",
     efforts=_THINKING,
+    web_search=WebSearch(
+        tool={
+            "type": "web_search",
+            "web_search": {"enable": True, "search_engine": "search-prime", "search_result": True},
+        },
+    ),
     models=(
         ModelRule(
             r"glm-(4\.7|[5-9])",

@@ -160,12 +160,14 @@ class _Settings:
         if plan.forced:
             self.body["response_format"] = render_forced(plan.forced, self._profile)
             self.advice.append(call_advice(plan.forced))
-        if not plan.offered:
+        self.body |= plan.settings
+        tools = render_tools(plan, self._profile)
+        if not tools:
             return
-        self.body["tools"] = render_tools(plan, self._profile)
+        self.body["tools"] = tools
         if plan.choice is not None:
             self.body["tool_choice"] = plan.choice
-        if self._request.get("parallel_tool_calls") is False:
+        if plan.offered and self._request.get("parallel_tool_calls") is False:
             if "parallel_tool_calls" in self._profile.accepts:
                 self.body["parallel_tool_calls"] = False
             else:

@@ -26,6 +26,7 @@ from lambda_responses.transformers.chat_completions.forced_call import ForcedCal
 from lambda_responses.transformers.chat_completions.known_members import CHOICE, CHUNK, DELTA
 from lambda_responses.transformers.chat_completions.logprobs import map_logprobs
 from lambda_responses.transformers.chat_completions.reasoning_details import ReasoningDetails
+from lambda_responses.transformers.chat_completions.searches import SOURCES, Searches
 from lambda_responses.transformers.chat_completions.think_tags import ThinkTags
 from lambda_responses.transformers.chat_completions.tools import plan_tools
 from lambda_responses.transformers.chat_completions.usage import map_usage
@@ -69,8 +70,9 @@ class ChatDecoder:
         self._tiers = {theirs: ours for ours, theirs in profile.service_tiers.items()}
         self._details = ReasoningDetails()
         self._citations = Citations()
+        self._searches = Searches(shows_sources=SOURCES in (turn.request.get("include") or ()))
         self._speaking: str | None = None
-        """What the model is at: `reasoning`, `text` or `call`."""
+        """What the model is at: `reasoning`, `text`, `call` or `search`."""
         self._blocks = 0
         self._block: tuple[str, int] = ("", 0)
         self._thought: tuple[str, int] | None = None
@@ -101,9 +103,9 @@ class ChatDecoder:
         if chunk.get("error"):
             self._fail(Failed(map_error_in_stream(chunk)), out)
             return out
-        sources = chunk.get("search_results") or chunk.get("citations")
+        sources = chunk.get("search_results") or chunk.get("citations") or chunk.get("web_search")
         if sources and isinstance(sources, list):
-            self._citations.sources = cast("list[Any]", sources)
+            self._feed_sources(cast("list[Any]", sources), out)
         choices = chunk.get("choices")
         for choice in cast("list[Any]", choices) if type(choices) is list else _objects(choices, "choices"):
             if type(choice) is dict:
@@ -127,6 +129,8 @@ class ChatDecoder:
             for annotation in self._citations.annotations() if self._speaking == "text" else ():
                 out.append(Annotation(self._block, annotation))
             self._seal(out)
+            if self._searches.made and not self._searches.told:
+                self._tell_search(self._searches.found(list(self._citations.sources)), out)
             self._calls.end(out)
             called = self._calls.called or (self._forced is not None and not self._forced.said_otherwise)
             finish = self._finish or "end"
@@ -156,6 +160,8 @@ class ChatDecoder:
         if thought or details:
             told = _text(thought, "reasoning") if thought else ""
             self._think(told, _objects(details, "reasoning_details") if details else (), out)
+        if executed := delta.get("executed_tools"):
+            self._tell_search(self._searches.executed(executed), out)
         content = delta.get("content")
         if content or (content is not None and (logprobs or content == 0)):
             self._feed_content(content, map_logprobs(logprobs) if logprobs else (), out)
@@ -168,10 +174,10 @@ class ChatDecoder:
             self._feed_annotations(_objects(cited, "annotations"), out)
         if calls := delta.get("tool_calls"):
             for piece in _objects(calls, "tool_calls"):
-                self._begin_calls(out)
+                self._begin("call", out)
                 self._calls.feed(piece, out)
         elif (called := members(delta.get("function_call"))) and called.get("name", called.get("arguments")):
-            self._begin_calls(out)
+            self._begin("call", out)
             self._calls.feed({"index": 0, "function": called}, out)
 
     def _feed_content(self, content: Any, logprobs: Sequence[Json], out: list[Delta]) -> None:
@@ -192,8 +198,22 @@ class ChatDecoder:
     def _feed_annotations(self, annotations: list[Json], out: list[Delta]) -> None:
         for annotation in annotations:
             mapped = map_annotation(annotation)
+            if mapped is not None:
+                self._searches.made = True
             if mapped is not None and self._speaking == "text":
                 out.append(Annotation(self._block, mapped))
+
+    def _feed_sources(self, sources: list[Any], out: list[Delta]) -> None:
+        """Sources that stand beside the answer: those of a search, made before a word was said."""
+        self._citations.sources = sources
+        self._searches.made = True
+        if self._speaking is None and not self._searches.told:
+            self._tell_search(self._searches.found(sources), out)
+
+    def _tell_search(self, told: Sequence[Delta], out: list[Delta]) -> None:
+        if told:
+            self._begin("search", out)
+            out += told
 
     def _feed_parts(self, parts: list[Any], out: list[Delta]) -> None:
         """Content as Mistral's reasoning models give it."""
@@ -261,10 +281,11 @@ class ChatDecoder:
             self._block = self._next_block("text")
             self._held, self._held_logprobs = "", []
 
-    def _begin_calls(self, out: list[Delta]) -> None:
-        if self._speaking != "call":
+    def _begin(self, what: str, out: list[Delta]) -> None:
+        """A call or a search, neither of which goes on with what came before."""
+        if self._speaking != what:
             self._leave(out)
-            self._speaking = "call"
+            self._speaking = what
         self._held, self._held_logprobs = "", []
 
     def _leave(self, out: list[Delta]) -> None:
@@ -307,6 +328,7 @@ class ChatDecoder:
     def _count(self, counted: Any, out: list[Delta]) -> None:
         if (told := members(counted)) and told != self._usage:
             self._usage = told
+            self._searches.count(told)
             out.append(Usage(map_usage(told)))
 
     def _fail(self, failed: Failed, out: list[Delta]) -> None:

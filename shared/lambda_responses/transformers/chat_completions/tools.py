@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from lambda_responses.transformers.tool_names import (
-    CUSTOM_TOOL_PARAMETERS,
-    OfferedTool,
-    ToolNames,
-    custom_tool_description,
-    names_of,
-    tools_of,
-)
-from lambda_responses.wire.errors import InvalidRequestError, UnsupportedError
+from lambda_responses.transformers.chat_completions.web_search import render_search
+from lambda_responses.transformers.passages import RESULTS
+from lambda_responses.transformers.tool_choice import describe, parameters_of, read_offer
+from lambda_responses.wire.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from lambda_responses.transformers.base import Turn
     from lambda_responses.transformers.chat_completions.profile import ChatProfile
+    from lambda_responses.transformers.tool_choice import Offer
+    from lambda_responses.transformers.tool_names import OfferedTool, ToolNames
     from lambda_responses.wire.json import Json
-
-_CALLABLE = ("function", "custom")
-_RESULTS = ("function_call_output", "custom_tool_call_output")
-
-
-@dataclass(frozen=True, slots=True)
-class _Choice:
-    mode: Literal["auto", "none", "required"]
-    only: frozenset[str] | None = None
-    """The flat names that may be called, where the request says which."""
-    named: bool = False
-    """Whether one function was named, rather than any of a list allowed."""
 
 
 @dataclass(slots=True)
@@ -38,14 +23,18 @@ class ToolPlan:
     """What becomes of a turn's tools. The request is rendered from it, and the answer read with it."""
 
     names: ToolNames
-    offered: list[OfferedTool] = field(default_factory=list[OfferedTool])
+    offered: list[OfferedTool] = field(default_factory=list[Any])
+    hosted: list[Json] = field(default_factory=list[Any])
+    """Tools that the server runs by itself, as they stand among the others."""
     choice: Any = None
     """`tool_choice` as it is sent; None leaves it to the model, which is every server's default."""
-    forced: list[OfferedTool] = field(default_factory=list[OfferedTool])
+    forced: list[OfferedTool] = field(default_factory=list[Any])
     """One of these must be called, which the answer's schema sees to."""
     dropped: list[str] = field(default_factory=list[str])
     adds: Json = field(default_factory=dict[str, Any])
     """Members that a forced choice needs in the body."""
+    settings: Json = field(default_factory=dict[str, Any])
+    """Members by which the server is told of a tool of its own, where that is no tool among others."""
 
 
 def plan_tools(turn: Turn, profile: ChatProfile) -> ToolPlan:
@@ -54,53 +43,61 @@ def plan_tools(turn: Turn, profile: ChatProfile) -> ToolPlan:
     Raises `InvalidRequestError`, naming `tools[i]` or `tool_choice`, for a tool that cannot be carried or a
     choice that cannot be kept.
     """
-    names, tools = names_of(tools_of(turn.request, turn.items))
-    plan = ToolPlan(names)
-    functions = [tool for tool in tools if tool.tool.get("type") in _CALLABLE]
-    for tool in tools:
-        if tool.tool.get("type") == "mcp":
-            raise UnsupportedError("This model's provider cannot call MCP servers.", param=tool.path)
-        if tool.tool.get("type") not in _CALLABLE:
-            plan.dropped.append(tool.path)
-    if functions and not profile.tools:
-        raise UnsupportedError("This model's provider does not call functions.", param=functions[0].path)
-    choice = _read_choice(turn.request.get("tool_choice"), functions, names)
-    if choice.only is not None:
-        functions = [tool for tool in functions if tool.flat in choice.only]
-    if not functions:
-        if choice.mode == "required":
-            raise UnsupportedError(
-                "This model's provider has none of the required tools.", param="tool_choice"
-            )
-        return plan
-    _choose(plan, functions, choice, profile, answering=_answers_a_result(turn))
+    offer = read_offer(turn, hosts=("web_search",) if profile.web_search else ())
+    plan = ToolPlan(offer.names, dropped=offer.dropped)
+    if offer.functions and not profile.tools:
+        raise UnsupportedError(
+            "This model's provider does not call functions.", param=offer.functions[0].path
+        )
+    if offer.hosted:
+        _plan_search(plan, offer, profile)
+    if offer.functions:
+        _choose(plan, offer, profile, answering=_answers_a_result(turn))
     return plan
 
 
 def render_tools(plan: ToolPlan, profile: ChatProfile) -> list[Json]:
-    """The functions on offer, and custom tools in the shape that the server knows."""
-    return [_render_tool(tool, profile) for tool in plan.offered]
+    """The functions on offer, custom tools in the shape that the server knows, and its own tools."""
+    return [*(_render_tool(tool, profile) for tool in plan.offered), *plan.hosted]
 
 
-def _choose(
-    plan: ToolPlan, functions: list[OfferedTool], choice: _Choice, profile: ChatProfile, *, answering: bool
-) -> None:
+def _plan_search(plan: ToolPlan, offer: Offer, profile: ChatProfile) -> None:
+    """Have the web searched; the last of several definitions counts, as everywhere."""
+    search = profile.web_search
+    if search is None:
+        return
+    if offer.mode == "none":
+        plan.settings |= search.off
+        return
+    tool = offer.hosted[-1]
+    entry, settings, dropped = render_search(tool.tool, search, at=tool.path)
+    plan.hosted += [entry] if entry else []
+    plan.settings |= settings
+    plan.dropped += dropped
+    if offer.mode == "required" and not offer.functions:
+        if search.forced == "refused":
+            message = "This model's provider cannot be forced to use 'web_search'."
+            raise UnsupportedError(message, param="tool_choice")
+        plan.choice = "required" if search.forced == "required" else None
+
+
+def _choose(plan: ToolPlan, offer: Offer, profile: ChatProfile, *, answering: bool) -> None:
     kept = profile.tool_choices
-    match choice.mode:
+    match offer.mode:
         case "none":
-            plan.offered = functions if "none" in kept and profile.picks_tools else []
+            plan.offered = offer.functions if "none" in kept and profile.picks_tools else []
             plan.choice = "none" if plan.offered else None
         case "required" if profile.forces_by_schema and "required" not in kept:
             if answering:  # a second forced call would never let the model use the first one's result
                 plan.dropped.append("tool_choice")
-                _offer(plan, functions, profile)
+                _offer(plan, offer, profile)
             else:
-                plan.forced = functions
+                plan.forced = offer.functions
         case "required":
-            plan.offered = functions
+            plan.offered = offer.functions
             plan.adds = dict(profile.forced_choice_adds)
-            if choice.named and "function" in kept:
-                plan.choice = _render_named(functions[0], profile)
+            if offer.named and "function" in kept:
+                plan.choice = _render_named(offer.named, profile)
             elif "required" in kept:
                 plan.choice = "required"
             else:
@@ -108,52 +105,18 @@ def _choose(
                     "This model's provider cannot be forced to call a tool.", param="tool_choice"
                 )
         case "auto":
-            _offer(plan, functions, profile)
+            _offer(plan, offer, profile)
 
 
-def _offer(plan: ToolPlan, functions: list[OfferedTool], profile: ChatProfile) -> None:
+def _offer(plan: ToolPlan, offer: Offer, profile: ChatProfile) -> None:
     if profile.picks_tools:
-        plan.offered = functions
+        plan.offered = offer.functions
     else:
-        plan.dropped += [tool.path for tool in functions]
+        plan.dropped += [tool.path for tool in offer.functions]
 
 
 def _answers_a_result(turn: Turn) -> bool:
-    return bool(turn.items) and turn.items[-1].get("type") in _RESULTS
-
-
-def _read_choice(choice: Any, functions: list[OfferedTool], names: ToolNames) -> _Choice:
-    match choice:
-        case None | "auto":
-            return _Choice("auto")
-        case "none":
-            return _Choice("none")
-        case "required":
-            return _Choice("required")
-        case {"type": "function" | "custom", "name": str()}:
-            found = _find(choice, functions)
-            if found is None:
-                message = f"Tool choice '{choice['name']}' not found in 'tools' parameter."
-                raise InvalidRequestError(message, param="tool_choice")
-            return _Choice("required", frozenset({found.flat}), named=True)
-        case {"type": "allowed_tools", "tools": [*allowed]}:
-            found = [_find(tool, functions) for tool in allowed]
-            flat = frozenset(tool.flat for tool in found if tool is not None)
-            return _Choice("required" if choice.get("mode") == "required" else "auto", flat)
-        case {"type": str(kind)}:
-            message = f"This model's provider cannot be forced to use '{kind}'."
-            raise UnsupportedError(message, param="tool_choice")
-        case _:
-            raise InvalidRequestError("This tool choice is not known.", param="tool_choice")
-
-
-def _find(wanted: Json, functions: list[OfferedTool]) -> OfferedTool | None:
-    """The tool of that name; in whatever namespace, unless the choice or an equal name outside says which."""
-    same = [tool for tool in functions if tool.tool.get("name") == wanted.get("name")]
-    exact = [tool for tool in same if tool.namespace == wanted.get("namespace")]
-    if exact or wanted.get("namespace"):
-        return exact[0] if exact else None
-    return same[0] if same else None
+    return bool(turn.items) and turn.items[-1].get("type") in RESULTS
 
 
 def _render_named(tool: OfferedTool, profile: ChatProfile) -> Json:
@@ -181,16 +144,3 @@ def _render_tool(offered: OfferedTool, profile: ChatProfile) -> Json:
     if profile.strict_tools and tool.get("strict"):
         function["strict"] = True
     return {"type": "function", "function": function}
-
-
-def describe(offered: OfferedTool) -> str:
-    """What the model is told of a tool."""
-    tool = offered.tool
-    return custom_tool_description(tool) if tool["type"] == "custom" else str(tool.get("description") or "")
-
-
-def parameters_of(offered: OfferedTool) -> Json:
-    """The JSON schema of a tool's arguments."""
-    if offered.tool["type"] == "custom":
-        return CUSTOM_TOOL_PARAMETERS
-    return offered.tool.get("parameters") or {"type": "object", "properties": {}}

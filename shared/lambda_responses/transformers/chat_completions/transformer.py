@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lambda_responses.transformers.base import Traits
 from lambda_responses.transformers.chat_completions import errors, plain_answer, request, stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lambda_responses.transformers.base import Decoder, Rendered, Transformer, Turn, UpstreamFailure
+    from lambda_responses.transformers.base import (
+        Decoder,
+        Fetched,
+        Rendered,
+        Transformer,
+        Turn,
+        UpstreamFailure,
+    )
     from lambda_responses.transformers.chat_completions.profile import ChatProfile
     from lambda_responses.wire.errors import APIError
     from lambda_responses.wire.json import Json
@@ -21,6 +29,17 @@ class ChatCompletions:
     def render_request(self, turn: Turn, profile: ChatProfile) -> Rendered:
         """See `request.render_request`."""
         return request.render_request(turn, profile)
+
+    def traits(self, model: str, profile: ChatProfile) -> Traits:
+        """What that model takes as bytes alone, and whose model it is."""
+        profile = profile.for_model(model)
+        fetches: set[Fetched] = set()
+        if profile.images_as_data and "input_image" in profile.inputs:
+            fetches.add("input_image")
+        if profile.files_as == "file" and "input_file" in profile.inputs:
+            fetches.add("input_file")
+        maker, slash, _ = model.partition("/")
+        return Traits(fetches=frozenset(fetches), family=maker if profile.models_of_many and slash else "")
 
     def decoder(self, turn: Turn, profile: ChatProfile) -> Decoder:
         """See `stream.ChatDecoder`."""
