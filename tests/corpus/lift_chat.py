@@ -28,7 +28,7 @@ INEXPRESSIBLE: dict[str, str] = {
     "return_images": "a vendor's own setting (Perplexity)",
     "return_related_questions": "a vendor's own setting (Perplexity)",
     "disable_search": "a vendor's own setting (Perplexity)",
-    "web_search_options": "a hosted tool, which this format leaves out",
+    "search_settings": "images among what was found (Groq)",
     "extra_body": "a client's slip that watsonx ignored",
     "cache_prompt": "a vendor's own setting (llama.cpp, its default by now)",
     "reasoning_format": "a vendor's own setting (llama.cpp, its default by now)",
@@ -114,6 +114,8 @@ def _lift_part(part: Json) -> Json:
             return {"type": "input_text", "text": text}
         case {"type": "image_url", "image_url": {"url": url, **rest}}:
             return {"type": "input_image", "image_url": url, "detail": rest.get("detail", "auto")}
+        case {"type": "input_audio", "input_audio": str(data)}:  # Mistral
+            return {"type": "input_audio", "input_audio": {"data": data, "format": "mp3"}}
         case {"type": "input_audio", "input_audio": audio}:
             return {"type": "input_audio", "input_audio": audio}
         case {"type": "file", "file": {"file_data": data, **rest}}:
@@ -137,11 +139,17 @@ def _lift_tools(body: Json, request: Json) -> None:
                     key: function[key] for key in ("name", "description", "parameters") if key in function
                 }
                 tools.append({"type": "function", **known, "strict": bool(function.get("strict"))})
+            case {"type": "browser_search"}:
+                tools.append({"type": "web_search"})
+            case {"type": "openrouter:web_search", "parameters": settings}:
+                tools.append(_lift_search(settings))
             case {"type": "custom", "custom": {"name": name, "description": description, "format": form}}:
                 grammar = {"type": "grammar", **form["grammar"]}
                 tools.append({"type": "custom", "name": name, "description": description, "format": grammar})
             case _:
                 raise CannotLift(f"a vendor's own tool, {tool.get('type')}")
+    if "web_search_options" in body:
+        tools.append({"type": "web_search", **body["web_search_options"]})
     if tools:
         request["tools"] = tools
     match body.get("tool_choice"):
@@ -153,6 +161,13 @@ def _lift_tools(body: Json, request: Json) -> None:
             request["tool_choice"] = {"type": "function", "name": name}
         case choice:
             request["tool_choice"] = choice
+
+
+def _lift_search(settings: Json) -> Json:
+    names = {"allowed_domains": "allowed_domains", "excluded_domains": "blocked_domains"}
+    filters = {ours: settings[theirs] for theirs, ours in names.items() if theirs in settings}
+    rest = {name: settings[name] for name in ("search_context_size", "user_location") if name in settings}
+    return {"type": "web_search", **({"filters": filters} if filters else {}), **rest}
 
 
 def _lift_settings(body: Json, request: Json) -> None:

@@ -367,3 +367,22 @@ def test_an_answer_under_a_bounded_schema_has_room_to_end() -> None:
     schema = {"type": "json_schema", "name": "n", "schema": {"type": "object", "properties": {}}}
     assert render(profiles.DEMO, text={"format": schema}).body["max_tokens"] == 1024
     assert render(profiles.DEMO, text={"format": schema}, max_output_tokens=99).body["max_tokens"] == 99
+
+
+@pytest.mark.parametrize(
+    ("profile", "model", "fetches", "family"),
+    [
+        (profiles.OPENAI, "gpt-4o", {"input_file"}, ""),
+        (profiles.MISTRAL, "mistral-large", set(), ""),
+        (profiles.OLLAMA, "llava", {"input_image"}, ""),
+        (profiles.VLLM, "org/m", {"input_image", "input_file"}, ""),
+        (profiles.OPENROUTER, "anthropic/claude-opus-5", {"input_file"}, "anthropic"),
+        (profiles.OPENROUTER, "auto", {"input_file"}, ""),
+        (profiles.CEREBRAS, "gpt-oss-120b", set(), ""),
+    ],
+)
+def test_what_goes_as_bytes_alone_and_whose_model_it_is(
+    profile: ChatProfile, model: str, fetches: set[str], family: str
+) -> None:
+    traits = CHAT_COMPLETIONS.traits(model, profile)
+    assert (traits.fetches, traits.family, traits.native) == (fetches, family, False)

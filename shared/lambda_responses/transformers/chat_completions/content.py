@@ -51,8 +51,15 @@ def _render_part(part: Json, profile: ChatProfile, *, at: str) -> Json:
             if profile.image_detail and part.get("detail") in ("low", "high"):
                 image["detail"] = part["detail"]
             return {"type": "image_url", "image_url": image}
-        case {"type": "input_audio", "input_audio": audio}:
-            return {"type": "input_audio", "input_audio": audio}
+        case {"type": "input_audio", "input_audio": {"data": str(data), "format": format} as audio}:
+            match profile.audio_as:
+                case "object":
+                    return {"type": "input_audio", "input_audio": audio}
+                case "data":
+                    return {"type": "input_audio", "input_audio": data}
+                case "address":
+                    address = {"data": f"data:audio/{format};base64,{data}", "format": format}
+                    return {"type": "input_audio", "input_audio": address}
         case {"type": "input_file"}:
             return _render_file(part, profile, at=at)
         case _:

@@ -55,6 +55,8 @@ class ChatProfile:
     """Whether `detail` may stand beside an image's address."""
     files_as: Literal["file", "document_url"] = "file"
     """How a file is carried: OpenAI's `file` (data alone) or Mistral's `document_url` (addresses too)."""
+    audio_as: Literal["object", "data", "address"] = "object"
+    """How sound is carried: OpenAI's object, its data alone (Mistral), or as an address in it (Alibaba)."""
     refusals: bool = False
     """Whether an assistant message has a `refusal` of its own; elsewhere a refusal is text."""
     reasoning_replay: Literal[

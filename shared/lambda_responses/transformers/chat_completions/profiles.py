@@ -159,6 +159,7 @@ GROQ = ChatProfile(
 MISTRAL = ChatProfile(
     inputs=frozenset({"input_image", "input_file", "input_audio"}),
     files_as="document_url",
+    audio_as="data",
     text_without_content="empty",
     reasoning_replay="thinking_parts",
     call_id_length=9,
@@ -361,6 +362,7 @@ DEMO = ChatProfile(
 
 ALIBABA = ChatProfile(
     inputs=frozenset({"input_image", "input_audio"}),
+    audio_as="address",
     reasoning_replay="reasoning_content",
     forced_choice_adds={"enable_thinking": False},
     efforts=_switch({"enable_thinking": True}, {"enable_thinking": False}),
