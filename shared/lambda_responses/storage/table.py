@@ -5,6 +5,7 @@
     {t}#T#{thread}      R#{response}#{k:02}             its envelope, where too long for the control row
     {t}#T#{thread}      C#{depth:06}#{own}[#{k:02}]     what a turn added to the context, in one or more rows
     {t}#T#{thread}      S#{depth:06}#{own}[#{k:02}]     the whole context up to that depth, by turn `own`
+    #                   K#seals                         the key ring of the installation, no tenant's
 
 `thread` (24 hex) and `own` (16 hex) are parts of a response's id, `depth` counts turns from 0 across forks.
 """
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@:+-]{0,127}")
 MAX_DEPTH = 999_999
+
+KEY_RING = Key("#", "K#seals")
+"""No tenant's partition begins like this one's name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,140 @@
+"""Sealed envelopes: JSON that only this installation reads, for one tenant and one purpose.
+
+    lr1.<key id>.<base64url of: nonce (12 bytes), AES-256-GCM of the deflated JSON, tag (16 bytes)>
+
+The key is HKDF-SHA256 (RFC 5869) of the ring's secret for the tenant, so that tenants share no key; version,
+key id, tenant and purpose are authenticated with it. Nonces are random: one tenant's key is good for four
+billion envelopes (NIST SP 800-38D, 8.3).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import TYPE_CHECKING, cast
+
+from lambda_responses.wire.json import from_text, to_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    from lambda_responses.sealing.keys import KeyRing, SealingKey
+    from lambda_responses.wire.json import Json
+
+VERSION = "lr1"
+REASONING = "reasoning"
+"""The purpose of what a model thought: text, signatures and blobs that only its maker reads."""
+
+LARGEST_PAYLOAD = 32_000_000
+"""Bytes of JSON that an envelope holds at most, so that none unfolds without bound."""
+
+NONCE_BYTES = 12
+TAG_BYTES = 16
+
+_ENVELOPE = re.compile(r"lr\d+\.")
+_COMPRESSION = 1
+"""Blobs are random to a compressor, and the rest shrinks well at the fastest level."""
+
+
+class NotAnEnvelope(Exception):
+    """The text was sealed by somebody else, if by anybody."""
+
+
+class BrokenEnvelope(Exception):
+    """An envelope of ours that does not open: altered, another tenant's, for another purpose, or of a key or
+    version that this installation does not have."""
+
+    def __init__(self) -> None:
+        super().__init__("a sealed envelope does not open here")
+
+
+class Sealer:
+    """Seals and opens for one tenant; `entropy` gives that many random bytes."""
+
+    def __init__(self, ring: KeyRing, tenant: str, entropy: Callable[[int], bytes]) -> None:
+        self._ring = ring
+        self._tenant = tenant
+        self._entropy = entropy
+        self._ciphers: dict[str, AESGCM] = {}
+
+    def seal(self, purpose: str, payload: Json) -> str:
+        """The payload in an envelope. Raises ValueError for more JSON than an envelope holds."""
+        content = to_bytes(payload)
+        if len(content) > LARGEST_PAYLOAD:
+            raise ValueError(f"an envelope holds at most {LARGEST_PAYLOAD} bytes of JSON")
+        key = self._ring.first
+        nonce = self._entropy(NONCE_BYTES)
+        packed = zlib.compress(content, _COMPRESSION)
+        sealed = self._cipher(key).encrypt(nonce, packed, self._bound_to(key, purpose))
+        return f"{VERSION}.{key.id}.{_as_text(nonce + sealed)}"
+
+    def open(self, purpose: str, envelope: str) -> Json:
+        """What was sealed. Raises `NotAnEnvelope`, `BrokenEnvelope`."""
+        if _ENVELOPE.match(envelope) is None:
+            raise NotAnEnvelope
+        match envelope.split("."):
+            case [version, key_id, text] if version == VERSION and (key := self._ring.get(key_id)):
+                return self._opened(key, purpose, _as_bytes(text))
+            case _:
+                raise BrokenEnvelope
+
+    def _opened(self, key: SealingKey, purpose: str, sealed: bytes) -> Json:
+        from cryptography.exceptions import InvalidTag
+
+        try:
+            packed = self._cipher(key).decrypt(
+                sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], self._bound_to(key, purpose)
+            )
+        except InvalidTag:
+            raise BrokenEnvelope from None
+        return cast("Json", from_text(_inflated(packed)))
+
+    def _cipher(self, key: SealingKey) -> AESGCM:
+        cipher = self._ciphers.get(key.id)
+        if cipher is None:
+            cipher = self._ciphers[key.id] = _cipher_for(key, self._tenant)
+        return cipher
+
+    def _bound_to(self, key: SealingKey, purpose: str) -> bytes:
+        """What is authenticated beside the content; JSON keeps the parts apart whatever they hold."""
+        return json.dumps([VERSION, key.id, self._tenant, purpose]).encode()
+
+
+def _cipher_for(key: SealingKey, tenant: str) -> AESGCM:
+    # With the first envelope, because most requests have none and the import takes its time.
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+    info = json.dumps(["lambda-responses", VERSION, tenant]).encode()
+    return AESGCM(HKDF(SHA256(), length=32, salt=None, info=info).derive(key.secret))
+
+
+def _inflated(packed: bytes) -> bytes:
+    inflater = zlib.decompressobj()
+    try:
+        content = inflater.decompress(packed, LARGEST_PAYLOAD)
+    except zlib.error:
+        raise BrokenEnvelope from None
+    if not inflater.eof:
+        raise BrokenEnvelope
+    return content
+
+
+def _as_text(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _as_bytes(text: str) -> bytes:
+    """Raises `BrokenEnvelope` for all but the one way in which `_as_text` writes these bytes."""
+    try:
+        data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:
+        raise BrokenEnvelope from None
+    if len(data) < NONCE_BYTES + TAG_BYTES or _as_text(data) != text:
+        raise BrokenEnvelope
+    return data
