@@ -110,9 +110,9 @@ class Upstream:
     def base_url(self) -> str:
         return f"{self.root}/v1"
 
-    def serve(self, behaviour: Behaviour, model: str | None = None) -> str:
-        """The name of a model that behaves so."""
-        name = model or f"model-{next(self._numbers)}"
+    def serve(self, behaviour: Behaviour, model: str | None = None, *, like: str = "model") -> str:
+        """The name of a model that behaves so: that one, or one that begins `like` another."""
+        name = model or f"{like}-{next(self._numbers)}"
         self._behaviours[name] = behaviour
         return name
 

@@ -106,6 +106,7 @@ class Anthropic:
     """The format, as Anthropic speaks it."""
 
     provider = "anthropic"
+    model = "claude-sonnet-4-5"
     kind = EVENT_STREAM
     faults: tuple[Fault, ...] = tuple(_FAULTS)
     troubles = _TROUBLES
@@ -161,6 +162,7 @@ class Invoked(Anthropic):
     """The same inside AWS's frames."""
 
     provider = "bedrock"
+    model = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
     kind = aws_frames.AWS_EVENT_STREAM
 
     def frame(self, chunk: Chunk) -> bytes:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tests.fakes.upstream import Exchange
+    from tests.fakes.upstream import Behaviour, Exchange, Upstream
 
 Json = dict[str, Any]
 
@@ -125,6 +125,8 @@ class Format(Protocol):
     """A wire format, spoken by the vendor that `server` knows as `provider`."""
 
     provider: str
+    model: str
+    """How the names of its models begin: one that sees, calls tools and reasons."""
     kind: str
     """The content type of its streams."""
     faults: tuple[Fault, ...]
@@ -225,3 +227,8 @@ async def answer(format: Format, exchange: Exchange, said: Sequence[Said], stop:
     for frame in stream_of(format, said, stop):
         await exchange.send(frame)
     await exchange.end()
+
+
+def served(upstream: Upstream, format: Format, behaviour: Behaviour) -> str:
+    """What our client calls a model of that vendor that behaves so."""
+    return f"{format.provider}/{upstream.serve(behaviour, like=format.model)}"

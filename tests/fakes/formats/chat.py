@@ -92,6 +92,7 @@ class Chat:
     """The format, in the dialect of Groq."""
 
     provider = "groq"
+    model = "llama-4-scout"
     kind = EVENT_STREAM
     faults: tuple[Fault, ...] = ("rate_limit_exceeded", "server_error", "context_length_exceeded")
     troubles = openai_troubles()
@@ -179,6 +180,7 @@ class Details(Chat):
     """The same in OpenRouter's dialect, which has reasoning of any maker in detail."""
 
     provider = "openrouter"
+    model = "anthropic/claude-sonnet-4.5"
 
     def thought(self, text: str, secret: str) -> Json:
         detail = {"type": "reasoning.text", "text": text, "id": "r1", "index": 0}

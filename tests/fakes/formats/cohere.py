@@ -104,6 +104,7 @@ class Cohere:
     """The format."""
 
     provider = "cohere"
+    model = "command-a-plus-05-2026"
     kind = EVENT_STREAM
     faults: tuple[Fault, ...] = ("server_error", "context_length_exceeded")
     troubles = _TROUBLES

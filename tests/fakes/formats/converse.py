@@ -101,6 +101,7 @@ class Converse:
     """The format."""
 
     provider = "bedrock"
+    model = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
     kind = aws_frames.AWS_EVENT_STREAM
     faults: tuple[Fault, ...] = tuple(_FAULTS)
     troubles = _TROUBLES

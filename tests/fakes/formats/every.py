@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tests.fakes.formats.anthropic import Anthropic, Invoked
-from tests.fakes.formats.chat import Chat
+from tests.fakes.formats.chat import Chat, Details
 from tests.fakes.formats.cohere import Cohere
 from tests.fakes.formats.converse import Converse
 from tests.fakes.formats.gemini import Gemini
@@ -22,6 +22,7 @@ GEMINI: Format = Gemini()
 CONVERSE: Format = Converse()
 COHERE: Format = Cohere()
 INVOKED: Format = Invoked()
+DETAILS: Format = Details()
 
 FORMATS: dict[str, Format] = {
     "chat": CHAT,

@@ -74,6 +74,7 @@ class Gemini:
     """The format, as Gemini speaks it."""
 
     provider = "gemini"
+    model = "gemini-3-pro"
     kind = EVENT_STREAM
     faults: tuple[Fault, ...] = tuple(_FAULTS)
     troubles = _TROUBLES

@@ -105,6 +105,7 @@ class Native:
     """The format, in the dialect of xAI."""
 
     provider = "xai"
+    model = "grok-4"
     kind = EVENT_STREAM
     faults: tuple[Fault, ...] = ("rate_limit_exceeded", "server_error", "context_length_exceeded")
     troubles = openai_troubles()

@@ -1,0 +1,63 @@
+"""The vendors' own SDKs as judges of what they are sent, by way of `../shared/tools/validate_request.py`."""
+
+from __future__ import annotations
+
+import importlib.util
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+Json = dict[str, Any]
+
+TOOL = Path(__file__).parents[3] / "shared" / "tools" / "validate_request.py"
+
+JUDGES = {
+    "chat": ("openai", "chat"),
+    "native": ("openai", "responses"),
+    "anthropic": ("anthropic", "anthropic"),
+    "gemini": ("google.genai", "gemini"),
+    "converse": ("botocore", "bedrock"),
+}
+"""By format, the module that knows it, and what the tool calls it. Cohere's is not among them."""
+
+REASONING = ("reasoning", "reasoning_content", "reasoning_details")
+"""Members of chat messages that vendors have added."""
+
+
+def judged(format: str, body: Json) -> None:
+    """Raise unless the vendor's types know the body, unknown members included.
+
+    Skips the test where the tool or the vendor's SDK is absent; a format that nobody judges passes.
+    """
+    if format not in JUDGES:
+        return
+    module, kind = JUDGES[format]
+    tool = _tool(module)
+    try:
+        tool.check(kind, _without_additions(body) if kind == "chat" else body)
+    except ValueError as error:
+        raise AssertionError(f"{kind}: {str(error)[:1500]}") from None
+
+
+@cache
+def _tool(module: str) -> ModuleType:
+    if not TOOL.is_file():
+        pytest.skip("needs ../shared/tools/validate_request.py")
+    if importlib.util.find_spec(module.partition(".")[0]) is None:
+        pytest.skip(f"needs the SDK that has {module}")
+    spec = importlib.util.spec_from_file_location("validate_request", TOOL)
+    assert spec is not None
+    assert spec.loader is not None
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    return tool
+
+
+def _without_additions(body: Json) -> Json:
+    messages = [{k: v for k, v in message.items() if k not in REASONING} for message in body["messages"]]
+    return {**body, "messages": messages}
