@@ -44,6 +44,8 @@ class Offer:
     names: ToolNames
     functions: list[OfferedTool] = field(default_factory=list[OfferedTool])
     """Functions and custom tools, those alone that may be called."""
+    declared: list[OfferedTool] = field(default_factory=list[OfferedTool])
+    """Functions and custom tools all told, for formats that say apart from them which may be called."""
     hosted: list[OfferedTool] = field(default_factory=list[OfferedTool])
     """Tools that the upstream runs by itself, of the kinds that it has."""
     mode: Literal["auto", "none", "required"] = "auto"
@@ -79,6 +81,7 @@ def read_offer(turn: Turn, *, hosts: Collection[str] = ()) -> Offer:
             raise UnsupportedError("This model's provider cannot call MCP servers.", param=tool.path)
         else:
             offer.dropped.append(tool.path)
+    offer.declared = offer.functions
     _choose(offer, turn.request.get("tool_choice"))
     if offer.mode == "required" and not (offer.functions or offer.hosted):
         raise UnsupportedError("This model's provider has none of the required tools.", param="tool_choice")
@@ -141,7 +144,7 @@ def describe(offered: OfferedTool) -> str:
 
 
 def parameters_of(offered: OfferedTool) -> Json:
-    """The JSON schema of a function's arguments, or of those of the function that stands for a custom tool."""
+    """The JSON schema of a function's arguments, or of the function's that stands for a custom tool."""
     if offered.tool["type"] == "custom":
         return CUSTOM_TOOL_PARAMETERS
     return offered.tool.get("parameters") or {"type": "object", "properties": {}}
