@@ -30,15 +30,24 @@ MODELS = {
     "scripted": "scripted/echo",
     "a chat upstream": "groq/demo",
     "a native upstream": "openai/scripted/echo",
+    **{
+        f"{name} upstream": f"{format.provider}/{format.model}-demo"
+        for name, format in FORMATS.items()
+        if name not in ("chat", "native")
+    },
 }
 """A model that echoes, obeys schemas and calls tools, behind each kind of provider."""
+
+BLIND = {MODELS["a chat upstream"], MODELS["cohere upstream"]}
+"""Those whose vendor takes no pictures from them."""
 
 
 @pytest.fixture(scope="session")
 def upstream() -> Iterator[Upstream]:
     """The upstream that `server` knows by the name that each format gives its provider."""
     fake = Upstream()
-    fake.serve(demo_model, "demo")
+    for name in MODELS.values():
+        fake.serve(demo_model, name.partition("/")[2])
     yield fake
     fake.close()
 
@@ -59,7 +68,13 @@ def server(
     """The server under test."""
     folder = tmp_path_factory.mktemp("server")
     models_file = folder / "models.json"
-    models_file.write_text(json.dumps({"aliases": {"best": ["groq/broken", "groq/demo"]}}))
+    aliases = {"best": ["groq/broken", "groq/demo"]}
+    as_openai = {"base_url": upstream.base_url, "profile": "openai"}
+    rows = {
+        "openai-chat": {**as_openai, "format": "chat_completions"},
+        "openai-native": {**as_openai, "format": "openai_responses"},
+    }
+    models_file.write_text(json.dumps({"aliases": aliases, "providers": rows}))
     running = Server(
         folder,
         RESPONSES_MODELS=str(models_file),

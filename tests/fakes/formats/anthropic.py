@@ -105,6 +105,7 @@ class AnthropicVoice:
 class Anthropic:
     """The format, as Anthropic speaks it."""
 
+    wire = "anthropic_messages"
     provider = "anthropic"
     model = "claude-sonnet-4-5"
     kind = EVENT_STREAM

@@ -124,6 +124,8 @@ class Voice(Protocol):
 class Format(Protocol):
     """A wire format, spoken by the vendor that `server` knows as `provider`."""
 
+    wire: str
+    """What the package calls it."""
     provider: str
     model: str
     """How the names of its models begin: one that sees, calls tools and reasons."""

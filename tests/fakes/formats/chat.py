@@ -91,6 +91,7 @@ class ChatVoice:
 class Chat:
     """The format, in the dialect of Groq."""
 
+    wire = "chat_completions"
     provider = "groq"
     model = "llama-4-scout"
     kind = EVENT_STREAM

@@ -103,6 +103,7 @@ class CohereVoice:
 class Cohere:
     """The format."""
 
+    wire = "cohere_chat"
     provider = "cohere"
     model = "command-a-plus-05-2026"
     kind = EVENT_STREAM

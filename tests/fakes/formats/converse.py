@@ -100,6 +100,7 @@ class ConverseVoice:
 class Converse:
     """The format."""
 
+    wire = "bedrock_converse"
     provider = "bedrock"
     model = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
     kind = aws_frames.AWS_EVENT_STREAM

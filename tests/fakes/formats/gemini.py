@@ -73,6 +73,7 @@ class GeminiVoice:
 class Gemini:
     """The format, as Gemini speaks it."""
 
+    wire = "gemini_generate_content"
     provider = "gemini"
     model = "gemini-3-pro"
     kind = EVENT_STREAM

@@ -104,6 +104,7 @@ class NativeVoice:
 class Native:
     """The format, in the dialect of xAI."""
 
+    wire = "openai_responses"
     provider = "xai"
     model = "grok-4"
     kind = EVENT_STREAM
