@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lambda_responses.lifecycle.ports import Principal
+from lambda_responses.outbound.client import Outbound
 from lambda_responses.providers.base import Target, UpstreamError
 from lambda_responses.runtime.settings import Settings
+from lambda_responses.sealing.keys import KeyRing, SealingKey
+from lambda_responses.sealing.sealer import Sealer
 from lambda_responses.storage.responses import ResponseStore
 from lambda_responses.storage.sqlite import SQLiteStore
 from lambda_responses.transformers.base import Rendered, Traits, Turn, UpstreamFailure
@@ -39,7 +42,7 @@ class Identity:
         return Rendered("", {"turn": turn})
 
     def traits(self, model: str, profile: Any) -> Traits:
-        return Traits()
+        return Traits(native=profile == "native")
 
     def decoder(self, turn: Turn, profile: Any) -> Identity:
         return self
@@ -107,7 +110,11 @@ class PlayedServices:
         self.max_steps = 3
         self.entropy = counted()
         self.reported: list[BaseException] = []
+        self.outbound = Outbound()
         self._targets = [Target(each, Identity(), each.profile, "m") for each in providers]
+
+    async def sealer(self, tenant: str) -> Sealer:
+        return Sealer(KeyRing([SealingKey("k", b"s" * 32)]), tenant)
 
     def now(self) -> float:
         return 1_700_000_000.0

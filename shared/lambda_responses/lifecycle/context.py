@@ -41,10 +41,7 @@ class ModelContext:
     def shown_to(self, maker: str) -> tuple[list[Json], dict[str, Json]]:
         """Items, without our seals, and origins for one maker: what another wants back is left out."""
         origins = {id: origin for id, origin in self.origins.items() if origin.get(MAKER) == maker}
-        items = [
-            unsealed(item) if item.get("id") in self.origins else item
-            for item in self.items
-        ]
+        items = [unsealed(item) if item.get("id") in self.origins else item for item in self.items]
         return items, origins
 
 

@@ -77,11 +77,7 @@ async def _look_up(request: Json, principal: Principal, using: Services, *, nati
 
 def _concerns_seals(request: Json) -> bool:
     """Whether anything will be sealed for the client, or has been: to know the keys may take a read."""
-    return (
-        shows_seals(request)
-        or hold_seals(request["input"])
-        or bool(request.get("context_management"))
-    )
+    return shows_seals(request) or hold_seals(request["input"]) or bool(request.get("context_management"))
 
 
 def _check_context(request: Json, history: Sequence[Json]) -> None:

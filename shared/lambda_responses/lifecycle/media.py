@@ -32,8 +32,6 @@ MOST_SECONDS = 30.0
 """For all of them; each has a bound of its own."""
 AT_ONCE = 8
 
-MEMBERS = {"input_image": "image_url", "computer_screenshot": "image_url", "input_file": "file_url"}
-"""By type of a content part, the member that holds an address."""
 KINDS = {"computer_screenshot": "input_image"}
 """What a part counts as, where that is not its type."""
 
@@ -111,18 +109,22 @@ def _mentions(items: Sequence[Json]) -> Iterator[_Mention]:
     for index, item in enumerate(items):
         for member in ("content", "output"):
             held: Any = item.get(member)
-            if not held or isinstance(held, str):
-                continue
-            if isinstance(held, dict):
-                yield from _mention(index, member, None, cast("Json", held))
-            else:
-                for at, part in enumerate(cast("Sequence[Json]", held)):
+            if isinstance(held, list):
+                for at, part in enumerate(cast("list[Any]", held)):
                     yield from _mention(index, member, at, part)
+            elif held:
+                yield from _mention(index, member, None, held)
 
 
-def _mention(index: int, member: str, at: int | None, part: Json) -> Iterator[_Mention]:
-    key = MEMBERS.get(part.get("type", ""))
-    if key is not None and (url := part.get(key)) and not _HELD_ELSEWHERE.match(url):
+def _mention(index: int, member: str, at: int | None, part: Any) -> Iterator[_Mention]:
+    match part:
+        case {"type": "input_image" | "computer_screenshot", "image_url": str(url)}:
+            key = "image_url"
+        case {"type": "input_file", "file_url": str(url)}:
+            key = "file_url"
+        case _:
+            return
+    if url and not _HELD_ELSEWHERE.match(url):
         yield _Mention(index, member, at, part, key, url)
 
 

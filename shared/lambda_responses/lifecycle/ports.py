@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lambda_responses.outbound.client import Outbound
     from lambda_responses.providers.base import Router
-    from lambda_responses.sealing import Sealer
+    from lambda_responses.sealing.sealer import Sealer
     from lambda_responses.storage.responses import ResponseStore
-    from lambda_responses.transformers.base import Traits
-    from lambda_responses.wire.json import Event, Json
+    from lambda_responses.wire.json import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +89,9 @@ class Services(Protocol):
         """Seals for that tenant, and opens what was sealed for it."""
         ...
 
-    async def carried(self, items: Sequence[Json], traits: Traits) -> Sequence[Json]:
-        """The items, with the media in place of its address where a format of those traits needs it so.
-
-        Raises `InvalidRequestError`, naming the content, for an address that must not or cannot be called.
-        """
+    @property
+    def outbound(self) -> Outbound:
+        """The way to addresses that clients name."""
         ...
 
     def now(self) -> float:

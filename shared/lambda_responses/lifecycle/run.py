@@ -13,6 +13,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from lambda_responses.lifecycle.context import assemble, unsealed
+from lambda_responses.lifecycle.media import carried
 from lambda_responses.lifecycle.placement import placed
 from lambda_responses.lifecycle.ports import Unbounded, Unkept
 from lambda_responses.lifecycle.seals import MAKER, seal
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from lambda_responses.lifecycle.placement import Placement
     from lambda_responses.lifecycle.ports import Cancellation, Deadline, EventSink, Services
     from lambda_responses.providers.base import Target
-    from lambda_responses.sealing import Sealer
+    from lambda_responses.sealing.sealer import Sealer
     from lambda_responses.storage.responses import Context
     from lambda_responses.stream.deltas import Delta
     from lambda_responses.transformers.base import Rendered
@@ -130,7 +131,8 @@ class ResponseRun:
 
     async def _run(self, *, streamed: bool) -> AsyncGenerator[Sequence[Event], None]:
         created_at, keep = int(self._using.now()), self.request.get("store", True)
-        place = placed(self._tenant, self._known.previous, created_at=created_at, keep=keep, using=self._using)
+        previous = self._known.previous
+        place = placed(self._tenant, previous, created_at=created_at, keep=keep, using=self._using)
         async with place as placement, stop_signal(self._bounds.cancellation) as self._stop:
             self._begin(placement.response_id, created_at)
             await self._choose_next_target()
@@ -165,9 +167,7 @@ class ResponseRun:
             model=request["model"],
             previous_response_id=request.get("previous_response_id"),
         )
-        self._emitter = ResponseEmitter(
-            response, ids, taken_call_ids=self._context.call_ids, seal=self._seal
-        )
+        self._emitter = ResponseEmitter(response, ids, taken_call_ids=self._context.call_ids, seal=self._seal)
 
     def _seal(self, item_type: str, origin: Json) -> str | None:
         """What the client is shown of an origin: a compacted context always, of reasoning if it asked."""
@@ -245,7 +245,15 @@ class ResponseRun:
 
     async def _render(self) -> None:
         items, origins = self._context.shown_to(self._target.maker)
-        self._shown = items
+        traits, outbound = self._target.traits, self._using.outbound
+        self._shown = await carried(
+            items,
+            fetches=traits.fetches,
+            native=traits.native,
+            fetch=outbound.fetch,
+            policy=outbound.policy,
+            history=len(self._context.history),
+        )
         self._turn = Turn(self._target.model, self.request, self._shown, origins)
         self._rendered = self._target.transformer.render_request(self._turn, self._target.profile)
 

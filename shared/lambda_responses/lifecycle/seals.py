@@ -1,4 +1,4 @@
-"""What makers of items want back and clients must not read: shown to them sealed, and opened when they bring it.
+"""What makers of items want back and clients must not read: shown to them sealed, opened when it comes back.
 
 An item's origin is what its maker said of it for itself (`Opaque`), with the maker's name under `maker`. The
 store keeps it beside the item; a client that keeps the conversation itself gets it as `encrypted_content`.
@@ -14,7 +14,7 @@ from lambda_responses.wire.errors import InvalidRequestError
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from lambda_responses.sealing import Sealer
+    from lambda_responses.sealing.sealer import Sealer
     from lambda_responses.wire.json import Json
 
 MAKER = "maker"
@@ -31,7 +31,7 @@ def hold_seals(items: Iterable[Json]) -> bool:
 
 def seal(origin: Json, sealer: Sealer) -> str | None:
     """An origin as a client may hold it; None where there is nothing in it to keep."""
-    from lambda_responses.sealing import REASONING
+    from lambda_responses.sealing.sealer import REASONING
 
     return sealer.seal(REASONING, origin) if origin.keys() - _NO_SECRETS else None
 
@@ -42,7 +42,7 @@ def opened(items: Sequence[Json], sealer: Sealer) -> dict[int, Json]:
     What somebody else sealed is passed over: it may come from the provider itself. Raises
     `InvalidRequestError` for what this server sealed for another tenant, or was changed since.
     """
-    from lambda_responses.sealing import REASONING, BrokenEnvelope, NotAnEnvelope
+    from lambda_responses.sealing.sealer import REASONING, BrokenEnvelope, NotAnEnvelope
 
     origins: dict[int, Json] = {}
     for place, item in enumerate(items):

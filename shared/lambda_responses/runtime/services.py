@@ -23,10 +23,13 @@ if TYPE_CHECKING:
     from starlette.types import Scope
 
     from lambda_responses.lifecycle.ports import Principal, Services
+    from lambda_responses.outbound.client import Outbound
     from lambda_responses.providers.connections import Connections
     from lambda_responses.providers.local_model import LocalModel
     from lambda_responses.providers.routing import ProviderRouter
     from lambda_responses.runtime.settings import Settings
+    from lambda_responses.sealing.keys import KeyRing
+    from lambda_responses.sealing.sealer import Sealer
     from lambda_responses.storage.keyed import KeyedStore
     from lambda_responses.storage.responses import ResponseStore
     from lambda_responses.wire.json import Json
@@ -41,6 +44,7 @@ class LiveServices:
         self._settings = settings
         self._wants_local_model = local_model
         self._environment = environment
+        self._key_ring = _key_ring(settings)
         self.first_event_wait = settings.first_event_wait_ms / 1000
         self.max_steps = settings.max_steps
 
@@ -78,6 +82,29 @@ class LiveServices:
         from lambda_responses.storage.responses import ResponseStore
 
         return ResponseStore(self.store, now=self.now, retention_days=self._settings.retention_days)
+
+    async def sealer(self, tenant: str) -> Sealer:
+        """Seals for that tenant, with the operator's keys or those that the store keeps."""
+        from lambda_responses.sealing.sealer import Sealer
+
+        if self._key_ring is None:
+            from lambda_responses.storage.key_rings import key_ring
+
+            self._key_ring = await key_ring(self.store, secrets.token_bytes)
+        return Sealer(self._key_ring, tenant)
+
+    @functools.cached_property
+    def outbound(self) -> Outbound:
+        """The way to addresses that clients name."""
+        from lambda_responses.outbound.client import Outbound
+        from lambda_responses.outbound.policy import read_policy
+
+        settings = self._settings
+        try:
+            policy = read_policy(settings.outbound_allow)
+        except ValueError as error:
+            raise SettingsError(f"RESPONSES_OUTBOUND_ALLOW cannot be used: {error}.") from None
+        return Outbound(policy, seconds=settings.media_timeout_ms / 1000, largest=settings.media_max_bytes)
 
     @functools.cached_property
     def connections(self) -> Connections:
@@ -145,7 +172,7 @@ class Runtime:
 
     def check(self) -> None:
         """Make what may fail for want of the right settings. Raises `SettingsError`."""
-        _ = self._live.router, self._live.responses
+        _ = self._live.router, self._live.responses, self._live.outbound
 
     async def start(self) -> Sequence[str]:
         """Load what would keep the first request waiting; returns a sentence for each thing that failed."""
@@ -173,6 +200,18 @@ class Runtime:
 def process_runtime() -> Runtime:
     """The runtime of this process, from its environment. Raises `SettingsError`."""
     return Runtime(os.environ)
+
+
+def _key_ring(settings: Settings) -> KeyRing | None:
+    """The operator's keys, if there are any."""
+    if settings.sealing_keys is None:
+        return None
+    from lambda_responses.sealing.keys import parse_key_ring
+
+    try:
+        return parse_key_ring(settings.sealing_keys)
+    except ValueError as error:
+        raise SettingsError(f"RESPONSES_SEALING_KEYS cannot be used: {error}.") from None
 
 
 def _models_file(settings: Settings) -> Json:

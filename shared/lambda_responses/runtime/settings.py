@@ -37,6 +37,14 @@ class Settings(BaseModel):
     """Path of the models file (aliases, extra providers)."""
     secrets: str | None = None
     """Name or ARN of one secret that holds provider keys as a JSON object of environment names."""
+    sealing_keys: str | None = Field(default=None, repr=False)
+    """Keys that seal reasoning, `id:base64,…`; the first seals, all open. By default the store keeps one."""
+    outbound_allow: str = ""
+    """Hosts and networks, with commas between, to which clients' URLs may lead besides public addresses."""
+    media_max_bytes: int = Field(default=20_000_000, ge=1)
+    """Size of a file that is fetched for a provider that takes no addresses."""
+    media_timeout_ms: int = Field(default=10_000, ge=1)
+    """How long such a file may take to fetch."""
     first_event_wait_ms: int = Field(default=250, ge=0, le=60_000)
     """How long a stream's status line waits for the upstream's first event."""
     connect_timeout_ms: int = Field(default=5_000, ge=1)

@@ -2,24 +2,25 @@
 
     lr1.<key id>.<base64url of: nonce (12 bytes), AES-256-GCM of the deflated JSON, tag (16 bytes)>
 
-The key is HKDF-SHA256 (RFC 5869) of the ring's secret for the tenant, so that tenants share no key; version,
-key id, tenant and purpose are authenticated with it. Nonces are random: one tenant's key is good for four
-billion envelopes (NIST SP 800-38D, 8.3).
+The keys are HKDF-SHA256 (RFC 5869) of the ring's secret for the tenant, so that tenants share none; version,
+key id, tenant and purpose are authenticated too. The nonce is a keyed hash of all that (as in RFC 5297): the
+same payload makes the same envelope, so what is told twice is told alike, and no source of randomness can fail.
+One tenant's key is good for four billion different envelopes (NIST SP 800-38D, 8.3).
 """
 
 from __future__ import annotations
 
+import hmac
 import json
 import re
 import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from lambda_responses.wire.json import from_text, to_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     from lambda_responses.sealing.keys import KeyRing, SealingKey
@@ -52,14 +53,25 @@ class BrokenEnvelope(Exception):
         super().__init__("a sealed envelope does not open here")
 
 
-class Sealer:
-    """Seals and opens for one tenant; `entropy` gives that many random bytes."""
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """What a tenant's envelopes are made with."""
 
-    def __init__(self, ring: KeyRing, tenant: str, entropy: Callable[[int], bytes]) -> None:
+    cipher: AESGCM
+    nonces: bytes = field(repr=False)
+
+    def nonce(self, bound_to: bytes, packed: bytes) -> bytes:
+        digest = hmac.digest(self.nonces, len(bound_to).to_bytes(8) + bound_to + packed, "sha256")
+        return digest[:NONCE_BYTES]
+
+
+class Sealer:
+    """Seals and opens for one tenant."""
+
+    def __init__(self, ring: KeyRing, tenant: str) -> None:
         self._ring = ring
         self._tenant = tenant
-        self._entropy = entropy
-        self._ciphers: dict[str, AESGCM] = {}
+        self._made: dict[str, _Keys] = {}
 
     def seal(self, purpose: str, payload: Json) -> str:
         """The payload in an envelope. Raises ValueError for more JSON than an envelope holds."""
@@ -67,9 +79,10 @@ class Sealer:
         if len(content) > LARGEST_PAYLOAD:
             raise ValueError(f"an envelope holds at most {LARGEST_PAYLOAD} bytes of JSON")
         key = self._ring.first
-        nonce = self._entropy(NONCE_BYTES)
+        keys, bound_to = self._keys(key), self._bound_to(key, purpose)
         packed = zlib.compress(content, _COMPRESSION)
-        sealed = self._cipher(key).encrypt(nonce, packed, self._bound_to(key, purpose))
+        nonce = keys.nonce(bound_to, packed)
+        sealed = keys.cipher.encrypt(nonce, packed, bound_to)
         return f"{VERSION}.{key.id}.{_as_text(nonce + sealed)}"
 
     def open(self, purpose: str, envelope: str) -> Json:
@@ -86,32 +99,33 @@ class Sealer:
         from cryptography.exceptions import InvalidTag
 
         try:
-            packed = self._cipher(key).decrypt(
+            packed = self._keys(key).cipher.decrypt(
                 sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], self._bound_to(key, purpose)
             )
         except InvalidTag:
             raise BrokenEnvelope from None
         return cast("Json", from_text(_inflated(packed)))
 
-    def _cipher(self, key: SealingKey) -> AESGCM:
-        cipher = self._ciphers.get(key.id)
-        if cipher is None:
-            cipher = self._ciphers[key.id] = _cipher_for(key, self._tenant)
-        return cipher
+    def _keys(self, key: SealingKey) -> _Keys:
+        keys = self._made.get(key.id)
+        if keys is None:
+            keys = self._made[key.id] = _keys_for(key, self._tenant)
+        return keys
 
     def _bound_to(self, key: SealingKey, purpose: str) -> bytes:
         """What is authenticated beside the content; JSON keeps the parts apart whatever they hold."""
         return json.dumps([VERSION, key.id, self._tenant, purpose]).encode()
 
 
-def _cipher_for(key: SealingKey, tenant: str) -> AESGCM:
+def _keys_for(key: SealingKey, tenant: str) -> _Keys:
     # With the first envelope, because most requests have none and the import takes its time.
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
     from cryptography.hazmat.primitives.hashes import SHA256
     from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
     info = json.dumps(["lambda-responses", VERSION, tenant]).encode()
-    return AESGCM(HKDF(SHA256(), length=32, salt=None, info=info).derive(key.secret))
+    derived = HKDF(SHA256(), length=64, salt=None, info=info).derive(key.secret)
+    return _Keys(AESGCM(derived[:32]), derived[32:])
 
 
 def _inflated(packed: bytes) -> bytes:

@@ -15,11 +15,8 @@ from lambda_responses.lifecycle.run import ResponseRun, RunBounds
 from lambda_responses.providers.base import UpstreamCutShort, UpstreamRefused, UpstreamUnreachable
 from lambda_responses.storage.keyed import StoreUnavailable
 from lambda_responses.stream.deltas import (
-    BlockEnded,
     Envelope,
     Failed,
-    Opaque,
-    Reasoning,
     Stopped,
     Text,
     ToolCall,
@@ -543,29 +540,3 @@ async def test_a_fault_of_ours_ends_the_stream_in_good_order_and_is_reported(pla
     assert [event["type"] for event in events[-2:]] == ["error", "response.failed"]
     assert "secret" not in str(events)
     assert [type(error) for error in services.reported] == [RuntimeError]
-
-
-async def test_a_seal_goes_back_to_its_maker_and_is_shown_to_those_who_ask(play: Play) -> None:
-    reasoned = [Reasoning(0, "Hm."), Opaque(0, {"encrypted_content": "secret"}), BlockEnded(0), *HELLO[:1]]
-    maker = Played([[*reasoned, Stopped("end")], HELLO], name="maker")
-    services = play(maker)
-    first = await plain(services)
-    reasoning = first["output"][0]["id"]
-    assert "encrypted_content" not in first["output"][0]
-    await plain(services, previous_response_id=first["id"])
-    assert maker.turns[-1].maker == "maker"
-    assert maker.turns[-1].origins[reasoning]["encrypted_content"] == "secret"
-    include = ["reasoning.encrypted_content"]
-    asked = await get_response(first["id"], include=include, principal=ME, using=services)
-    assert asked["output"][0]["encrypted_content"] == "lr1.maker.secret"
-    assert await get_response(first["id"], principal=ME, using=services) == first
-
-
-async def test_another_provider_gets_no_seal(play: Play) -> None:
-    reasoned = [Reasoning(0, "Hm."), Opaque(0, {"encrypted_content": "secret"}), BlockEnded(0), *HELLO[:1]]
-    services = play(Played([[*reasoned, Stopped("end")]], name="maker"))
-    first = await plain(services)
-    other = Played([HELLO], name="other")
-    await plain(play(other), previous_response_id=first["id"])
-    assert other.turns[-1].origins == {}
-    assert "secret" not in str(other.turns[-1].items)
