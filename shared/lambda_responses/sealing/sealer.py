@@ -4,7 +4,7 @@
 
 The keys are HKDF-SHA256 (RFC 5869) of the ring's secret for the tenant, so that tenants share none; version,
 key id, tenant and purpose are authenticated too. The nonce is a keyed hash of all that (as in RFC 5297): the
-same payload makes the same envelope, so what is told twice is told alike, and no source of randomness can fail.
+same payload makes the same envelope, so what is told twice is told alike, and no randomness can fail.
 One tenant's key is good for four billion different envelopes (NIST SP 800-38D, 8.3).
 """
 
