@@ -1,5 +1,4 @@
-"""A context as formats know it in which user and assistant take turns: who said what, and which result answers
-which call.
+"""A context in turns, as most formats know it: who said what, and which result answers which call.
 
 Items of kinds that only other formats know are told again in known ones on the way (`plain_items`).
 """
@@ -35,10 +34,12 @@ class Passage:
     """One for each call among `items`, in the order of the calls."""
 
 
-def passages(items: Sequence[Json], *, keep: Callable[[Json], bool] = lambda item: False) -> Iterator[Passage]:
+def passages(
+    items: Sequence[Json], *, keep: Callable[[Json], bool] = lambda item: False
+) -> Iterator[Passage]:
     """The context, oldest first. `keep` says which items the format knows that others must be told plainly.
 
-    Raises `InvalidRequestError`, naming the item, for a result without its call and a call without its result.
+    Raises `InvalidRequestError`, naming the item, for a result without its call, and the reverse.
     """
     told = list(_told(items, keep))
     results = _Results(told)

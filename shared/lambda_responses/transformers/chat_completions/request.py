@@ -10,6 +10,7 @@ from lambda_responses.transformers.chat_completions.bounded_schema import bounde
 from lambda_responses.transformers.chat_completions.forced_call import call_advice, render_forced
 from lambda_responses.transformers.chat_completions.messages import render_messages
 from lambda_responses.transformers.chat_completions.tools import plan_tools, render_tools
+from lambda_responses.transformers.updates import with_updates
 from lambda_responses.wire.errors import UnsupportedError
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class _Settings:
         self.advice: list[str] = []
         """What must be told in words, for want of a parameter."""
         self._profile = profile
-        self._request = _with_updates(turn)
+        self._request = with_updates(turn)
 
     def render_limits_and_hints(self) -> None:
         """Settings of a single value each."""
@@ -172,18 +173,6 @@ class _Settings:
                 self.body["parallel_tool_calls"] = False
             else:
                 self.dropped.append("parallel_tool_calls")
-
-
-def _with_updates(turn: Turn) -> Json:
-    """The request with what `configuration_update` items changed along the way."""
-    request = turn.request
-    for item in turn.items:
-        if item.get("type") == "configuration_update":
-            for member in ("reasoning", "text"):
-                before: Json = request.get(member) or {}
-                changed: Json = item.get(member) or {}
-                request: Json = {**request, member: {**before, **changed}}
-    return request
 
 
 def _render_schema(wanted: Json, profile: ChatProfile) -> Json:
