@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.bench import engine, imports, stores, traffic
-from tests.bench.doors import FORMATS, Door, litellm, ours, start_seconds, upstream_itself
+from tests.bench.doors import FORMATS, OWN_FORMATS, Door, litellm, ours, start_seconds, upstream_itself
 from tests.bench.table import BEST, OURS, UPSTREAM, Figure, render
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ _LIMITS = {"plain": 2.0, "streamed": 3.0}
 _RATES = {"native": 30_000.0, "translated": 20_000.0}
 _IMPORTS = {"create_response": 0.33}
 _OTHER_IMPORTS = 0.25
+_DELTA = 60.0
+"""Microseconds of processor time that a word may cost from socket to socket."""
 _PROCESSOR = ", processor time"
 _BREATH = 0.2
 """Seconds between two turns: there are servers that go on working when they have answered."""
@@ -52,6 +54,7 @@ def main() -> None:
         peer = running.enter_context(litellm(place / "litellm", upstream, sizes))
         doors = [quiet, logging, *([peer] if peer else [])]
         _print_traffic(upstream, doors, rounds)
+        _print_deltas(quiet, rounds)
         running.pop_all().close()
         _print_rest(place)
     print(f"\n{_load()} after; what else runs adds to all times but processor time")
@@ -79,6 +82,22 @@ def _print_traffic(upstream: Door, doors: Sequence[Door], rounds: int) -> None:
     memory = [Figure("memory, idle", idle, "MB"), Figure("memory, after all of this", busy, "MB")]
     figures = [*sorted(_figures(values), key=lambda figure: figure.unit, reverse=True), *memory]
     print("\n" + render("traffic", columns, figures), flush=True)
+
+
+def _print_deltas(door: Door, rounds: int) -> None:
+    """What a word costs this server, from the upstream's socket to the client's, in each format."""
+    taken: dict[str, list[float]] = defaultdict(list)
+    for _ in range(rounds):
+        for wire in OWN_FORMATS:
+            cost = traffic.processor_microseconds(door, wire)
+            if cost is not None:
+                taken[wire].append(cost)
+    figures = [
+        Figure(f"a word, {wire}", {OURS: statistics.median(costs), BEST: min(costs)}, "µs", _DELTA)
+        for wire, costs in taken.items()
+    ]
+    title = f"processor time, answers of {traffic.WHOLE:,} words"
+    print("\n" + render(title, [OURS, BEST], figures), flush=True)
 
 
 def _summary(name: str, by: dict[str, list[float]]) -> dict[str, float]:
@@ -143,11 +162,15 @@ def _print_rest(place: Path) -> None:
         for door, seconds in imports.seconds_by_door(place / "bytecode")
     ]
     steps = [Figure(f"a word: {name}", {OURS: cost}, "µs") for name, cost in engine.steps()]
+    asked = [
+        Figure(f"a request of {engine.TURNS} turns, {name}", {OURS: cost}, "µs")
+        for name, cost in engine.requests()
+    ]
     stored = [
         Figure(f"SQLite: {name}", {OURS: cost}, "µs") for name, cost in stores.operations(place / "bench.db")
     ]
     start = Figure("start, to the first answer", {OURS: statistics.median(starts)}, "s")
-    print("\n" + render("by itself", [OURS], [start, *doors, *steps, *stored]), flush=True)
+    print("\n" + render("by itself", [OURS], [start, *doors, *steps, *asked, *stored]), flush=True)
 
 
 def _made(folder: Path) -> Path:

@@ -17,6 +17,7 @@ from urllib.request import ProxyHandler, build_opener
 
 from tests.bench.client import KEY
 from tests.bench.table import UPSTREAM
+from tests.fakes.formats import every
 from tests.fakes.server import Server
 
 if TYPE_CHECKING:
@@ -24,7 +25,18 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 FORMATS = ("native", "translated")
-"""The upstream speaks the Responses API, or Chat Completions."""
+"""What peers are asked in, too: the upstream speaks the Responses API, or Chat Completions."""
+
+OWN_FORMATS = {
+    "native": "openai/bench",
+    "translated": "groq/bench",
+    **{
+        name: f"{format.provider}/bench"
+        for name, format in every.FORMATS.items()
+        if name not in ("native", "chat")
+    },
+}
+"""Models of ours, by what their upstream speaks."""
 
 
 @dataclass(frozen=True)
@@ -78,12 +90,27 @@ def upstream_itself() -> Generator[Door]:
 @contextmanager
 def ours(name: str, data_dir: Path, upstream: Door, **environment: str) -> Generator[Door]:
     """`python -m lambda_responses dev`, which saves state as it always does."""
-    urls = {"OPENAI_BASE_URL": upstream.base_url, "GROQ_BASE_URL": upstream.base_url}
+    root = upstream.base_url.removesuffix("/v1")
+    places = {
+        "OPENAI_BASE_URL": upstream.base_url,
+        "GROQ_BASE_URL": upstream.base_url,
+        "ANTHROPIC_BASE_URL": root,
+        "GEMINI_BASE_URL": root,
+        "COHERE_BASE_URL": root,
+        "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": root,
+        "AWS_BEARER_TOKEN_BEDROCK": KEY,
+        "AWS_REGION": "us-east-1",
+    }
     data_dir.mkdir()
-    server = Server(data_dir, **urls, **environment)
+    server = Server(data_dir, **places, **environment)
     try:
-        models = {"native": "openai/bench", "translated": "groq/bench"}
-        yield Door(name, server.started().base_url, models, pid=server.pid)
+        yield Door(
+            name,
+            server.started().base_url,
+            OWN_FORMATS,
+            dict.fromkeys(OWN_FORMATS, "/responses"),
+            pid=server.pid,
+        )
     finally:
         server.stop()
 

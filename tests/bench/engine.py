@@ -1,4 +1,4 @@
-"""The pure middle by itself: what one word costs on its way through, in microseconds of processor time."""
+"""The pure middle by itself: what a word, and what a request, costs on its way through, in processor time."""
 
 from __future__ import annotations
 
@@ -6,35 +6,41 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from lambda_responses.providers.dialects import dialect
+from lambda_responses.providers.framings import EventFraming
 from lambda_responses.stream import sse
 from lambda_responses.stream.deltas import Text
 from lambda_responses.stream.emitter import ResponseEmitter
 from lambda_responses.transformers.base import Turn
 from lambda_responses.wire.ids import ItemIds
-from lambda_responses.wire.json import from_text
-from tests.bench import upstream
+from lambda_responses.wire.json import to_bytes
+from tests.bench.upstream import text_of
+from tests.fakes.formats.aws_frames import AWS_EVENT_STREAM
+from tests.fakes.formats.base import Words, stream_of
+from tests.fakes.formats.every import FORMATS
 from tests.kit import RESPONSE_ID, blank_response, counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.fakes.formats.base import Format
+
+Json = dict[str, Any]
+
 WORDS = 5_000
-_PATHS = {"openai_responses": b"/responses", "chat_completions": b"/chat/completions"}
+TURNS = 10
+"""Of the conversation that a request is rendered for, each with a call and its result."""
+_REQUESTS = 200
 
 
 def steps() -> Iterator[tuple[str, float]]:
     """Each step's name and its microseconds a word."""
-    for format, path in _PATHS.items():
-        body = upstream.answer(path, f"bench-{WORDS}", stream=True).partition(b"\r\n\r\n")[2]
-        frames = [chunk for chunk in body.split(b"\r\n") if chunk.startswith((b"data:", b"event:"))]
-        payloads = [text for text in _framed(frames) if text != "[DONE]"]
-        chunks = [from_text(text) for text in payloads]
-        yield (
-            f"frames and JSON, {format}",
-            _each(lambda f=frames: [from_text(t) for t in _framed(f) if t != "[DONE]"]),
-        )
-        yield f"decoder, {format}", _each(lambda f=format, c=chunks: _decoded(f, c))
-    texts = [Text(0, word) for word in upstream.text_of(WORDS)]
+    said = [Words(word) for word in text_of(WORDS)]
+    for name, format in FORMATS.items():
+        body = b"".join(stream_of(format, said))
+        chunks = _framed(format, body)
+        yield f"frames and JSON, {name}", _each(lambda f=format, b=body: _framed(f, b))
+        yield f"decoder, {name}", _each(lambda f=format, c=chunks: _decoded(f, c))
+    texts = [Text(0, word) for word in text_of(WORDS)]
     yield "emitter", _each(lambda: _emitted(texts))
     events = _emitted(texts)
     yield (
@@ -43,13 +49,56 @@ def steps() -> Iterator[tuple[str, float]]:
     )
 
 
-def _framed(frames: list[bytes]) -> list[str]:
-    decoder = sse.SSEDecoder()
-    return decoder.feed(b"".join(frames))
+def requests() -> Iterator[tuple[str, float]]:
+    """Each format's name, and the microseconds that a request of `TURNS` turns costs, its JSON included."""
+    turn = Turn("bench", {"input": [], "tools": [_TOOL], "instructions": "Be kind"}, _conversation())
+    for name, format in FORMATS.items():
+        transformer, profile = dialect(format.wire, format.provider)  # type: ignore[arg-type]
+
+        def render(transformer: Any = transformer, profile: Any = profile) -> None:
+            for _ in range(_REQUESTS):
+                to_bytes(transformer.render_request(turn, profile).body)
+
+        yield name, _each(render, _REQUESTS)
 
 
-def _decoded(format: Any, chunks: list[Any]) -> None:
-    transformer, profile = dialect(format, "bench")
+_TOOL: Json = {
+    "type": "function",
+    "name": "get_weather",
+    "description": "The weather of a place",
+    "parameters": {"type": "object", "properties": {"place": {"type": "string"}}, "required": ["place"]},
+}
+
+
+def _conversation() -> list[Json]:
+    items: list[Json] = []
+    for n in range(TURNS):
+        part = {"type": "output_text", "text": "I shall look it up for you.", "annotations": []}
+        call = {"call_id": f"call_{n}", "name": "get_weather", "arguments": '{"place": "Bern"}'}
+        items += [
+            {
+                "type": "message",
+                "id": f"msg_{n}a",
+                "role": "user",
+                "content": [{"type": "input_text", "text": "What is the weather like in Bern today?"}],
+            },
+            {"type": "message", "id": f"msg_{n}b", "role": "assistant", "content": [part]},
+            {"type": "function_call", "id": f"fc_{n}", **call},
+            {"type": "function_call_output", "id": f"fco_{n}", "call_id": f"call_{n}", "output": "21 C"},
+        ]
+    return items
+
+
+def _framed(format: Format, body: bytes) -> list[Any]:
+    if format.kind == AWS_EVENT_STREAM:
+        from lambda_responses.providers.aws_frames import FrameFraming
+
+        return [chunk for chunk in FrameFraming("bench").feed(body) if isinstance(chunk, dict)]
+    return [chunk for chunk in EventFraming("bench").feed(body) if isinstance(chunk, dict)]
+
+
+def _decoded(format: Format, chunks: list[Any]) -> None:
+    transformer, profile = dialect(format.wire, format.provider)  # type: ignore[arg-type]
     decoder = transformer.decoder(Turn("bench", {"input": []}, []), profile)
     for chunk in chunks:
         for _ in decoder.feed(chunk):
@@ -64,10 +113,10 @@ def _emitted(texts: list[Text]) -> list[Any]:
     return events
 
 
-def _each(work: Callable[[], object]) -> float:
+def _each(work: Callable[[], object], parts: int = WORDS) -> float:
     best = float("inf")
     for _ in range(7):
         started = time.process_time()
         work()
         best = min(best, time.process_time() - started)
-    return best / WORDS * 1e6
+    return best / parts * 1e6

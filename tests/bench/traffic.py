@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.bench.client import Reply
     from tests.bench.doors import Door
 
-SHORT, CROWDED, LONG = 16, 200, 20_000
+SHORT, CROWDED, WHOLE, LONG = 16, 200, 2_000, 20_000
 """Words of an answer."""
 
 CROWD = 50
@@ -24,6 +24,7 @@ _END = b"[DONE]\n\n\r\n0\r\n\r\n"
 """Of a chat stream in chunks."""
 _REQUESTS = 120
 _WARMUP = 40
+_ANSWERS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,21 @@ def latency(door: Door, wire: str, *, stream: bool) -> Latency:
     first = statistics.median(reply.first * 1000 for reply in replies)
     used = None if before is None or after is None else (after - before) / _REQUESTS
     return Latency(statistics.median(whole), whole[int(len(whole) * 0.95)], first, used)
+
+
+def processor_microseconds(door: Door, wire: str) -> float | None:
+    """Of the server, by word of a whole answer, end to end; None where the system does not tell it."""
+    path, body = door.request(wire, WHOLE, stream=True)
+    connection = Connection(door.base_url)
+    try:
+        _whole(connection.post(path, body), WHOLE)
+        before = door.processor_milliseconds
+        for _ in range(_ANSWERS):
+            _whole(connection.post(path, body), WHOLE)
+        after = door.processor_milliseconds
+    finally:
+        connection.close()
+    return None if before is None or after is None else (after - before) * 1000 / _ANSWERS / WHOLE
 
 
 def events_per_second(door: Door, wire: str) -> float:

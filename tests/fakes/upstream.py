@@ -23,6 +23,17 @@ _MODEL_IN_PATH = re.compile(r"/models?/([^/]+?)(?::\w+|/(?:converse|invoke)[a-z-
 _STREAM_IN_PATH = re.compile(r":stream\w+$|-stream$")
 
 
+def model_of(path: str, body: Json) -> str:
+    """Whom a request is for."""
+    named = _MODEL_IN_PATH.search(path.partition("?")[0])
+    return unquote(named[1]) if named else body["model"]
+
+
+def streams(path: str, body: Json) -> bool:
+    """Whether a request wants a stream."""
+    return bool(_STREAM_IN_PATH.search(path.partition("?")[0]) or body.get("stream"))
+
+
 class Signal(threading.Event):
     """Something that one side of a test waits for the other to do; the two run on loops of their own."""
 
@@ -45,14 +56,12 @@ class Exchange:
     @property
     def model(self) -> str:
         """Whom the request is for: some formats say it in the path."""
-        named = _MODEL_IN_PATH.search(self.path.partition("?")[0])
-        return unquote(named[1]) if named else self.body["model"]
+        return model_of(self.path, self.body)
 
     @property
     def streams(self) -> bool:
         """Whether a stream is asked for: the same formats say that there, too."""
-        path = self.path.partition("?")[0]
-        return bool(_STREAM_IN_PATH.search(path) or self.body.get("stream"))
+        return streams(self.path, self.body)
 
     async def answer(self, status: int, body: Json | str, **headers: str) -> None:
         """A whole answer. A `body` that is text is sent as HTML."""

@@ -162,7 +162,7 @@ class Anthropic:
 class Invoked(Anthropic):
     """The same inside AWS's frames."""
 
-    provider = "bedrock"
+    provider = "bedrock/invoke"
     model = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
     kind = aws_frames.AWS_EVENT_STREAM
 
