@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from lambda_responses.transformers.base import Rendered, Traits, Transformer, UpstreamFailure
+    from lambda_responses.wire.errors import APIError
     from lambda_responses.wire.json import Json
 
 
@@ -109,11 +110,29 @@ class Target:
         return f"{self.provider.name}/{family}" if family else self.provider.name
 
 
+class Credential(Protocol):
+    """What pays for requests, where a header that is always the same does not."""
+
+    async def headers_for(self, url: str, body: bytes) -> Mapping[str, str]:
+        """The headers for this request; `url` is percent-encoded as it is sent.
+
+        Raises `UpstreamRefused` (status 401) where there is nothing to pay with, or nobody takes it.
+        """
+        ...
+
+
 class Router(Protocol):
     """Knows which targets a model name stands for."""
 
     def resolve(self, model: str, *, provider: str | None = None) -> Sequence[Target]:
-        """Targets in the order to try. Raises `InvalidRequestError` (`model_not_found`)."""
+        """Targets in the order to try: those that keep failing last. Raises `InvalidRequestError`."""
+        ...
+
+    def note(self, target: Target, fault: APIError | None) -> None:
+        """How a request to that target ended; None where it answered.
+
+        To be called for faults that another target might not have.
+        """
         ...
 
     def models(self) -> Sequence[Json]:

@@ -26,8 +26,9 @@ from lambda_responses.providers.connections import Connections
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from lambda_responses.providers.answers import HttpAnswer
     from lambda_responses.providers.connections import Patience
-    from lambda_responses.providers.http import HttpAnswer, HttpProvider
+    from lambda_responses.providers.http import HttpProvider
     from lambda_responses.transformers.base import Rendered
 
 MODEL = "smollm2-135m"

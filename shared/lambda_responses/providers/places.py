@@ -2,8 +2,10 @@
 
 <PROVIDER>_API_KEY      its key; optional at an address of one's own
 <PROVIDER>_BASE_URL     its address, up to the part that the format adds (`…/v1`)
-<PROVIDER>_WIRE_API     `chat` or `responses`: the format for all of its models
+<PROVIDER>_WIRE_API     a word of `WIRE_APIS`: the format for all of its models
 <PROVIDER>_API_VERSION  an `api-version` for every request (Azure)
+
+The large clouds have variables of their own besides; see `accounts`.
 """
 
 from __future__ import annotations
@@ -11,13 +13,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from string import Template
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit
 
+from lambda_responses.providers.accounts import account_of, first_set
 from lambda_responses.providers.base import ProviderSettingsError
-from lambda_responses.providers.catalog import CATALOG, WIRE_APIS, Row
+from lambda_responses.providers.catalog import WIRE_APIS, Row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from lambda_responses.providers.accounts import Account
+    from lambda_responses.providers.connections import Connections
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,68 +30,36 @@ class Place:
     """A row, with what this environment says about it."""
 
     row: Row
-    base_url: str
+    account: Account = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     secrets: tuple[str, ...] = field(repr=False)
     """Of the headers, what came from the environment."""
-    query: str
     named: bool
     """Whether the environment says anything about it."""
-    missing: str | None
-    """The variable without which it cannot be called."""
+
+    @property
+    def missing(self) -> str | None:
+        """The variable without which it cannot be called."""
+        return self.account.missing
 
 
-def place_of(row: Row, environment: Mapping[str, str]) -> Place:
+def place_of(row: Row, environment: Mapping[str, str], connections: Connections) -> Place:
     """The row as this environment sets it. Raises `ProviderSettingsError`."""
-    prefix = row.env_prefix
-    own = {
-        name: value
-        for name in ("API_KEY", "BASE_URL", "WIRE_API", "API_VERSION")
-        if (value := environment.get(f"{prefix}_{name}", "").strip())
-    }
-    if wire_api := own.get("WIRE_API"):
+    wire_api = first_set(environment, f"{row.env_prefix}_WIRE_API")
+    if wire_api:
         if wire_api not in WIRE_APIS:
-            raise ProviderSettingsError(f"{prefix}_WIRE_API is not one of {', '.join(WIRE_APIS)}.")
+            raise ProviderSettingsError(f"{row.env_prefix}_WIRE_API is not one of {', '.join(WIRE_APIS)}.")
         row = replace(row, format=WIRE_APIS[wire_api], formats={})
-    base_url = own.get("BASE_URL") or row.base_url
-    if base_url and not _is_address(base_url):
-        raise ProviderSettingsError(f"{prefix}_BASE_URL is not an http or https address.")
-    missing = None
-    if not base_url:
-        missing = f"{prefix}_BASE_URL"
-    elif row.needs_key and "API_KEY" not in own and base_url == CATALOG[row.name].base_url:
-        missing = f"{prefix}_API_KEY"
-    key = own.get("API_KEY")
+    account = account_of(row, environment, connections)
     given = {name: _filled(row, name, environment) for name in row.headers}
+    keys = (value.rpartition(" ")[2] for value in account.headers.values())
     return Place(
         row=row,
-        base_url=base_url,
-        headers=_credential(row, key) | {name: text for name, (text, _) in given.items()},
-        secrets=(*([key] if key else []), *(value for _, values in given.values() for value in values)),
-        query=f"api-version={quote(own['API_VERSION'])}" if "API_VERSION" in own else "",
-        named=bool(own),
-        missing=missing,
+        account=account,
+        headers={**account.headers, **{name: text for name, (text, _) in given.items()}},
+        secrets=(*keys, *(value for _, values in given.values() for value in values)),
+        named=bool(wire_api) or account.named,
     )
-
-
-def _is_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-
-
-def _credential(row: Row, key: str | None) -> dict[str, str]:
-    if not key:
-        return {}
-    if not (key.isascii() and key.isprintable() and " " not in key):
-        raise ProviderSettingsError(f"{row.env_prefix}_API_KEY holds characters that no header may hold.")
-    match row.auth:
-        case "bearer":
-            return {"authorization": f"Bearer {key}"}
-        case "api-key":
-            return {"api-key": key}
 
 
 def _filled(row: Row, name: str, environment: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:

@@ -44,24 +44,28 @@ class Retries:
         if wished == "false" or (wished != "true" and not transient):
             return None
         ours = self.delay(attempt)
-        theirs = self._retry_after(headers)
+        theirs = seconds_to_wait(headers, self.clock())
         if ours is None or theirs is None:
             return ours
         return theirs if theirs <= self.longest_delay else None
 
-    def _retry_after(self, headers: Mapping[str, str]) -> float | None:
-        """Seconds, from milliseconds, seconds or a date; None where there is none or nobody can read it."""
-        try:
-            if "retry-after-ms" in headers:
-                seconds = float(headers["retry-after-ms"]) / 1000
-            elif (value := headers.get("retry-after", "")).replace(".", "", 1).isdecimal():
-                seconds = float(value)
-            elif value:
-                from email.utils import parsedate_to_datetime  # rare, and costly to import
 
-                seconds = parsedate_to_datetime(value).timestamp() - self.clock()
-            else:
-                return None
-        except (ValueError, OverflowError):
+def seconds_to_wait(headers: Mapping[str, str], now: float) -> float | None:
+    """What an upstream wishes, in milliseconds, in seconds or as a date; None where nobody can read a wish.
+
+    `headers` have lower-case names; `now` is in seconds since 1970.
+    """
+    try:
+        if "retry-after-ms" in headers:
+            seconds = float(headers["retry-after-ms"]) / 1000
+        elif (value := headers.get("retry-after", "")).replace(".", "", 1).isdecimal():
+            seconds = float(value)
+        elif value:
+            from email.utils import parsedate_to_datetime  # rare, and costly to import
+
+            seconds = parsedate_to_datetime(value).timestamp() - now
+        else:
             return None
-        return max(seconds, 0.0) if seconds == seconds else None  # NaN is a float that someone will send
+    except (ValueError, OverflowError):
+        return None
+    return max(seconds, 0.0) if seconds == seconds else None  # NaN is a float that someone will send

@@ -6,10 +6,12 @@ default provider.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, NamedTuple
 
 from lambda_responses.providers.base import Provider, ProviderSettingsError, Target
 from lambda_responses.providers.catalog import CATALOG, LOCAL, RESERVED, SCRIPTED
+from lambda_responses.providers.circuits import Circuits
 from lambda_responses.providers.connections import Connections
 from lambda_responses.providers.dialects import dialect
 from lambda_responses.providers.models_file import ModelsFile
@@ -18,18 +20,20 @@ from lambda_responses.wire.errors import InvalidRequestError
 from lambda_responses.wire.faults import clip
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from lambda_responses.providers.catalog import Row, Way
     from lambda_responses.providers.local_model import LocalModel
     from lambda_responses.providers.places import Place
     from lambda_responses.providers.retries import Retries
+    from lambda_responses.wire.errors import APIError
     from lambda_responses.wire.json import Json
 
 
 class ProviderRouter:
     """See `Router`. Reads the environment once; raises `ProviderSettingsError` for what cannot be used.
 
-    `as_of` is the time that listed models give as their creation.
+    `as_of` is the time that listed models give as their creation; `clock` tells seconds since 1970.
     """
 
     def __init__(
@@ -42,6 +46,7 @@ class ProviderRouter:
         retries: Retries | None = None,
         local: LocalModel | None = None,
         as_of: int = 0,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._file = models_file or ModelsFile()
         self._connections = connections or Connections()
@@ -49,10 +54,10 @@ class ProviderRouter:
         self._local = local
         self._as_of = as_of
         rows = {**CATALOG, **self._file.providers}
-        self._places = {name: place_of(row, environment) for name, row in rows.items()}
-        self._names = {alias: row.name for row in rows.values() for alias in row.aliases}
-        self._names |= {name: name for name in (*rows, *RESERVED)}
-        self._providers: dict[str, Provider] = {}
+        self._places = {name: place_of(row, environment, self._connections) for name, row in rows.items()}
+        self._names = _names_of(list(rows.values()))
+        self._providers: dict[tuple[str, str], Provider] = {}
+        self._circuits = Circuits(clock)
         if default_provider not in self._names:
             raise ProviderSettingsError("The default provider is not one that this server knows.")
         self._default = self._names[default_provider]
@@ -61,11 +66,11 @@ class ProviderRouter:
 
     def resolve(self, model: str, *, provider: str | None = None) -> Sequence[Target]:
         """Targets in the order to try. Raises `InvalidRequestError` (`model_not_found`)."""
-        if provider is not None:
-            return [self._explicit_target(model, provider)]
-        if targets := self._file.aliases.get(model):
-            return self._alias_targets(model, targets)
-        return [self._target(model, model)]
+        return self._circuits.ordered(self._targets(model, provider))
+
+    def note(self, target: Target, fault: APIError | None) -> None:
+        """See `Router.note`."""
+        self._circuits.note(target, fault)
 
     def models(self) -> Sequence[Json]:
         """The models that can be called now and whose names are known, as `GET /v1/models` lists them."""
@@ -101,13 +106,20 @@ class ProviderRouter:
 
     # From names to targets.
 
+    def _targets(self, model: str, provider: str | None = None) -> Sequence[Target]:
+        if provider is not None:
+            return [self._explicit_target(model, provider)]
+        if targets := self._file.aliases.get(model):
+            return self._alias_targets(model, targets)
+        return [self._target(model, model)]
+
     def _explicit_target(self, model: str, provider: str) -> Target:
-        name = self._names.get(provider)
-        if name is None:
+        meant = self._names.get(provider)
+        if meant is None:
             raise _no_such_model(f"{provider}/{model}")
         prefix, slash, rest = model.partition("/")
-        repeated = slash and self._names.get(prefix) == name
-        return self._target_at(name, rest if repeated else model, asked=model)
+        repeated = slash and self._names.get(prefix) == meant
+        return self._target_at(meant.row, meant.word + (rest if repeated else model), asked=model)
 
     def _alias_targets(self, alias: str, names: Sequence[str]) -> Sequence[Target]:
         """Those that can be called. What cannot for want of a key is passed over, unless nothing is left."""
@@ -135,10 +147,11 @@ class ProviderRouter:
         provider must not send a prompt to another company.
         """
         prefix, slash, rest = name.partition("/")
-        if slash and prefix in self._names:
-            return self._names[prefix], rest
-        place = self._places.get(self._default)
-        return None if slash and not (place and place.row.nested_ids) else (self._default, name)
+        if slash and (meant := self._names.get(prefix)):
+            return meant.row, meant.word + rest
+        row, word = self._default
+        place = self._places.get(row)
+        return None if slash and not (place and place.row.nested_ids) else (row, word + name)
 
     def _target_at(self, provider: str, model: str, *, asked: str) -> Target:
         if not model:
@@ -150,15 +163,15 @@ class ProviderRouter:
         place = self._places[provider]
         if place.missing:
             raise _no_such_model(asked, f"{place.missing} is not set on this server.")
-        row = place.row
-        transformer, profile = dialect(row.format_of(model), row.profile or row.name)
-        return Target(self._provider_at(place), transformer, profile, model)
+        way, id = place.row.way_to(model)
+        transformer, profile = dialect(way.format, way.profile or place.row.profile or place.row.name)
+        return Target(self._provider_at(place, way), transformer, profile, id)
 
     def _scripted_target(self, model: str) -> Target:
         from lambda_responses.providers.scripted import ScriptedProvider
         from lambda_responses.transformers.scripted import SCRIPTED as TRANSFORMER
 
-        provider = self._providers.setdefault(SCRIPTED, ScriptedProvider())
+        provider = self._providers.setdefault((SCRIPTED, ""), ScriptedProvider())
         return Target(provider, TRANSFORMER, None, model)
 
     def _local_target(self, model: str, asked: str) -> Target:
@@ -168,31 +181,48 @@ class ProviderRouter:
             raise _no_such_model(asked)
         return Target(self._local, *dialect("chat_completions", "demo"), model)
 
-    def _provider_at(self, place: Place) -> Provider:
+    def _provider_at(self, place: Place, way: Way) -> Provider:
         from lambda_responses.providers.http import HttpProvider
 
-        row = place.row
-        provider = self._providers.get(row.name)
+        name, door = place.row.name, place.account.door(way)
+        provider = self._providers.get((name, door.base_url))
         if provider is None:
-            provider = self._providers[row.name] = HttpProvider(
-                row.name,
-                place.base_url,
+            provider = self._providers[name, door.base_url] = HttpProvider(
+                name,
+                door.base_url,
                 connections=self._connections,
                 headers=place.headers,
                 secrets=place.secrets,
-                query=place.query,
+                query=door.query,
+                credential=door.credential,
                 retries=self._retries,
             )
         return provider
 
     def _is_callable(self, alias: str) -> bool:
         try:
-            return bool(self.resolve(alias))
+            return bool(self._targets(alias))
         except InvalidRequestError:
             return False
 
     def _listed(self, id: str, owner: str) -> Json:
         return {"id": id, "object": "model", "created": self._as_of, "owned_by": owner}
+
+
+class _Meant(NamedTuple):
+    """What a prefix stands for."""
+
+    row: str
+    word: str = ""
+    """What it puts before the model, with a slash behind it."""
+
+
+def _names_of(rows: Sequence[Row]) -> dict[str, _Meant]:
+    names: dict[str, _Meant] = {}
+    for row in rows:
+        names |= {alias: _Meant(row.name) for alias in row.aliases}
+        names |= {spelling: _Meant(row.name, f"{word}/") for spelling, word in row.spellings.items()}
+    return names | {name: _Meant(name) for name in (*(row.name for row in rows), *RESERVED)}
 
 
 def _no_such_model(model: str, why: str = "") -> InvalidRequestError:

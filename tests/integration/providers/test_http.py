@@ -256,7 +256,7 @@ async def test_a_success_that_nobody_can_read_is_told_as_such(body: bytes, conte
 
 @pytest.mark.parametrize("content_type", ["application/json", "text/event-stream"])
 async def test_a_chunk_without_end_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch, content_type: str):
-    monkeypatch.setattr("lambda_responses.providers.http.LARGEST_CHUNK", 50_000)
+    monkeypatch.setattr("lambda_responses.providers.answers.LARGEST_CHUNK", 50_000)
     left = asyncio.Event()
 
     async def behave(call: Call) -> None:

@@ -14,8 +14,8 @@ from lambda_responses.transformers.openai_responses import OPENAI_RESPONSES
 from lambda_responses.transformers.openai_responses.profile import OPENAI, ResponsesProfile
 
 PROMISED = (
-    "openai azure openrouter groq mistral deepseek xai together fireworks cerebras perplexity huggingface"
-    " nvidia moonshot ollama vllm"
+    "openai anthropic gemini vertex bedrock azure cohere openrouter groq mistral deepseek xai together"
+    " fireworks cerebras perplexity huggingface nvidia moonshot ollama vllm"
 )
 
 
@@ -33,7 +33,11 @@ def test_names_and_prefixes_are_told_apart():
 
 
 def test_only_the_customers_own_address_is_not_documented():
-    assert [row.name for row in CATALOG.values() if not row.base_url] == ["azure"]
+    assert [row.name for row in CATALOG.values() if not row.base_url] == [
+        "azure",
+        "azure_ai",
+        "databricks",
+    ]
     assert all(
         row.base_url.startswith("https://") for row in CATALOG.values() if row.needs_key and row.base_url
     )

@@ -82,7 +82,10 @@ def test_prices_change_nothing():
         ),
         ({"providers": {"a": {"format": "x"}}}, "providers.a.format is not one of chat_completions, "),
         ({"providers": {"a": {"formats": {"p": 1}}}}, "providers.a.formats.p is not one of"),
-        ({"providers": {"a": {"auth": "basic"}}}, "providers.a.auth is not one of bearer, api-key."),
+        (
+            {"providers": {"a": {"auth": "basic"}}},
+            "providers.a.auth is not one of bearer, api-key, x-api-key, x-goog-api-key.",
+        ),
         ({"providers": {"a": {"profile": "nobody"}}}, "providers.a.profile: no dialect is called 'nobody'."),
         (
             {"providers": {"a": {"base_url": ""}}},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lambda_responses.providers.catalog import Row
+from lambda_responses.providers.connections import Connections
 from lambda_responses.providers.places import place_of
 
 ACME = Row(
@@ -14,7 +15,7 @@ ACME = Row(
 
 
 def test_secrets_are_the_key_and_what_the_environment_filled_in():
-    place = place_of(ACME, {"ACME_API_KEY": "the-key", "ACME_PASS": "open sesame"})
+    place = place_of(ACME, {"ACME_API_KEY": "the-key", "ACME_PASS": "open sesame"}, Connections())
     assert place.headers == {
         "authorization": "Bearer the-key",
         "x-team": "search",
@@ -26,5 +27,5 @@ def test_secrets_are_the_key_and_what_the_environment_filled_in():
 
 
 def test_without_a_key_nothing_is_said_of_one():
-    place = place_of(Row(name="acme", base_url="http://h/v1", needs_key=False), {})
+    place = place_of(Row(name="acme", base_url="http://h/v1", needs_key=False), {}, Connections())
     assert (place.headers, place.secrets) == ({}, ())

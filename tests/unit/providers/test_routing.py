@@ -201,7 +201,10 @@ def test_one_provider_serves_all_of_its_models():
         ({"GROQ_BASE_URL": "http://:80"}, "GROQ_BASE_URL is not an http or https address."),
         ({"GROQ_BASE_URL": "http://h:99999"}, "GROQ_BASE_URL is not an http or https address."),
         ({"GROQ_BASE_URL": "http://[::1"}, "GROQ_BASE_URL is not an http or https address."),
-        ({"GROQ_WIRE_API": "soap"}, "GROQ_WIRE_API is not one of chat, responses."),
+        (
+            {"GROQ_WIRE_API": "soap"},
+            "GROQ_WIRE_API is not one of chat, responses, messages, generate_content, converse, cohere.",
+        ),
         ({"GROQ_API_KEY": "gsk-1\ngsk-2"}, "GROQ_API_KEY holds characters that no header may hold."),
         ({"GROQ_API_KEY": "gsk-é"}, "GROQ_API_KEY holds characters that no header may hold."),
     ],
