@@ -266,6 +266,8 @@ def _names_no_model(complaint: Complaint) -> bool:
 def _read_fields(error: dict[str, Any]) -> Complaint:
     """An error object's own members. Numeric codes and vendors' sentences are not codes or params."""
     code, kind, param = error.get("code"), error.get("type") or error.get("error_type"), error.get("param")
+    if not kind and isinstance(named := error.get("__type"), str):  # AWS, behind the name of a service
+        kind = named.rpartition("#")[2]
     if not kind:
         kind = error.get("status") or (code if isinstance(code, int) else None)
     if not isinstance(code, str) or not (code in STATUS_OF_KIND or _WORD.fullmatch(code)):
@@ -287,7 +289,7 @@ def _read_message(error: dict[str, Any]) -> str:
                 return read_envelope(from_text(raw)).message
             except ValueError:
                 return raw
-        case {"message": str(message)} | {"msg": str(message)}:
+        case {"message": str(message)} | {"msg": str(message)} | {"Message": str(message)}:
             return message
         case _:
             return ""
