@@ -1,0 +1,137 @@
+"""Tools and the choice among them. https://ai.google.dev/api/caching#Tool"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from lambda_responses.transformers.gemini_generate_content.schemas import plain_schema, subset_schema
+from lambda_responses.transformers.tool_choice import describe, hosted_kind, parameters_of, read_offer
+from lambda_responses.wire.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from lambda_responses.transformers.base import Turn
+    from lambda_responses.transformers.gemini_generate_content.profile import GeminiProfile
+    from lambda_responses.transformers.tool_choice import Offer
+    from lambda_responses.transformers.tool_names import OfferedTool, ToolNames
+    from lambda_responses.wire.json import Json
+
+IMAGES = "image_generation"
+
+
+@dataclass(slots=True)
+class ToolPlan:
+    """What becomes of a turn's tools."""
+
+    names: ToolNames
+    tools: list[Json] = field(default_factory=list["Json"])
+    config: Json = field(default_factory=dict[str, Any])
+    """`toolConfig`."""
+    modalities: list[str] = field(default_factory=list[str])
+    """`responseModalities`, where images were asked for."""
+    dropped: list[str] = field(default_factory=list[str])
+
+
+def plan_tools(turn: Turn, profile: GeminiProfile, *, formatted: bool) -> ToolPlan:
+    """Decide what is offered and left out; `formatted` where the answer is to be JSON.
+
+    Raises `InvalidRequestError`, naming `tools[i]` or `tool_choice`, for a tool that cannot be carried or a
+    choice that cannot be kept.
+    """
+    hosts = {*profile.hosted, *((IMAGES,) if profile.draws else ())}
+    offer = read_offer(turn, hosts=hosts)
+    plan = ToolPlan(offer.names, dropped=offer.dropped)
+    _plan_images(plan, offer)
+    if offer.mode == "required" and not offer.functions and not plan.modalities:
+        raise UnsupportedError(
+            "This model's provider cannot be forced to use this tool.", param="tool_choice"
+        )
+    hosted = offer.hosted if offer.mode != "none" else []
+    if hosted and not profile.combines and (offer.functions or formatted):
+        plan.dropped += [tool.path for tool in hosted]
+        hosted = []
+    _plan_functions(plan, offer, profile)
+    for tool in hosted:
+        plan.tools += _render_hosted(tool, profile, plan.dropped)
+    if hosted and offer.functions:
+        plan.config["includeServerSideToolInvocations"] = True
+    return plan
+
+
+def _plan_images(plan: ToolPlan, offer: Offer) -> None:
+    """Images are no tool here but a way to answer."""
+    images = [tool for tool in offer.hosted if hosted_kind(tool.tool) == IMAGES]
+    offer.hosted = [tool for tool in offer.hosted if tool not in images]
+    if images and offer.mode != "none":
+        forced = offer.named is not None and offer.named in images
+        plan.modalities = ["IMAGE"] if forced else ["TEXT", "IMAGE"]
+
+
+def _plan_functions(plan: ToolPlan, offer: Offer, profile: GeminiProfile) -> None:
+    functions = offer.declared if profile.validates or offer.mode != "auto" else offer.functions
+    if not functions or (offer.mode != "none" and not offer.functions):
+        return
+    plan.tools.append({"functionDeclarations": [_render_function(tool, profile) for tool in functions]})
+    config = _render_choice(offer, profile)
+    if config:
+        plan.config["functionCallingConfig"] = config
+
+
+def _render_choice(offer: Offer, profile: GeminiProfile) -> Json:
+    fewer = len(offer.functions) < len(offer.declared) or offer.named is not None
+    allowed: Json = {"allowedFunctionNames": [tool.flat for tool in offer.functions]} if fewer else {}
+    match offer.mode:
+        case "none":
+            return {"mode": "NONE"}
+        case "required":
+            return {"mode": "ANY", **allowed}
+        case "auto":
+            strict = any(tool.tool.get("strict") for tool in offer.functions)
+            return {"mode": "VALIDATED", **allowed} if profile.validates and (allowed or strict) else {}
+
+
+def _render_function(offered: OfferedTool, profile: GeminiProfile) -> Json:
+    function: Json = {"name": offered.flat}
+    if description := describe(offered):
+        function["description"] = description
+    parameters = parameters_of(offered)
+    if profile.json_schemas:
+        function["parametersJsonSchema"] = plain_schema(parameters)
+    elif parameters.get("properties"):  # the subset has no objects without any
+        function["parameters"] = subset_schema(parameters)
+    return function
+
+
+def _render_hosted(offered: OfferedTool, profile: GeminiProfile, dropped: list[str]) -> list[Json]:
+    """The tool's members of `tools`. Raises `UnsupportedError` for a setting that narrows what it may do."""
+    tool, kind = offered.tool, hosted_kind(offered.tool)
+    settings: Json = {}
+    hints: tuple[str, ...] = ()
+    match kind:
+        case "web_search":
+            hints = ("search_context_size", "user_location")
+            _refuse(offered, "filters")
+        case "file_search":
+            hints = ("ranking_options",)
+            _refuse(offered, "filters")
+            settings = {"fileSearchStoreNames": tool.get("vector_store_ids") or []}
+            if limit := tool.get("max_num_results"):
+                settings["topK"] = limit
+        case _:
+            match tool.get("container"):
+                case {"file_ids": [_, *_]}:
+                    raise UnsupportedError(
+                        "This model's provider runs code without files.",
+                        param=f"{offered.path}.container.file_ids",
+                    )
+                case _:
+                    pass
+    dropped += [f"{offered.path}.{hint}" for hint in hints if tool.get(hint) is not None]
+    return [{member: dict(settings)} for member in profile.hosted[kind]]
+
+
+def _refuse(offered: OfferedTool, setting: str) -> None:
+    if offered.tool.get(setting):
+        raise UnsupportedError(
+            "This model's provider cannot narrow this search.", param=f"{offered.path}.{setting}"
+        )

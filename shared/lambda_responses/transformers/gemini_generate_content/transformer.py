@@ -1,0 +1,43 @@
+"""The generateContent format, in both directions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lambda_responses.transformers.base import Traits
+from lambda_responses.transformers.gemini_generate_content import errors, plain_answer, request, stream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lambda_responses.transformers.base import Decoder, Rendered, Transformer, Turn, UpstreamFailure
+    from lambda_responses.transformers.gemini_generate_content.profile import GeminiProfile
+    from lambda_responses.wire.errors import APIError
+    from lambda_responses.wire.json import Json
+
+
+class GeminiGenerateContent:
+    """`transformers.base.Transformer`, for the Gemini API and Vertex AI."""
+
+    def render_request(self, turn: Turn, profile: GeminiProfile) -> Rendered:
+        """See `request.render_request`."""
+        return request.render_request(turn, profile)
+
+    def traits(self, model: str, profile: GeminiProfile) -> Traits:
+        """What goes as bytes is the dialect's affair."""
+        return Traits(fetches=profile.for_model(model).fetches)
+
+    def decoder(self, turn: Turn, profile: GeminiProfile) -> Decoder:
+        """See `stream.GeminiDecoder`."""
+        return stream.GeminiDecoder(turn, profile)
+
+    def as_chunks(self, body: Json) -> Iterator[Json]:
+        """See `plain_answer.as_chunks`."""
+        return plain_answer.as_chunks(body)
+
+    def map_error(self, failure: UpstreamFailure) -> APIError:
+        """See `errors.map_error`."""
+        return errors.map_error(failure)
+
+
+GEMINI_GENERATE_CONTENT: Transformer[GeminiProfile] = GeminiGenerateContent()
