@@ -12,13 +12,20 @@ if TYPE_CHECKING:
 
 
 def map_usage(counted: Json) -> Json:
-    """Counts of all that was said so far: what a hosted tool read is input, what was thought is output."""
-    prompt = read_count(counted.get("promptTokenCount"))
+    """Counts of all that was said so far: what a hosted tool read is input, what was thought is output.
+
+    Where an address was read, the prompt is counted in the total alone.
+    """
     read = read_count(counted.get("toolUsePromptTokenCount"))
     thought = read_count(counted.get("thoughtsTokenCount"))
+    said = read_count(counted.get("candidatesTokenCount")) + thought
+    if "promptTokenCount" in counted:
+        given = read_count(counted["promptTokenCount"]) + read
+    else:
+        given = max(read_count(counted.get("totalTokenCount")) - said, read)
     return usage(
-        prompt + read,
-        read_count(counted.get("candidatesTokenCount")) + thought,
-        cached_tokens=min(read_count(counted.get("cachedContentTokenCount")), prompt + read),
+        given,
+        said,
+        cached_tokens=min(read_count(counted.get("cachedContentTokenCount")), given),
         reasoning_tokens=thought,
     )
