@@ -1,0 +1,25 @@
+"""A plain (not streamed) answer, restated as the chunks that it would have been."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lambda_responses.wire.json import Json
+
+
+def as_chunks(body: Json) -> Iterator[Json]:
+    """The message's start, its blocks whole, and its end. What is no message is one chunk by itself."""
+    content = body.get("content")
+    if not isinstance(content, list):
+        yield body
+        return
+    yield {"type": "message_start", "message": {**body, "content": [], "stop_reason": None}}
+    for index, block in enumerate(cast("list[Any]", content)):
+        yield {"type": "content_block_start", "index": index, "content_block": block}
+        yield {"type": "content_block_stop", "index": index}
+    ended = {name: body.get(name) for name in ("stop_reason", "stop_sequence", "stop_details", "container")}
+    yield {"type": "message_delta", "delta": ended, "usage": body.get("usage")}
+    yield {"type": "message_stop"}
