@@ -28,6 +28,9 @@ JUDGES = {
 REASONING = ("reasoning", "reasoning_content", "reasoning_details")
 """Members of chat messages that vendors have added."""
 
+PENALTIES = ("presence_penalty", "frequency_penalty")
+"""Members that Open Responses has, and OpenAI's types have not: a native upstream judges them itself."""
+
 
 def judged(format: str, body: Json) -> None:
     """Raise unless the vendor's types know the body, unknown members included.
@@ -39,7 +42,7 @@ def judged(format: str, body: Json) -> None:
     module, kind = JUDGES[format]
     tool = _tool(module)
     try:
-        tool.check(kind, _without_additions(body) if kind == "chat" else body)
+        tool.check(kind, _ADAPTED.get(kind, dict)(body))
     except ValueError as error:
         raise AssertionError(f"{kind}: {str(error)[:1500]}") from None
 
@@ -58,6 +61,19 @@ def _tool(module: str) -> ModuleType:
     return tool
 
 
-def _without_additions(body: Json) -> Json:
+def _chat(body: Json) -> Json:
     messages = [{k: v for k, v in message.items() if k not in REASONING} for message in body["messages"]]
     return {**body, "messages": messages}
+
+
+def _responses(body: Json) -> Json:
+    """With an id for each message of the model: the live API takes it without one, its types do not."""
+    known = {k: v for k, v in body.items() if k not in PENALTIES}
+    if isinstance(body["input"], list):
+        known["input"] = [
+            {"id": "msg_1", **item} if item.get("role") == "assistant" else item for item in body["input"]
+        ]
+    return known
+
+
+_ADAPTED = {"chat": _chat, "responses": _responses}

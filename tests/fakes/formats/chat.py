@@ -21,6 +21,9 @@ _FINISHES: dict[str, str] = {
     "filter": "content_filter",
 }
 
+_CALLED = {"function": "arguments", "custom": "input"}
+"""Kinds of tools that the caller runs, and what a call of each says."""
+
 
 def chunk(delta: Json, finish: str | None = None) -> Json:
     """One piece of a streamed answer."""
@@ -127,13 +130,16 @@ class Chat:
         return {**_envelope("chat.completion", [choice]), "usage": USAGE}
 
     def asked(self, body: Json) -> Asked:
-        tools = {tool["function"]["name"]: tool["function"] for tool in body.get("tools") or ()}
+        offered = [tool[tool["type"]] for tool in body.get("tools") or () if tool["type"] in _CALLED]
+        tools = {tool["name"]: tool.get("parameters") or {} for tool in offered}
         choice = body.get("tool_choice")
         match choice:
             case "none":
                 tools = {}
-            case {"function": {"name": name}}:
-                tools = {name: tools[name]}
+            case {"type": "function" | "custom" as kind}:
+                tools = {choice[kind]["name"]: tools[choice[kind]["name"]]}
+            case {"type": "allowed_tools", "allowed_tools": {"mode": choice, "tools": allowed}}:
+                tools = {each["function"]["name"]: tools[each["function"]["name"]] for each in allowed}
             case _:
                 pass
         match body.get("response_format"):
@@ -143,7 +149,7 @@ class Chat:
                 schema = None
         return Asked(
             context=[heard for message in body["messages"] for heard in self._heard(message)],
-            tools={name: tool["parameters"] for name, tool in tools.items()},
+            tools=tools,
             must=choice not in (None, "auto", "none"),
             schema=schema,
         )
@@ -159,6 +165,8 @@ class Chat:
             match part:
                 case {"type": "text", "text": text} if role == "tool":
                     yield Heard("result", text, id=message["tool_call_id"])
+                case {"type": "refusal", "refusal": text}:
+                    yield Heard("assistant", text)
                 case {"type": "text", "text": text}:
                     kind = {"developer": "system"}.get(role, role)
                     yield Heard(kind, text)
@@ -169,8 +177,8 @@ class Chat:
                 case _:
                     raise AssertionError(f"no such part: {part}")
         for call in message.get("tool_calls") or ():
-            function = call["function"]
-            yield Heard("call", function["arguments"], id=call["id"], name=function["name"])
+            about = call[call["type"]]
+            yield Heard("call", about[_CALLED[call["type"]]], id=call["id"], name=about["name"])
 
     def _thoughts(self, message: Json) -> Iterator[Heard]:
         if text := message.get("reasoning") or message.get("reasoning_content"):

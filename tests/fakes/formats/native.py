@@ -125,12 +125,13 @@ class Native:
         return _ended([_item(each) for each in said], stop)
 
     def asked(self, body: Json) -> Asked:
-        tools = {tool["name"]: tool for tool in body.get("tools") or () if tool["type"] == "function"}
+        offered = [tool for tool in body.get("tools") or () if tool["type"] in ("function", "custom")]
+        tools = {tool["name"]: tool.get("parameters") or {} for tool in offered}
         choice = body.get("tool_choice")
         match choice:
             case "none":
                 tools = {}
-            case {"type": "function", "name": name}:
+            case {"type": "function" | "custom", "name": name}:
                 tools = {name: tools[name]}
             case {"type": "allowed_tools", "mode": choice, "tools": allowed}:
                 tools = {each["name"]: tools[each["name"]] for each in allowed}
@@ -142,7 +143,7 @@ class Native:
         system = [Heard("system", body["instructions"])] if body.get("instructions") else []
         return Asked(
             context=[*system, *(heard for item in items for heard in _heard(item))],
-            tools={name: tool["parameters"] for name, tool in tools.items()},
+            tools=tools,
             must=choice not in (None, "auto", "none"),
             schema=text_format.get("schema"),
         )
@@ -158,10 +159,15 @@ def _heard(item: Json) -> Iterator[Heard]:
             yield Heard("thought", text, secret=item.get("encrypted_content") or "")
         case {"type": "function_call", "call_id": id, "name": name, "arguments": arguments}:
             yield Heard("call", arguments, id=id, name=name)
-        case {"type": "function_call_output", "call_id": id, "output": output}:
+        case {"type": "custom_tool_call", "call_id": id, "name": name, "input": text}:
+            yield Heard("call", text, id=id, name=name)
+        case {"type": "function_call_output" | "custom_tool_call_output", "call_id": id, "output": output}:
             for part in _parts(output):
-                kind = "result" if part["type"] == "input_text" else "image"
-                yield Heard(kind, part.get("text") or part["image_url"].rpartition(",")[2], id=id)
+                match part:
+                    case {"type": "input_image", "image_url": url}:
+                        yield Heard("image", url.rpartition(",")[2], id=id)
+                    case _:
+                        yield Heard("result", part["text"], id=id)
         case {"role": role, "content": content}:
             for part in _parts(content):
                 match part:
@@ -169,10 +175,12 @@ def _heard(item: Json) -> Iterator[Heard]:
                         yield Heard("image", url.rpartition(",")[2])
                     case {"type": "input_file", "file_data": data}:
                         yield Heard("file", data.rpartition(",")[2])
-                    case {"text": text}:
+                    case {"text": text} | {"refusal": text}:
                         yield Heard({"developer": "system"}.get(role, role), text)
                     case _:
                         raise AssertionError(f"no such part: {part}")
+        case {"type": "web_search_call", "action": action}:
+            yield Heard("assistant", action["query"])
         case _:
             raise AssertionError(f"no such item: {item}")
 
