@@ -79,4 +79,5 @@ def _seen(data: bytes) -> str | None:
 
 
 def _ending(name: str) -> str:
-    return name.rpartition(".")[2].lower()
+    _, dot, ending = name.rpartition(".")
+    return ending.lower() if dot else ""

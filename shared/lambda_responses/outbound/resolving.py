@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -17,11 +19,20 @@ Resolver: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 """The addresses of a host, for a port; raises OSError where it has none."""
 
 
+LOOKUPS_AT_ONCE = 4
+"""Threads of their own: names that never resolve must not hold up the look-ups of providers."""
+
+
 async def resolve(host: str, port: int) -> Sequence[str]:
     """What the operating system says, in the order in which it would try. Raises OSError."""
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    ask = functools.partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().run_in_executor(_lookups(), ask)
     return list(dict.fromkeys(str(place[0]) for *_, place in found))
+
+
+@functools.cache
+def _lookups() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(LOOKUPS_AT_ONCE, thread_name_prefix="lookup")
 
 
 async def vetted(host: str, port: int, policy: OutboundPolicy, resolver: Resolver) -> Sequence[str]:

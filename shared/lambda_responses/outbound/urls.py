@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 PORTS = {"http": 80, "https": 443}
 LONGEST_URL = 8_192
+LONGEST_NAME = 253
 
 _BEGINNING = re.compile(r"https?://[^/]", re.IGNORECASE)
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\\\ud800-\udfff]")
@@ -26,7 +27,7 @@ _AUTHORITY = re.compile(
     r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[^:\[\]@%]+))(?::(?P<port>[1-9][0-9]{0,4}))?"
 )
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
-_NAME = re.compile(rf"(?!.{{254}}){_LABEL}(?:\.{_LABEL})*")
+_NAME = re.compile(rf"(?!.{{{LONGEST_NAME + 1}}}){_LABEL}(?:\.{_LABEL})*")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _KEPT = "%!$&'()*+,/:;=?@[]"
 
@@ -116,6 +117,8 @@ def _name(text: str) -> tuple[str, IPAddress | None]:
 def _in_ascii(name: str) -> str:
     import idna  # its tables take milliseconds, and few names need them
 
+    if len(name) > LONGEST_NAME:
+        raise Refused
     try:
         return idna.encode(name.lower()).decode()
     except UnicodeError:

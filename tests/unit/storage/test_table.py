@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lambda_responses.storage.keyed import Key, Range
-from lambda_responses.storage.table import TenantTable, response_of, turn_of
+from lambda_responses.storage.table import KEY_RING, TenantTable, response_of, turn_of
 from lambda_responses.wire.ids import ThreadKey
 
 THREAD = ThreadKey("a" * 24)
@@ -58,3 +58,10 @@ def test_a_tenants_name_cannot_reach_into_another_partition(name: str) -> None:
 @pytest.mark.parametrize("name", ["acme", "org_123", "user@example.org", "arn:aws:iam::1", "a" * 128])
 def test_ordinary_names_are_tenants(name: str) -> None:
     assert TenantTable(name).control(THREAD, RESPONSE).pk.startswith(f"{name}#")
+
+
+def test_the_key_ring_lies_in_no_tenants_partition() -> None:
+    with pytest.raises(ValueError, match="tenant"):
+        TenantTable(KEY_RING.pk.partition("#")[0])
+    with pytest.raises(ValueError, match="tenant"):
+        TenantTable(KEY_RING.pk)
