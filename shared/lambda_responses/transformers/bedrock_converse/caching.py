@@ -42,22 +42,19 @@ def place_cache_points(body: Json, request: Json, profile: ConverseProfile) -> l
     ]
     for name, blocks in places:
         if name in profile.cache_places and blocks and explicit < MOST_POINTS:
-            explicit += _insert(blocks, point)
+            explicit += _insert(blocks, point, len(blocks))
     return []
 
 
 def _limit_explicit(body: Json) -> int:
-    """Keep the latest of the client's own points; how many there are."""
+    """Keep the latest of the client's own points, each where it may stand; how many there are."""
     kept = 0
     for message in reversed(body["messages"]):
         blocks: list[Json] = message["content"]
         for at in range(len(blocks) - 1, -1, -1):
-            if "cachePoint" not in blocks[at]:
-                continue
-            if kept == MOST_POINTS or at == 0 or kind_of(blocks[at - 1]) in _CANNOT_PRECEDE:
-                del blocks[at]
-            else:
-                kept += 1
+            if "cachePoint" in blocks[at]:
+                point = blocks.pop(at)
+                kept += _insert(blocks, point, at) if kept < MOST_POINTS else 0
     return kept
 
 
@@ -65,9 +62,8 @@ def _last_user_content(body: Json) -> list[Json] | None:
     return next((m["content"] for m in reversed(body["messages"]) if m["role"] == "user"), None)
 
 
-def _insert(blocks: list[Json], point: Json) -> int:
-    """Put the point behind the last block that may stand before one, unless one is there."""
-    at = len(blocks)
+def _insert(blocks: list[Json], point: Json, at: int) -> int:
+    """Put the point there, or before what it must not follow; not where another one stands already."""
     while at and kind_of(blocks[at - 1]) in _CANNOT_PRECEDE:
         at -= 1
     if at == 0 or "cachePoint" in blocks[at - 1]:

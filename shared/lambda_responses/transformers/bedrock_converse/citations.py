@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lambda_responses.transformers.base import unknown
 from lambda_responses.transformers.readings import members, read_count
 
 if TYPE_CHECKING:
     from lambda_responses.wire.json import Json
 
 _DOCUMENT_PLACES = ("documentChar", "documentPage", "documentChunk")
-PLACES = frozenset({"web", "searchResultLocation", *_DOCUMENT_PLACES})
-"""Kinds of places that a citation names."""
 
 
 def map_citation(citation: Json, start: int, end: int) -> Json | None:
-    """A citation on the characters from `start` to `end`; None where it names no source.
+    """A citation on the characters from `start` to `end`; None, and a note, where it names no source.
 
     A document is known by its title and its number in the request: it came as bytes and has no id.
     """
@@ -34,6 +33,7 @@ def map_citation(citation: Json, start: int, end: int) -> Json | None:
     if title or source:
         number = read_count(members(location.get("searchResultLocation")).get("searchResultIndex"))
         return {"type": "file_citation", "file_id": "", "filename": title or source, "index": number}
+    unknown("bedrock_converse", f"citation at {sorted(location)}")
     return None
 
 

@@ -50,9 +50,8 @@ def render_parts(
         content = [{"type": "input_text", "text": content}]
     for index, part in enumerate(content or ()):
         block = _render_part(part, profile, names, at=f"{at}[{index}]")
-        if block is None:
-            continue
-        yield block
+        if block is not None:
+            yield block
         if (asked := part.get("prompt_cache_breakpoint")) and "messages" in profile.cache_places:
             yield cache_point(profile, long=bool(asked.get("ttl")))
 

@@ -78,7 +78,8 @@ class _Renderer:
 
     def rendered(self) -> Conversation:
         conversation = self._conversation
-        if instructions := str(self._turn.request.get("instructions") or "").strip():
+        instructions = str(self._turn.request.get("instructions") or "")
+        if instructions.strip():
             conversation.system.append(instructions)
         for passage in passages(self._turn.items, keep=self._has_own_blocks):
             if passage.role == "assistant":
