@@ -11,8 +11,8 @@ from lambda_responses.lifecycle.ports import Principal
 from lambda_responses.outbound.client import Outbound
 from lambda_responses.providers.base import Target, UpstreamError
 from lambda_responses.runtime.settings import Settings
-from lambda_responses.sealing.keys import KeyRing, SealingKey
 from lambda_responses.sealing.sealer import Sealer
+from lambda_responses.storage.key_rings import key_ring
 from lambda_responses.storage.responses import ResponseStore
 from lambda_responses.storage.sqlite import SQLiteStore
 from lambda_responses.transformers.base import Rendered, Traits, Turn, UpstreamFailure
@@ -109,12 +109,13 @@ class PlayedServices:
         self.first_event_wait = first_event_wait
         self.max_steps = 3
         self.entropy = counted()
+        self.noted: list[tuple[str, int | None]] = []
         self.reported: list[BaseException] = []
         self.outbound = Outbound()
         self._targets = [Target(each, Identity(), each.profile, "m") for each in providers]
 
     async def sealer(self, tenant: str) -> Sealer:
-        return Sealer(KeyRing([SealingKey("k", b"s" * 32)]), tenant)
+        return Sealer(await key_ring(self.store, bytes), tenant)
 
     def now(self) -> float:
         return 1_700_000_000.0
@@ -126,6 +127,9 @@ class PlayedServices:
         if model != "m":
             raise model_not_found(model)
         return self._targets
+
+    def note(self, target: Target, fault: APIError | None) -> None:
+        self.noted.append((target.name, fault and fault.status))
 
     def models(self) -> Sequence[dict[str, Any]]:
         return [{"id": "m", "object": "model", "created": 0, "owned_by": "played"}]

@@ -9,6 +9,7 @@ import httpx
 
 from lambda_responses.endpoints.application import OPERATIONS, whole_application
 from lambda_responses.storage.responses import ResponseStore
+from lambda_responses.storage.table import KEY_RING
 from lambda_responses.stream.deltas import Failed, Stopped, Text
 from lambda_responses.wire.errors import OverloadedError
 from tests.contracts.stores.kit import WatchedStore
@@ -16,6 +17,8 @@ from tests.played import ME, Played, PlayedRuntime
 
 if TYPE_CHECKING:
     from tests.played import Play
+
+SEALS = "include[]=reasoning.encrypted_content"
 
 ANSWER = [Text(0, "Hello"), Stopped("end")]
 
@@ -26,8 +29,9 @@ async def asked_of_the_store(play: Play) -> dict[str, set[str]]:
     services = play(played)
     predecessor = Deletion(services.responses)
     played.steps.append([predecessor, Failed(OverloadedError("No room."))])
-    store: Any = WatchedStore(services.store)
-    services.responses = ResponseStore(store, now=services.now)
+    unwatched = services.store
+    store: Any = WatchedStore(unwatched)
+    services.store, services.responses = store, ResponseStore(store, now=services.now)
     app: Any = whole_application(PlayedRuntime(services))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost/v1") as http:
         watched = Watched(http, store)
@@ -35,8 +39,10 @@ async def asked_of_the_store(play: Play) -> dict[str, set[str]]:
         second = await watched.create(previous_response_id=first)
         fork = await watched.create(previous_response_id=first)
         for id in (first, second, fork):
-            await watched.ask("get_response", "GET", f"/responses/{id}")
-            await watched.ask("list_input_items", "GET", f"/responses/{id}/input_items")
+            await unwatched.delete(KEY_RING)  # as before anything was sealed
+            await watched.ask("get_response", "GET", f"/responses/{id}?{SEALS}")
+            await unwatched.delete(KEY_RING)
+            await watched.ask("list_input_items", "GET", f"/responses/{id}/input_items?{SEALS}")
             await watched.ask("cancel_response", "POST", f"/responses/{id}/cancel")
         predecessor.response_id = second
         assert await watched.create(previous_response_id=second) == ""
@@ -47,6 +53,7 @@ async def asked_of_the_store(play: Play) -> dict[str, set[str]]:
         await watched.ask("compact_response", "POST", "/responses/compact", {"model": "m"})
         await watched.ask("count_input_tokens", "POST", "/responses/input_tokens", {"model": "m"})
         await watched.ask("conversations", "POST", "/conversations", {})
+    services.store = unwatched
     return watched.asked
 
 

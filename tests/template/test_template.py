@@ -12,6 +12,7 @@ import yaml
 from lambda_responses.endpoints.application import OPERATIONS
 from lambda_responses.runtime.settings import PREFIX, Settings
 from lambda_responses.storage.dynamodb import table_definition
+from lambda_responses.storage.table import KEY_RING
 from tests.template.operations import asked_of_the_store
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ FUNCTIONS = {
 }
 BY_DOOR = {properties["CodeUri"].split("/")[1]: properties for properties in FUNCTIONS.values()}
 TABLE = {"GetAtt": "Table.Arn"}
+SECRET = {"Ref": "ProviderSecret"}
+MODELS = {"Sub": "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${ModelsParameter}"}
 ACTIONS = {
     "get": {"dynamodb:GetItem"},
     "query": {"dynamodb:Query"},
@@ -126,14 +129,29 @@ def test_the_docstring_of_a_door_begins_with_its_route(door: str):
 def test_a_function_may_do_what_is_named_on_what_is_named(door: str):
     for statement in statements(door):
         assert not any("*" in action for action in actions(statement))
-        assert statement["Resource"] in (TABLE, {"Ref": "ProviderSecret"})
+        assert statement["Resource"] in (TABLE, SECRET, MODELS)
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_a_function_may_read_the_secret_where_it_is_told_of_it(door: str):
-    told = "RESPONSES_SECRETS" in BY_DOOR[door].get("Environment", {}).get("Variables", {})
-    granted = [action for each in statements(door) if each["Resource"] != TABLE for action in actions(each)]
-    assert granted == (["secretsmanager:GetSecretValue"] if told else [])
+@pytest.mark.parametrize(
+    ("setting", "resource", "action"),
+    [
+        ("RESPONSES_SECRETS", SECRET, "secretsmanager:GetSecretValue"),
+        ("RESPONSES_MODELS", MODELS, "ssm:GetParameter"),
+    ],
+)
+def test_a_function_may_read_what_it_is_told_of(door: str, setting: str, resource: Any, action: str):
+    told = setting in BY_DOOR[door].get("Environment", {}).get("Variables", {})
+    granted = [
+        action for each in statements(door) if each["Resource"] == resource for action in actions(each)
+    ]
+    assert granted == ([action] if told else [])
+
+
+@pytest.mark.parametrize("door", ["get_response", "list_input_items"])
+def test_a_reader_writes_nothing_but_the_key_ring(door: str):
+    (writing,) = (each for each in statements(door) if "dynamodb:PutItem" in actions(each))
+    assert writing["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [KEY_RING.pk]}}
 
 
 @pytest.mark.anyio

@@ -220,11 +220,14 @@ class ResponseRun:
                         patience = None
                         yield deltas
             except APIError as error:
+                if may_fail_over(error):
+                    self._using.router.note(self._target, error)
                 if self._emitter.spoken or not self._waiting or not may_fail_over(error):
                     raise
                 self._emitter.forget_upstream()
                 await self._choose_next_target(error)
             else:
+                self._using.router.note(self._target, None)
                 return
 
     async def _choose_next_target(self, fault: APIError | None = None) -> None:

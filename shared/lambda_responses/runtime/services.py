@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from lambda_responses.wire.json import Json
 
 
+SSM = "ssm:"
+"""How the name of a parameter in the Systems Manager begins, where a path could stand as well."""
+
+
 class LiveServices:
     """`lifecycle.ports.Services`, over real stores and providers."""
 
@@ -172,7 +176,7 @@ class Runtime:
 
     def check(self) -> None:
         """Make what may fail for want of the right settings. Raises `SettingsError`."""
-        _ = self._live.router, self._live.responses, self._live.outbound
+        _ = self._live.router, self._live.outbound, self._live.responses
 
     async def start(self) -> Sequence[str]:
         """Load what would keep the first request waiting; returns a sentence for each thing that failed."""
@@ -215,14 +219,27 @@ def _key_ring(settings: Settings) -> KeyRing | None:
 
 
 def _models_file(settings: Settings) -> Json:
+    """The content of the models file: of a file here, or of an SSM parameter (`ssm:<name>`)."""
     if settings.models is None:
         return {}
     try:
-        content: Any = json.loads(Path(settings.models).read_text())
+        place = settings.models.removeprefix(SSM)
+        content: Any = json.loads(_parameter(place) if place != settings.models else Path(place).read_text())
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not JSON"
         raise SettingsError(f"RESPONSES_MODELS cannot be used: {reason}.") from None
     return content
+
+
+def _parameter(name: str) -> str:
+    from aws_lambda_powertools.utilities import parameters
+
+    get_parameter = cast("Any", parameters).get_parameter  # its overloads leave types open
+    try:
+        value: str = get_parameter(name)
+    except Exception:  # no such parameter, no right to read it, no credentials, no region, no boto3
+        raise SettingsError("RESPONSES_MODELS cannot be used: the parameter cannot be read.") from None
+    return value
 
 
 def _secrets_of(settings: Settings) -> dict[str, str]:

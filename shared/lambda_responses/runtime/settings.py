@@ -34,7 +34,7 @@ class Settings(BaseModel):
     default_provider: str = "openai"
     """The provider of model names without one."""
     models: str | None = None
-    """Path of the models file (aliases, extra providers)."""
+    """The models file (aliases, more providers): its path, or `ssm:<name>` of a parameter that holds it."""
     secrets: str | None = None
     """Name or ARN of one secret that holds provider keys as a JSON object of environment names."""
     sealing_keys: str | None = Field(default=None, repr=False)

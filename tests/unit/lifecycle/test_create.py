@@ -170,6 +170,16 @@ async def test_another_target_answers_when_the_first_cannot(play: Play) -> None:
     assert (run.target, events[-1]["type"]) == ("second/m", "response.completed")
 
 
+async def test_how_targets_did_is_told_where_targets_are_chosen(play: Play) -> None:
+    services = play(Played([[OVERLOADED]], name="a"), Played([HELLO], name="b"))
+    await plain(services)
+    assert services.noted == [("a/m", 503), ("b/m", None)]
+    refusing = play(Played([[Failed(InvalidRequestError("No."))]], name="a"))
+    with pytest.raises(InvalidRequestError):
+        await plain(refusing)
+    assert refusing.noted == []
+
+
 async def test_no_other_target_answers_once_the_first_has_spoken(play: Play) -> None:
     second = Played([HELLO], name="second")
     services = play(Played([[Text(0, "Hel"), UpstreamCutShort("gone")]]), second)

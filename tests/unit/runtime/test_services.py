@@ -87,3 +87,59 @@ async def test_a_secret_that_is_no_object_of_strings_is_one_sentence(
         Runtime({**environment, "RESPONSES_SECRETS": "keys"}).check()
     sentence = "RESPONSES_SECRETS cannot be used: the secret is not a JSON object of strings."
     assert str(raised.value) == sentence
+
+
+MODELS = '{"aliases": {"fast": "scripted/echo"}}'
+
+
+async def test_the_models_file_may_be_a_parameter(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[str] = []
+
+    def get_parameter(name: str) -> str:
+        asked.append(name)
+        return MODELS
+
+    monkeypatch.setattr(parameters, "get_parameter", get_parameter)
+    services: Any = Runtime({**environment, "RESPONSES_MODELS": "ssm:/team/models"}).services
+    assert services.router.resolve("fast")[0].name == "scripted/echo"
+    assert asked == ["/team/models"]
+
+
+async def test_a_parameter_that_cannot_be_read_is_one_sentence(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+):
+    def get_parameter(name: str) -> str:
+        raise parameters.GetParameterError(name)
+
+    monkeypatch.setattr(parameters, "get_parameter", get_parameter)
+    with pytest.raises(SettingsError) as raised:
+        Runtime({**environment, "RESPONSES_MODELS": "ssm:/team/models"}).check()
+    assert str(raised.value) == "RESPONSES_MODELS cannot be used: the parameter cannot be read."
+
+
+@pytest.mark.parametrize("name", ["RESPONSES_SEALING_KEYS", "RESPONSES_OUTBOUND_ALLOW"])
+async def test_a_setting_that_cannot_be_read_is_one_sentence_without_it(
+    environment: dict[str, str], name: str
+):
+    with pytest.raises(SettingsError) as raised:
+        Runtime({**environment, name: "s3cret:s3cret:s3cret"}).check()
+    assert str(raised.value).startswith(f"{name} cannot be used: ")
+    assert "s3cret" not in str(raised.value)
+
+
+async def test_the_operators_keys_seal_where_there_are_some(environment: dict[str, str]):
+    keys = f"mine:{'A' * 43}="
+    services: Any = Runtime({**environment, "RESPONSES_SEALING_KEYS": keys}).services
+    sealer = await services.sealer("me")
+    assert sealer.seal("test", {"a": 1}).startswith("lr1.mine.")
+    assert "store" not in vars(services)
+
+
+async def test_without_them_every_process_seals_with_the_keys_in_the_store(environment: dict[str, str]):
+    runtimes = [Runtime(environment), Runtime(environment)]
+    one, other = [await runtime.services.sealer("me") for runtime in runtimes]
+    assert other.open("test", one.seal("test", {"a": 1})) == {"a": 1}
+    for runtime in runtimes:
+        await runtime.aclose()
