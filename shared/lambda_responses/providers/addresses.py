@@ -49,8 +49,8 @@ def join(base_url: str, path: str, query: str = "") -> str:
 
 def moved(url: str, root: str) -> str:
     """A documented address, at an operator's root instead: its path comes below the root's, not twice."""
-    path, root = urlsplit(url).path.rstrip("/"), root.rstrip("/")
-    return root if root.endswith(path) else f"{root}{path}"
+    path, root = urlsplit(url).path.strip("/"), root.rstrip("/")
+    return root if not path or root.endswith(f"/{path}") else join(root, path)
 
 
 def filled(template: str, model: str) -> str:

@@ -21,7 +21,7 @@ _PROFILES = (
     "lambda_responses.transformers.anthropic_messages.profiles",
     "lambda_responses.transformers.gemini_generate_content.profiles",
     "lambda_responses.transformers.bedrock_converse.profiles",
-    "lambda_responses.transformers.cohere_chat.profiles",
+    "lambda_responses.transformers.cohere_chat.profile",
 )
 
 
@@ -52,9 +52,9 @@ def dialect(format: WireFormat, vendor: str) -> tuple[Transformer[Any], Any]:
 
             return BEDROCK_CONVERSE, _profile_in(profiles, vendor)
         case "cohere_chat":
-            from lambda_responses.transformers.cohere_chat import COHERE_CHAT, profiles
+            from lambda_responses.transformers.cohere_chat import COHERE_CHAT, profile
 
-            return COHERE_CHAT, _profile_in(profiles, vendor)
+            return COHERE_CHAT, _profile_in(profile, vendor)
 
 
 def has_dialect(vendor: str) -> bool:

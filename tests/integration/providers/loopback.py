@@ -7,6 +7,7 @@ import json
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,9 +17,18 @@ STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encodi
 
 @dataclass
 class Request:
+    method: str
     path: str
     headers: dict[str, str]
-    body: Any
+    raw: bytes
+
+    @property
+    def body(self) -> Any:
+        return json.loads(self.raw)
+
+    @property
+    def form(self) -> dict[str, str]:
+        return dict(parse_qsl(self.raw.decode(), strict_parsing=True))
 
 
 @dataclass
@@ -39,6 +49,13 @@ class Call:
         """A whole stream, each part one chunk."""
         await self.write(
             STREAM + b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
+        )
+
+    async def frames(self, *parts: bytes) -> None:
+        """A whole stream of AWS's, each part one chunk."""
+        head = STREAM.replace(b"text/event-stream", b"application/vnd.amazon.eventstream")
+        await self.write(
+            head + b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
         )
 
     async def answer(self, status: int, body: bytes, **headers: str) -> None:
@@ -103,4 +120,5 @@ async def _read(reader: asyncio.StreamReader) -> Request:
     first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[:-2]
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
     body = await reader.readexactly(int(headers.get("content-length", 0)))
-    return Request(first.split(" ")[1], headers, json.loads(body))
+    method, path, _ = first.split(" ")
+    return Request(method, path, headers, body)
