@@ -85,6 +85,10 @@ def resealed(recorded: Any, ours: Any) -> bool:
     return isinstance(recorded, str) and isinstance(ours, str)
 
 
+def counted(recorded: Any, ours: Any) -> bool:
+    return isinstance(recorded, str) and re.fullmatch(r"call_\d", recorded) is not None
+
+
 def rounded(recorded: Any, ours: Any) -> bool:
     return isinstance(recorded, float) and abs(recorded - ours) < 1e-6
 
@@ -96,6 +100,7 @@ ITEM = r"(\.item|\.response\.output\[\d+\])"
 RULES = [
     Rule("a response has its own id and times", LIFECYCLE, r"\.response\.(id|created_at|completed_at)"),
     Rule("items have our ids", ANY_EVENT, ITEM + r"\.id"),
+    Rule("a call's id is its own in the next answer too", ANY_EVENT, ITEM + r"\.call_id", counted),
     Rule(
         "the conversation is kept here, and echoed from the client's own request",
         LIFECYCLE,

@@ -252,6 +252,53 @@ def test_reasoning_details_go_back_verbatim() -> None:  # 24
     assert "reasoning" not in told[0]
 
 
+def test_later_details_stand_for_all_that_came_before() -> None:
+    signed = {"type": "reasoning.text", "text": "hm", "signature": "S"}
+    origins = {
+        "rs_1": {"reasoning_details": [{"type": "reasoning.text", "text": "hm"}]},
+        "rs_2": {"reasoning_details": [signed], "supersedes": True},
+    }
+    later = {"type": "reasoning", "id": "rs_2", "summary": []}
+    told = messages(THOUGHT, said("So."), later, profile=profiles.OPENROUTER, origins=origins)
+    assert told[0]["reasoning_details"] == [signed]
+
+
+@pytest.mark.parametrize(
+    ("profile", "model", "member"),
+    [
+        (profiles.DEEPSEEK, "deepseek-reasoner", "reasoning_content"),
+        (profiles.DEEPSEEK, "deepseek-chat", None),
+        (profiles.MOONSHOT, "kimi-k2-thinking", "reasoning_content"),
+        (profiles.GROQ, "openai/gpt-oss-20b", None),
+    ],
+)
+def test_calls_of_others_get_a_thought_where_a_model_demands_one(
+    profile: ChatProfile, model: str, member: str | None
+) -> None:
+    turn = Turn(model, {}, [call("a"), result("a"), said("So.")])
+    called, _, spoke = CHAT_COMPLETIONS.render_request(turn, profile).body["messages"]
+    assert bool(called.get("reasoning_content")) == (member is not None)
+    assert "reasoning_content" not in spoke
+
+
+@pytest.mark.parametrize(
+    ("profile", "model", "taken"),
+    [
+        (profiles.GROQ, "openai/gpt-oss-20b", True),
+        (profiles.GROQ, "llama-3.3-70b-versatile", False),
+        (profiles.MISTRAL, "magistral-medium-latest", True),
+        (profiles.MISTRAL, "ministral-3b-latest", False),
+        (profiles.HUGGINGFACE, "openai/gpt-oss-20b", False),
+        (profiles.OPENAI, "gpt-5.6", False),
+    ],
+)
+def test_the_thoughts_of_others_go_only_to_models_that_take_them(
+    profile: ChatProfile, model: str, taken: bool
+) -> None:
+    turn = Turn(model, {}, [THOUGHT, said("So.")])
+    assert ("hm" in str(CHAT_COMPLETIONS.render_request(turn, profile).body)) is taken
+
+
 def test_a_summary_goes_back_to_its_own_maker_alone() -> None:
     own = messages(SUMMARY, said("So."), profile=profiles.DEEPSEEK, origins={"rs_1": {}})
     assert own[0]["reasoning_content"] == "hm"

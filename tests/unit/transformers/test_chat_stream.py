@@ -26,7 +26,7 @@ from lambda_responses.stream.deltas import (
 )
 from lambda_responses.transformers.base import Turn, UnknownUpstream
 from lambda_responses.transformers.chat_completions import CHAT_COMPLETIONS, ChatProfile, profiles
-from tests.kit import emit
+from tests.kit import emit, output_of
 
 Json = dict[str, Any]
 
@@ -336,6 +336,25 @@ def test_arguments_of_no_call_are_noted() -> None:
 
 
 # Reasoning that its maker wants back.
+
+
+def test_what_a_client_must_keep_rides_on_reasoning_wherever_it_came() -> None:
+    late = {"type": "reasoning.encrypted", "data": "X", "index": 1}
+    chunks = [
+        chunk(reasoning_details=[{"type": "reasoning.text", "text": "hm", "index": 0}]),
+        call(0, "a", "f", "{}"),
+        chunk(reasoning_details=[late]),
+        chunk("tool_calls"),
+    ]
+    turn = Turn("m", {"store": False}, [])
+    decoder = CHAT_COMPLETIONS.decoder(turn, profiles.OPENROUTER)
+    deltas = [delta for each in chunks for delta in decoder.feed(each)]
+    deltas += decoder.end(marked=True)
+    first, last = (delta.data for delta in deltas if isinstance(delta, Opaque))
+    assert first == {"reasoning_details": [{"type": "reasoning.text", "text": "hm", "index": 0}]}
+    assert last == {"reasoning_details": [*first["reasoning_details"], late], "supersedes": True}
+    kinds = [item["type"] for item in output_of(emit(deltas))]
+    assert kinds == ["reasoning", "function_call", "reasoning"]
 
 
 def test_fragments_of_reasoning_details_are_put_together() -> None:  # 24

@@ -455,3 +455,10 @@ def test_a_plain_fault_under_a_good_status_is_a_fault():
     assert isinstance(
         failure(*OPENAI_RESPONSES.as_chunks({"error": {"message": "Slow.", "code": 429}})), RateLimitError
     )
+
+
+def test_calls_that_are_counted_anew_in_every_answer_get_ids_that_last():
+    calls = [{**CALL, "id": f"fc_{n}", "call_id": f"call_{n}", "arguments": "{}"} for n in (0, 1)]
+    deltas = decode(*(done(call, index) for index, call in enumerate(calls)))
+    told = output_of(emit([*deltas, Stopped("tool_calls")]))
+    assert [call["call_id"] for call in told] == ["call_new_1", "call_new_2"]

@@ -6,12 +6,12 @@ arguments come whole, in pieces, or as an object. What identifies a call is a ne
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lambda_responses.stream.deltas import BlockEnded, Delta, ToolArguments, ToolCall
 from lambda_responses.transformers.base import unknown
+from lambda_responses.transformers.call_ids import lasting
 from lambda_responses.transformers.chat_completions.known_members import CALL
 from lambda_responses.transformers.readings import members, read_text
 from lambda_responses.transformers.tool_names import InputUnwrapper
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
     from lambda_responses.transformers.tool_names import ToolNames
     from lambda_responses.wire.json import Json
-
-_COUNTED_ID = re.compile(r"call_\d+")
-_LONGEST_ID = 64
 
 
 @dataclass(slots=True, eq=False)
@@ -142,10 +139,9 @@ class CallPieces:
 
     def _usable_id(self, id: str) -> str:
         """The vendor's id where it can tell calls apart; some count from zero in every answer."""
-        if _COUNTED_ID.fullmatch(id) or len(id) > _LONGEST_ID or id in self._taken:
-            return ""
-        self._taken.add(id)
-        return id
+        usable = "" if id in self._taken else lasting(id)
+        self._taken.add(usable)
+        return usable
 
     def _pass_on(self, call: _Call, text: str, out: list[Delta]) -> None:
         if call.unwrapper is not None:

@@ -74,7 +74,10 @@ class _Conversation:
             self.messages.append({"role": role, "content": content})
 
     def _add_item(self, item: Json, turn: _AssistantTurn) -> None:
-        turn.details += self._origins.get(item.get("id") or "", {}).get("reasoning_details") or ()
+        origin = self._origins.get(item.get("id") or "", {})
+        if origin.get("supersedes"):
+            turn.details.clear()
+        turn.details += origin.get("reasoning_details") or ()
         match item.get("type"):
             case "reasoning":
                 self._add_reasoning(item, turn)
@@ -125,6 +128,8 @@ class _Conversation:
     def _render_said(self, turn: _AssistantTurn) -> Json:
         """`content` and `refusal`, and the reasoning before them, where this server wants it back."""
         text, thought = "\n".join(turn.texts), "\n\n".join(turn.thoughts)
+        if turn.calls:
+            thought = thought or self._profile.missing_thought
         said: Json = {}
         if text or not turn.calls:
             said["content"] = text or (None if turn.refusals else "")

@@ -63,6 +63,8 @@ class ChatProfile:
         "none", "reasoning_content", "reasoning", "reasoning_details", "think_tags", "thinking_parts"
     ] = "none"
     """Where earlier reasoning goes in an assistant message."""
+    missing_thought: str = ""
+    """What stands for the reasoning before calls that came without, for models that demand some there."""
     tool_messages: bool = True
     """Whether the model's template knows calls and their results; elsewhere both are told as text."""
     tool_output_media: bool = False

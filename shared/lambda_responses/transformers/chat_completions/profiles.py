@@ -38,6 +38,8 @@ _NOTHING = frozenset[str]()
 _PARALLEL = frozenset({"parallel_tool_calls"})
 _GPT_OSS = ModelRule(r"gpt-oss", {"efforts": _THREE_LEVELS})
 
+_NO_THOUGHT = "."
+"""Not empty, which models that demand a thought take for none, and saying nothing."""
 _WHERE = ("type", "country", "region", "city", "timezone")
 """Members of a `user_location`."""
 
@@ -122,12 +124,12 @@ AZURE = replace(
 
 GROQ = ChatProfile(
     inputs=_NOTHING,
-    reasoning_replay="reasoning",
     max_tokens_field="max_completion_tokens",
     accepts=SAMPLING | {"parallel_tool_calls", "user"},
     service_tiers={"auto": "auto", "default": "on_demand", "flex": "flex", "priority": "performance"},
     models=(
         _GPT_OSS,
+        ModelRule(r"gpt-oss|qwen", {"reasoning_replay": "reasoning"}),
         ModelRule(r"gpt-oss", {"web_search": WebSearch(tool={"type": "browser_search"}, forced="required")}),
         ModelRule(
             r"qwen",
@@ -161,12 +163,12 @@ MISTRAL = ChatProfile(
     files_as="document_url",
     audio_as="data",
     text_without_content="empty",
-    reasoning_replay="thinking_parts",
     call_id_length=9,
     strict_tools=True,
     accepts=SAMPLING | {"parallel_tool_calls", "prompt_cache_key"},
     stream_usage=False,
     models=(
+        ModelRule(r"magistral|^mistral-(small|medium)|vibe", {"reasoning_replay": "thinking_parts"}),
         ModelRule(
             r"^mistral-(small|medium)|vibe",
             {
@@ -200,6 +202,7 @@ DEEPSEEK = ChatProfile(
             }.items()
         },
     },
+    models=(ModelRule(r"reasoner|v[4-9]", {"missing_thought": _NO_THOUGHT}),),
 )
 
 XAI = ChatProfile(
@@ -295,7 +298,12 @@ PERPLEXITY = ChatProfile(
     ),
 )
 
-HUGGINGFACE = replace(DEFAULT, images_as_data=False, accepts=SAMPLING | {"parallel_tool_calls"})
+HUGGINGFACE = replace(
+    DEFAULT,
+    images_as_data=False,
+    reasoning_replay="none",  # some of the servers that it routes to refuse a member that they do not know
+    accepts=SAMPLING | {"parallel_tool_calls"},
+)
 
 NVIDIA = replace(
     DEFAULT,
@@ -310,7 +318,10 @@ MOONSHOT = ChatProfile(
     reasoning_replay="reasoning_content",
     tool_choices=frozenset({"none"}),
     accepts=SAMPLING | {"prompt_cache_key", "safety_identifier"},
-    models=(ModelRule(r"kimi-(k2\.\d|k[3-9]|latest)", {"efforts": _THINKING}),),
+    models=(
+        ModelRule(r"kimi-(k2\.\d|k[3-9]|latest)", {"efforts": _THINKING}),
+        ModelRule(r"thinking|kimi-(k2\.\d|k[3-9]|latest)", {"missing_thought": _NO_THOUGHT}),
+    ),
 )
 
 OLLAMA = ChatProfile(

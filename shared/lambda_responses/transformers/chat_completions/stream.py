@@ -69,6 +69,7 @@ class ChatDecoder:
         self._tags = ThinkTags() if profile.think_tags else None
         self._tiers = {theirs: ours for ours, theirs in profile.service_tiers.items()}
         self._details = ReasoningDetails()
+        self._shows_seals = turn.shows_seals
         self._citations = Citations()
         self._searches = Searches(shows_sources=SOURCES in (turn.request.get("include") or ()))
         self._speaking: str | None = None
@@ -128,10 +129,10 @@ class ChatDecoder:
         if proper:
             for annotation in self._citations.annotations() if self._speaking == "text" else ():
                 out.append(Annotation(self._block, annotation))
+            self._calls.end(out)
             self._seal(out)
             if self._searches.made and not self._searches.told:
                 self._tell_search(self._searches.found(list(self._citations.sources)), out)
-            self._calls.end(out)
             called = self._calls.called or (self._forced is not None and not self._forced.said_otherwise)
             finish = self._finish or "end"
             out.append(Stopped("tool_calls" if called and finish == "end" else finish))
@@ -300,13 +301,25 @@ class ChatDecoder:
         return kind, self._blocks
 
     def _seal(self, out: list[Delta]) -> None:
-        """Keep what the maker wants back verbatim: beside its reasoning, or beside what followed it."""
-        if details := self._details.unsaved():
-            at_hand = self._block if self._speaking == "text" else self._calls.last_block
-            block = self._thought or at_hand
-            if block is None:
-                block = self._thought = self._next_block("reasoning")
-            out.append(Opaque(block, {"reasoning_details": details}))
+        """Keep what the maker wants back verbatim: beside its reasoning, or beside what followed it.
+
+        A client that keeps it brings back reasoning alone, as that was when it was finished: for such a one,
+        what comes later makes an item of its own, which holds all there is in place of what came before.
+        """
+        details = self._details.unsaved()
+        if not details:
+            return
+        if self._shows_seals:
+            block = self._thought if self._speaking == "reasoning" else None
+        else:
+            block = self._thought or (self._block if self._speaking == "text" else self._calls.last_block)
+        kept: Json = {"reasoning_details": details}
+        if block is None:
+            block = self._next_block("reasoning")
+            if self._thought is not None:
+                kept["supersedes"] = True
+            self._thought = self._thought or block
+        out.append(Opaque(block, kept))
 
     def _release(self, out: list[Delta], *, proper: bool) -> None:
         """What waited for more that did not come; the beginning of a forced call that was cut is no text."""

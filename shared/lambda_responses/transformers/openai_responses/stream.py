@@ -28,6 +28,7 @@ from lambda_responses.stream.deltas import (
 )
 from lambda_responses.stream.parts import json_objects
 from lambda_responses.transformers.base import unknown
+from lambda_responses.transformers.call_ids import lasting
 from lambda_responses.transformers.openai_responses.envelope import read_envelope, read_usage
 from lambda_responses.transformers.openai_responses.errors import map_event
 from lambda_responses.transformers.openai_responses.items import CALLS, UpstreamItem, UpstreamItems
@@ -240,6 +241,8 @@ class ResponsesDecoder:
     def _shown(self, item: Json) -> Json:
         """An item as the client may see it: without its maker's seal, and with our ids."""
         shown = whole_item(item)
+        if shown.get("type") in CALLS:
+            shown["call_id"] = lasting(shown.get("call_id") or "")  # Bedrock Mantle counts
         if shown.get("type") == "compaction":
             shown["encrypted_content"] = ""  # a member that the type demands, until it is sealed by us
         else:
