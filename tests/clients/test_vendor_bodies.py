@@ -263,8 +263,31 @@ REQUESTS: dict[str, Json] = {
 }
 """Everything that a request may hold, by what is special in it."""
 
+GPT_OSS, LLAMA = "bedrock/openai.gpt-oss-120b-1:0", "bedrock/us.meta.llama4-scout-17b-instruct-v1:0"
+FIRST, SECOND = "input[0].content[0]", "input[0].content[1]"
+
 REFUSED: dict[str, dict[str, str]] = {
-    "log probabilities": {"openai-chat/gpt-5.2": "top_logprobs"},
+    "an image": {GPT_OSS: SECOND},
+    "an image alone": {GPT_OSS: FIRST},
+    "a picture as a result": {GPT_OSS: "input[2].output[1]"},
+    "a file": {GPT_OSS: SECOND, "cohere": SECOND},
+    "two files of one name": {GPT_OSS: SECOND, "cohere": SECOND},
+    **{
+        key: {LLAMA: "tool_choice"}
+        for key in (
+            "tool_choice required",
+            "a function chosen",
+            "a custom tool chosen",
+            "some tools required",
+            "effort and a function chosen",
+        )
+    },
+    "a strict schema": {LLAMA: "text.format"},
+    "a loose schema": {LLAMA: "text.format"},
+    "a schema and tools": {LLAMA: "text.format", "gemini/gemini-2.5-flash": "text.format"},
+    "log probabilities": dict.fromkeys(
+        ("openai-chat/gpt-5.2", "anthropic", "gemini", "converse", "cohere"), "top_logprobs"
+    ),
 }
 """By request, then by format or model: what is refused, since without it something else would be asked."""
 

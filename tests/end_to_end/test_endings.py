@@ -65,7 +65,8 @@ WORDS: dict[str, dict[str, tuple[str, str | None]]] = {
         "STOP_SEQUENCE": COMPLETED,
         "TOOL_CALL": COMPLETED,
         "MAX_TOKENS": CUT,
-        **dict.fromkeys(("ERROR", "TIMEOUT", "ERROR_TOXIC"), FAILED),
+        "ERROR_TOXIC": FILTERED,
+        **dict.fromkeys(("ERROR", "TIMEOUT"), FAILED),
         "BORED": COMPLETED,
     },
 }

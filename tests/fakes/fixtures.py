@@ -38,8 +38,8 @@ MODELS = {
 }
 """A model that echoes, obeys schemas and calls tools, behind each kind of provider."""
 
-BLIND = {MODELS["a chat upstream"], MODELS["cohere upstream"]}
-"""Those whose vendor takes no pictures from them."""
+BLIND = {MODELS["a chat upstream"]}
+"""Those that take no pictures."""
 
 
 @pytest.fixture(scope="session")

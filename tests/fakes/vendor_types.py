@@ -31,6 +31,11 @@ REASONING = ("reasoning", "reasoning_content", "reasoning_details")
 PENALTIES = ("presence_penalty", "frequency_penalty")
 """Members that Open Responses has, and OpenAI's types have not: a native upstream judges them itself."""
 
+SAMPLING = ("temperature", "top_p")
+"""Members that Anthropic's types have no more, since newer models refuse them; older ones take them."""
+
+OF_A_SCHEMA = ("type", "properties", "required")
+
 
 def judged(format: str, body: Json) -> None:
     """Raise unless the vendor's types know the body, unknown members included.
@@ -76,4 +81,17 @@ def _responses(body: Json) -> Json:
     return known
 
 
-_ADAPTED = {"chat": _chat, "responses": _responses}
+def _anthropic(body: Json) -> Json:
+    """Without what belongs to JSON Schema, of which the types name three members."""
+    known = {k: v for k, v in body.items() if k not in SAMPLING}
+    if "tools" in body:
+        known["tools"] = [
+            {**tool, "input_schema": {k: v for k, v in tool["input_schema"].items() if k in OF_A_SCHEMA}}
+            if "input_schema" in tool
+            else tool
+            for tool in body["tools"]
+        ]
+    return known
+
+
+_ADAPTED = {"chat": _chat, "responses": _responses, "anthropic": _anthropic}

@@ -107,7 +107,7 @@ class Cohere:
     provider = "cohere"
     model = "command-a-plus-05-2026"
     kind = EVENT_STREAM
-    faults: tuple[Fault, ...] = ("server_error", "context_length_exceeded")
+    faults: tuple[Fault, ...] = ("server_error",)
     troubles = _TROUBLES
 
     def voice(self) -> CohereVoice:
@@ -117,8 +117,7 @@ class Cohere:
         return named(chunk)
 
     def fault(self, code: Fault, message: str) -> list[Chunk]:
-        wording = _TOO_LONG if code == "context_length_exceeded" else message
-        delta = {"finish_reason": "ERROR", "error": wording}
+        delta = {"finish_reason": "ERROR", "error": message}
         return [{"id": "up", "type": "message-end", "delta": delta}]
 
     def plain(self, said: Sequence[Said], stop: str = "end") -> Json:

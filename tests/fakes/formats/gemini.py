@@ -44,7 +44,7 @@ _TROUBLES: dict[Trouble, tuple[int, Json, dict[str, str]]] = {
 
 
 class GeminiVoice:
-    """One streamed answer. A secret rides on the part that follows its thought."""
+    """One streamed answer. A secret rides on the call that a thought led to or, without one, on the end."""
 
     def __init__(self) -> None:
         self._secret = ""
@@ -57,7 +57,7 @@ class GeminiVoice:
         return [_chunk([{"text": text, "thought": True}])]
 
     def say(self, text: str) -> list[Chunk]:
-        return [_chunk([self._signed({"text": text})])]
+        return [_chunk([{"text": text}])]
 
     def call(self, call: Call) -> list[Chunk]:
         return [_chunk([self._signed(_call(call))])]
