@@ -1,4 +1,4 @@
-"""Every recorded answer of Gemini, through framing, decoder and emitter: what was recorded is what comes out."""
+"""Every recorded answer of Gemini, through framing, decoder and emitter: what was said comes out."""
 
 from __future__ import annotations
 

@@ -173,8 +173,8 @@ class _Conversation:
         return {"functionResponse": response}, media
 
     def _holds(self, part: Json) -> bool:
-        data: Json = part.get("inlineData") or {}
-        return data.get("mimeType") in self._profile.response_media
+        media: Json = part.get("inlineData") or part.get("fileData") or {}
+        return media.get("mimeType") in self._profile.response_media
 
 
 def _signature(kept: Json) -> Json:
