@@ -88,3 +88,14 @@ def test_a_door_opens_on_the_layer_alone(build: Callable[[str], Path], door: str
     command = [sys.executable, "-I", "-S", "-c", OPEN, str(ROOT / "functions" / door), str(layer / "python")]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.stdout.strip() == door, run.stderr
+
+
+NEEDED = "import cryptography.hazmat.primitives.ciphers.aead, mcp.client.streamable_http; from mcp import Client"
+
+
+@pytest.mark.skipif(not RUNS_HERE, reason="needs Python 3.13 on Linux, as Lambda has")
+def test_what_was_left_out_of_the_layer_is_not_missed(build: Callable[[str], Path]):
+    layer = build({"aarch64": "arm64"}.get(platform.machine(), "x86_64"))
+    command = [sys.executable, "-I", "-S", "-c", f"import sys; sys.path[:0] = sys.argv[1:]; {NEEDED}"]
+    run = subprocess.run([*command, str(layer / "python")], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
