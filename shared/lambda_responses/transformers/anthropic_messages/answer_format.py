@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
+from lambda_responses.transformers.anthropic_messages.input_schema import render_input_schema
 from lambda_responses.transformers.anthropic_messages.native_schema import fit
 from lambda_responses.wire.errors import UnsupportedError
 
@@ -56,11 +57,11 @@ def _plan_schema(
 ) -> AnswerFormat:
     if profile.json_schema == "native" and (fitted := fit(schema)) is not None:
         return AnswerFormat(schema=fitted)
-    if profile.json_schema != "told" and may_force and schema.get("type") == "object":
+    if profile.json_schema != "told" and may_force and schema.get("properties"):
         names = (ANSWER if number == 1 else f"{ANSWER}_{number}" for number in count(1))
         tool: Json = {"name": next(name for name in names if name not in taken)}
         tool["description"] = wanted.get("description") or "Gives the final answer to the user."
-        return AnswerFormat(tool={**tool, "input_schema": schema})
+        return AnswerFormat(tool={**tool, "input_schema": render_input_schema(schema)})
     told = json.dumps(schema, ensure_ascii=False)
     return AnswerFormat(
         advice=f"Answer with one JSON object that fits this schema, and nothing before or after it:\n{told}"

@@ -226,7 +226,7 @@ class MessagesDecoder:
                 self._answer_hosted(block, out)
                 return
             case _:
-                if kind not in KEPT and kind != "redacted_thinking":
+                if not isinstance(kind, str) or kind not in {*KEPT, "redacted_thinking"}:
                     unknown(FORMAT, f"block {kind if isinstance(kind, str) else ''!r}")
                 reader = KeptReader(self._take_number(), block, self._message_id)
         self._blocks[index] = reader

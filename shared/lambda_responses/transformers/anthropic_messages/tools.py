@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lambda_responses.transformers.anthropic_messages.input_schema import render_input_schema
 from lambda_responses.transformers.anthropic_messages.native_schema import fit
 from lambda_responses.transformers.tool_choice import describe, hosted_kind, parameters_of
 from lambda_responses.wire.errors import UnsupportedError
@@ -33,7 +34,7 @@ class RenderedTools:
         if description := describe(offered):
             rendered["description"] = description
         strict = self._strictly(offered, parameters)
-        rendered["input_schema"] = strict or {**parameters, "type": "object"}
+        rendered["input_schema"] = strict or render_input_schema(parameters)
         if strict is not None:
             rendered["strict"] = True
         return rendered

@@ -1,0 +1,47 @@
+"""Parameters of functions as the API takes them: one object, without alternatives at the top."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lambda_responses.stream.parts import json_objects
+from lambda_responses.transformers.readings import members
+from lambda_responses.wire.json import to_bytes
+
+if TYPE_CHECKING:
+    from lambda_responses.wire.json import Json
+
+_ALTERNATIVES = ("anyOf", "oneOf", "allOf")
+
+
+def render_input_schema(parameters: Json) -> Json:
+    """The same schema as one object. The members of alternatives are joined, and the description has them all.
+
+    What must be there is what every alternative demands; with `allOf`, what any of them does.
+    """
+    alternatives = {name: json_objects(parameters[name]) for name in _ALTERNATIVES if name in parameters}
+    if not alternatives:
+        return {**parameters, "type": "object"}
+    joined: Json = {**members(parameters.get("properties"))}
+    required = _required(parameters)
+    for name, schemas in alternatives.items():
+        demanded = [_required(schema) for schema in schemas]
+        for schema in schemas:
+            joined |= members(schema.get("properties"))
+        if demanded:
+            required |= set.union(*demanded) if name == "allOf" else set.intersection(*demanded)
+    rest = {name: value for name, value in parameters.items() if name not in _ALTERNATIVES}
+    told = to_bytes(alternatives).decode()
+    described = f"{rest.get('description') or ''}\n{told}".strip()
+    return {
+        **rest,
+        "type": "object",
+        "description": described,
+        "properties": joined,
+        "required": sorted(required),
+    }
+
+
+def _required(schema: Json) -> set[str]:
+    required: Any = schema.get("required")
+    return {name for name in required if isinstance(name, str)} if isinstance(required, list) else set()
