@@ -37,17 +37,22 @@ class AwsCredentials:
         self._looked = False
 
     def keys(self) -> Keys | None:
-        """The keys that count now; None where there are none. Blocks. Raises what botocore raises."""
+        """The keys that count now; None where there are none. Blocks.
+
+        Raises `UpstreamRefused` where there should be some that cannot be had: botocore has dozens of words
+        for an expired login or a role that nobody reaches.
+        """
         if self._given is not None:
             return self._given
-        with self._looking:
-            if not self._looked:
-                self._found = self._look()
-                self._looked = True
-        if self._found is None:
-            return None
-        frozen = self._found.get_frozen_credentials()
-        return Keys(frozen.access_key, frozen.secret_key, frozen.token)
+        try:
+            with self._looking:
+                if not self._looked:
+                    self._found = self._look()
+                    self._looked = True
+            frozen = self._found.get_frozen_credentials() if self._found is not None else None
+        except Exception:
+            raise unpaid() from None
+        return Keys(frozen.access_key, frozen.secret_key, frozen.token) if frozen is not None else None
 
     def _look(self) -> Any:
         from botocore.session import Session
@@ -75,17 +80,18 @@ class AwsSignature:
         return await asyncio.to_thread(self._sign, url, body)
 
     def _sign(self, url: str, body: bytes) -> Mapping[str, str]:
-        try:
-            keys = self._credentials.keys()
-        except Exception:  # an expired login, an unreachable role: botocore has dozens of words for it
-            keys = None
-        else:
-            if keys is None and self._optional:
-                return {}
+        keys = self._credentials.keys()
         if keys is None:
-            raise UpstreamRefused(UpstreamFailure(401, {}, ""))
+            if self._optional:
+                return {}
+            raise unpaid()
         headers = {"content-type": "application/json"}
         return signed(keys, self.service, self.region, url, body, headers)
+
+
+def unpaid() -> UpstreamRefused:
+    """What a provider says of credentials that it does not take, for those that do not even get there."""
+    return UpstreamRefused(UpstreamFailure(401, {}, ""))
 
 
 def signed(

@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import quote, urlsplit
 
-from lambda_responses.providers.aws import AwsCredentials, region_of, signed
-from lambda_responses.providers.base import ProviderSettingsError, UpstreamRefused, UpstreamUnreachable
+from lambda_responses.providers.aws import AwsCredentials, region_of, signed, unpaid
+from lambda_responses.providers.base import ProviderSettingsError, UpstreamUnreachable
 from lambda_responses.providers.framings import parsed_object
-from lambda_responses.transformers.base import UpstreamFailure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -69,7 +68,7 @@ class World:
         if answer.status_code >= 500:
             raise UpstreamUnreachable(f"google: status {answer.status_code} while asking for a token")
         if not answer.is_success:
-            raise refused()
+            raise unpaid()
         return answer.text
 
     async def granted(self, url: str, form: Mapping[str, str]) -> Token:
@@ -80,7 +79,7 @@ class World:
             case {"access_token": str(value)}:
                 return Token(value, self.clock() + LIFETIME)
             case _:
-                raise refused()
+                raise unpaid()
 
 
 def token_source(info: Json, world: World) -> TokenSource:
@@ -139,7 +138,7 @@ class ServiceAccount:
         try:
             return jwt.encode(claims, self.private_key, algorithm="RS256", headers=headers)
         except (jwt.PyJWTError, ValueError, TypeError):  # no key that can be read
-            raise refused() from None
+            raise unpaid() from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +195,7 @@ class ForeignIdentity:
             case {"type": "json", "subject_token_field_name": str(name)}:
                 token = (parsed_object(text) or {}).get(name)
                 if not isinstance(token, str):
-                    raise refused()
+                    raise unpaid()
                 return token
             case _:
                 return text.strip()
@@ -206,7 +205,7 @@ class ForeignIdentity:
         environment = self.world.environment
         keys, region = AwsCredentials(environment).keys(), region_of(environment)
         if keys is None or not region:
-            raise refused()
+            raise unpaid()
         template = self.source.get("regional_cred_verification_url") or _AWS_URL
         url = str(template).replace("{region}", region)
         named = {"host": urlsplit(url).netloc, "x-goog-cloud-target-resource": self.form["audience"]}
@@ -237,19 +236,14 @@ class Guise:
             case {"accessToken": str(value)}:
                 return Token(value, self.world.clock() + LIFETIME)
             case _:
-                raise refused()
-
-
-def refused() -> UpstreamRefused:
-    """What a provider says of credentials that nobody takes."""
-    return UpstreamRefused(UpstreamFailure(401, {}, ""))
+                raise unpaid()
 
 
 def _content_of(path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8")
     except (OSError, ValueError):
-        raise refused() from None
+        raise unpaid() from None
 
 
 def read_credentials(environment: Mapping[str, str], *, logged_in: bool = True) -> Json | None:

@@ -6,12 +6,12 @@
         "best": ["openai/gpt-5", "acme/big"]                      in the order to try
       },
       "providers": {
-        "acme": {                                                  any OpenAI-compatible server
+        "acme": {                                                  any server that speaks one of our formats
           "base_url": "https://llm.acme.example/v1",               or ACME_BASE_URL
-          "format": "chat_completions",                            or "openai_responses"
+          "format": "chat_completions",                            or another one of `WireFormat`
           "formats": {"gpt-oss-*": "openai_responses"},            for some models
           "profile": "vllm",                                       whose dialect it speaks
-          "auth": "bearer",                                        or "api-key"; the key is ACME_API_KEY
+          "auth": "bearer",                                        or the name of a header; for ACME_API_KEY
           "headers": {"x-team": "search", "x-pass": "${ACME_PASS}"},
           "models": ["big", "small"]                               for GET /v1/models
         },

@@ -45,18 +45,15 @@ class Call:
         self._writer.write(data)
         await self._writer.drain()
 
-    async def stream(self, *parts: bytes) -> None:
+    async def stream(self, *parts: bytes, media_type: str = "text/event-stream") -> None:
         """A whole stream, each part one chunk."""
-        await self.write(
-            STREAM + b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
-        )
+        head = STREAM.replace(b"text/event-stream", media_type.encode())
+        body = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts)
+        await self.write(head + body + b"0\r\n\r\n")
 
     async def frames(self, *parts: bytes) -> None:
         """A whole stream of AWS's, each part one chunk."""
-        head = STREAM.replace(b"text/event-stream", b"application/vnd.amazon.eventstream")
-        await self.write(
-            head + b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
-        )
+        await self.stream(*parts, media_type="application/vnd.amazon.eventstream")
 
     async def answer(self, status: int, body: bytes, **headers: str) -> None:
         head = {"content-length": str(len(body)), **{k.replace("_", "-"): v for k, v in headers.items()}}

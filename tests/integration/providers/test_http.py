@@ -119,6 +119,28 @@ async def test_whoever_peeks_may_go_on_later():
         assert seen == [{"n": 1}, {"n": 2}]
 
 
+async def test_an_array_is_a_stream_of_its_elements():
+    body = json.dumps([{"n": 1, "text": "]["}, {"n": 2}]).encode()
+    for at in range(1, len(body)):
+
+        async def behave(call: Call, at: int = at) -> None:
+            await call.stream(body[:at], body[at:], media_type="application/json")
+
+        async with provider_of(behave) as (provider, _, _):
+            assert await read(provider) == ([{"n": 1, "text": "]["}, {"n": 2}], None)
+
+
+@pytest.mark.parametrize("body", [b"[", b'[{"n": 1}', b'[{"n": 1},', b'[{"n": 1}, {"n"'])
+async def test_an_array_that_ends_too_early_was_cut(body: bytes):
+    async def behave(call: Call) -> None:
+        await call.answer(200, body, content_type="application/json")
+
+    async with provider_of(behave) as (provider, _, _):
+        chunks, fault = await read(provider)
+        assert chunks == ([{"n": 1}] if b"}" in body else [])
+        assert type(fault) is UpstreamCutShort
+
+
 async def test_the_request_is_what_the_transformer_rendered():
     async def behave(call: Call) -> None:
         await call.stream(DONE)

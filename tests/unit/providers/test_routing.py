@@ -7,13 +7,22 @@ from typing import Any
 import pytest
 
 from lambda_responses.providers.base import ProviderSettingsError
+from lambda_responses.providers.catalog import CATALOG
 from lambda_responses.providers.local_model import MODEL, LocalModel
 from lambda_responses.providers.models_file import read_models_file
 from lambda_responses.providers.routing import ProviderRouter
+from lambda_responses.transformers.anthropic_messages import ANTHROPIC_MESSAGES
+from lambda_responses.transformers.anthropic_messages import profiles as anthropic
+from lambda_responses.transformers.bedrock_converse import BEDROCK_CONVERSE
+from lambda_responses.transformers.bedrock_converse import profiles as converse
 from lambda_responses.transformers.chat_completions import CHAT_COMPLETIONS, profiles
+from lambda_responses.transformers.cohere_chat import COHERE, COHERE_CHAT
+from lambda_responses.transformers.gemini_generate_content import GEMINI_GENERATE_CONTENT
+from lambda_responses.transformers.gemini_generate_content import profiles as gemini
 from lambda_responses.transformers.openai_responses import OPENAI_RESPONSES
+from lambda_responses.transformers.openai_responses import profile as responses
 from lambda_responses.transformers.scripted import SCRIPTED
-from lambda_responses.wire.errors import InvalidRequestError
+from lambda_responses.wire.errors import InvalidRequestError, RateLimitError, UpstreamFaultError
 
 KEYS = {
     "OPENAI_API_KEY": "sk-o",
@@ -129,13 +138,59 @@ def test_an_unknown_default_provider_stops_the_start():
         router(default_provider="nobody")
 
 
-def test_litellms_spellings_are_known():
-    routed = router({"TOGETHER_API_KEY": "k", "FIREWORKS_API_KEY": "k", "NVIDIA_API_KEY": "k"})
-    assert names(routed, "together_ai/a/b") == ["together/a/b"]
-    assert names(routed, "fireworks_ai/m") == ["fireworks/m"]
-    assert names(routed, "nvidia_nim/m") == ["nvidia/m"]
-    assert names(routed, "hosted_vllm/m") == ["vllm/m"]
-    assert names(routed, "ollama_chat/m") == ["ollama/m"]
+EVERYTHING = {
+    **{f"{row.env_prefix}_API_KEY": "k" for row in CATALOG.values()},
+    **{f"{row.env_prefix}_BASE_URL": "http://h/v1" for row in CATALOG.values() if not row.base_url},
+    "AWS_REGION": "us-east-1",
+}
+
+
+@pytest.mark.parametrize(
+    ("spelling", "name"),
+    [(alias, row.name) for row in CATALOG.values() for alias in (row.name, *row.aliases, *row.spellings)],
+)
+def test_every_spelling_of_a_provider_is_known(spelling: str, name: str):
+    routed = router(EVERYTHING, file={})
+    assert names(routed, f"{spelling}/m") == [f"{name}/m"]
+    assert names(routed, "m", spelling) == [f"{name}/m"]
+    assert names(routed, f"{spelling}/m", spelling) == [f"{name}/m"]
+
+
+LITELLM = (
+    "openai azure azure_ai anthropic gemini vertex_ai vertex_ai_beta bedrock bedrock_converse bedrock_mantle"
+    " cohere cohere_chat openrouter groq mistral deepseek xai together_ai fireworks_ai cerebras perplexity"
+    " huggingface nvidia_nim moonshot dashscope zai minimax deepinfra sambanova baseten vercel_ai_gateway"
+    " databricks ollama ollama_chat hosted_vllm lm_studio"
+)
+
+
+def test_litellms_spellings_are_among_them():
+    known = {alias for row in CATALOG.values() for alias in (row.name, *row.aliases, *row.spellings)}
+    assert known.issuperset(LITELLM.split())
+
+
+@pytest.mark.parametrize(
+    ("model", "provider", "transformer"),
+    [
+        ("bedrock/m", None, BEDROCK_CONVERSE),
+        ("bedrock/invoke/m", None, ANTHROPIC_MESSAGES),
+        ("invoke/m", "bedrock", ANTHROPIC_MESSAGES),
+        ("bedrock/converse/openai.gpt-5.5", None, BEDROCK_CONVERSE),
+        ("bedrock/openai.gpt-5.5", None, OPENAI_RESPONSES),
+        ("bedrock_converse/openai.gpt-5.5", None, BEDROCK_CONVERSE),
+        ("bedrock_mantle/m", None, OPENAI_RESPONSES),
+        ("m", "bedrock_mantle", OPENAI_RESPONSES),
+        ("bedrock_mantle/m", "bedrock", BEDROCK_CONVERSE),
+    ],
+)
+def test_a_word_before_the_model_chooses_its_format(model: str, provider: str | None, transformer: Any):
+    [target] = router({"AWS_REGION": "us-east-1"}, file={}).resolve(model, provider=provider)
+    assert target.transformer is transformer
+    assert target.name == f"bedrock/{model.rpartition('/')[2]}" or provider == "bedrock"
+
+
+def test_a_word_without_a_model_is_a_model():
+    assert names(router({"AWS_REGION": "us-east-1"}, file={}), "bedrock/converse") == ["bedrock/converse"]
 
 
 # Formats and dialects.
@@ -154,7 +209,15 @@ def test_a_provider_speaks_its_format_and_its_dialect():
 
 
 @pytest.mark.parametrize(
-    ("wire_api", "transformer"), [("chat", CHAT_COMPLETIONS), ("responses", OPENAI_RESPONSES)]
+    ("wire_api", "transformer"),
+    [
+        ("chat", CHAT_COMPLETIONS),
+        ("responses", OPENAI_RESPONSES),
+        ("messages", ANTHROPIC_MESSAGES),
+        ("generate_content", GEMINI_GENERATE_CONTENT),
+        ("converse", BEDROCK_CONVERSE),
+        ("cohere", COHERE_CHAT),
+    ],
 )
 def test_an_operator_chooses_the_format_of_a_provider(wire_api: str, transformer: Any):
     for name in ("OPENAI", "GROQ", "XAI"):
@@ -165,6 +228,35 @@ def test_an_operator_chooses_the_format_of_a_provider(wire_api: str, transformer
 def test_an_operator_chooses_the_format_of_some_models():
     assert spoken(router(), "acme/r-1")[0] is OPENAI_RESPONSES
     assert spoken(router(), "acme/big") == (CHAT_COMPLETIONS, profiles.DEFAULT)
+
+
+@pytest.mark.parametrize(
+    ("model", "format", "profile"),
+    [
+        ("anthropic/claude-x", ANTHROPIC_MESSAGES, anthropic.ANTHROPIC),
+        ("bedrock/invoke/anthropic.claude-x", ANTHROPIC_MESSAGES, anthropic.BEDROCK),
+        ("vertex/claude-x", ANTHROPIC_MESSAGES, anthropic.VERTEX),
+        ("acme/claude-x", ANTHROPIC_MESSAGES, anthropic.DEFAULT),
+        ("gemini/gemini-3", GEMINI_GENERATE_CONTENT, gemini.GEMINI),
+        ("vertex/gemini-3", GEMINI_GENERATE_CONTENT, gemini.VERTEX),
+        ("bedrock/m", BEDROCK_CONVERSE, converse.BEDROCK),
+        ("bedrock/openai.gpt-oss-20b", OPENAI_RESPONSES, responses.BEDROCK_MANTLE),
+        ("cohere/command-r", COHERE_CHAT, COHERE),
+    ],
+)
+def test_a_vendor_of_many_formats_has_a_dialect_of_each(model: str, format: Any, profile: Any):
+    file = {"providers": {"acme": {"base_url": "http://h", "format": "anthropic_messages"}}}
+    assert spoken(router(EVERYTHING, file=file), model) == (format, profile)
+
+
+def test_a_seal_belongs_to_a_provider_and_a_family_of_its_models():
+    routed = router(EVERYTHING, file={})
+    makers = {
+        routed.resolve(model)[0].maker
+        for model in ("bedrock/anthropic.claude-x", "bedrock/invoke/anthropic.claude-y")
+    }
+    assert makers == {"bedrock/anthropic"}
+    assert routed.resolve("groq/m")[0].maker == "groq"
 
 
 def test_a_scripted_target_is_a_translated_one():
@@ -251,6 +343,32 @@ def test_a_header_that_cannot_be_filled_in_stops_the_start(
     with pytest.raises(ProviderSettingsError) as raised:
         router(environment, file={"providers": {"acme": row}})
     assert str(raised.value) == f"providers.acme.headers.x-pass {why}"
+
+
+# What fails is tried last.
+
+
+def test_a_target_that_keeps_failing_is_tried_last():
+    now = 1_700_000_000.0
+    routed = router(clock=lambda: now)
+    openai, _ = routed.resolve("best")
+    for _ in range(3):
+        routed.note(openai, UpstreamFaultError("It failed."))
+    assert names(routed, "best") == ["groq/llama", "openai/gpt-5"]
+    assert names(routed, "openai/gpt-5") == ["openai/gpt-5"]
+    routed.note(openai, None)
+    assert names(routed, "best") == ["openai/gpt-5", "groq/llama"]
+
+
+def test_to_list_models_puts_none_on_trial():
+    now = 1_700_000_000.0
+    routed = router(clock=lambda: now)
+    openai, _ = routed.resolve("best")
+    routed.note(openai, RateLimitError("Slow down.", headers={"retry-after": "5"}))
+    now += 5
+    routed.models()
+    assert names(routed, "best") == ["openai/gpt-5", "groq/llama"]
+    assert names(routed, "best") == ["groq/llama", "openai/gpt-5"]
 
 
 # What is listed.
