@@ -1,4 +1,4 @@
-"""Recorded Messages requests, lifted and rendered again: equal to the recording but for listed differences."""
+"""Recorded Messages requests, lifted and rendered again: equal to what was sent but for listed differences."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_every_listed_difference_is_still_met() -> None:
 
 
 def as_typed(body: Json, recording: Recording) -> Json:
-    """The body as the present SDK types have it: by address, for new models, with schemas by their head alone.
+    """The body as the present SDK types have it: by address, for new models, with the head of schemas alone.
 
     The types leave a schema's other keywords open, which the judge takes for unknown; and they have given up
     sampling, which older models take.
@@ -108,10 +108,9 @@ def as_typed(body: Json, recording: Recording) -> Json:
         body |= {"model": recording.model, "stream": True}
     for tool in body.get("tools") or ():
         if "input_schema" in tool:
-            known = ("type", "properties", "required")
-            tool["input_schema"] = {
-                key: tool["input_schema"][key] for key in known if key in tool["input_schema"]
-            }
+            schema = tool["input_schema"]
+            known = schema.keys() & {"type", "properties", "required"}
+            tool["input_schema"] = {key: schema[key] for key in known}
     for name in recording.profile.for_model(recording.model).sampling:
         body.pop(name, None)
     return body

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from lambda_responses.stream.parts import json_objects
 from lambda_responses.transformers.readings import members
@@ -15,7 +15,7 @@ _ALTERNATIVES = ("anyOf", "oneOf", "allOf")
 
 
 def render_input_schema(parameters: Json) -> Json:
-    """The same schema as one object. The members of alternatives are joined, and the description has them all.
+    """The same schema as one object, in which the members of alternatives are joined, and described.
 
     What must be there is what every alternative demands; with `allOf`, what any of them does.
     """
@@ -28,8 +28,8 @@ def render_input_schema(parameters: Json) -> Json:
         demanded = [_required(schema) for schema in schemas]
         for schema in schemas:
             joined |= members(schema.get("properties"))
-        if demanded:
-            required |= set.union(*demanded) if name == "allOf" else set.intersection(*demanded)
+        everywhere = {each for each in set[str]().union(*demanded) if all(each in some for some in demanded)}
+        required |= set[str]().union(*demanded) if name == "allOf" else everywhere
     rest = {name: value for name, value in parameters.items() if name not in _ALTERNATIVES}
     told = to_bytes(alternatives).decode()
     described = f"{rest.get('description') or ''}\n{told}".strip()
@@ -44,4 +44,4 @@ def render_input_schema(parameters: Json) -> Json:
 
 def _required(schema: Json) -> set[str]:
     required: Any = schema.get("required")
-    return {name for name in required if isinstance(name, str)} if isinstance(required, list) else set()
+    return {str(name) for name in cast("list[Any]", required)} if isinstance(required, list) else set()
