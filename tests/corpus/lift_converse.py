@@ -49,20 +49,20 @@ def lift(model: str, body: Json) -> Turn:
             else:
                 lifted.request["instructions"] = block["text"]
     for message in body["messages"]:
-        lift_message(message, lifted)
+        _lift_message(message, lifted)
     _lift_tools(body.get("toolConfig") or {}, lifted.request)
     _lift_settings(body, lifted.request)
     return Turn(model=model, request=lifted.request, items=lifted.items, origins=lifted.origins)
 
 
-def lift_results(message: Json) -> list[Json]:
-    """The outputs in a user message, as items."""
+def lift_user(message: Json) -> list[Json]:
+    """A user message, as items."""
     lifted = _Lifted()
-    lift_message(message, lifted)
-    return [item for item in lifted.items if item["type"] == "function_call_output"]
+    _lift_message(message, lifted)
+    return lifted.items
 
 
-def lift_message(message: Json, lifted: _Lifted) -> None:
+def _lift_message(message: Json, lifted: _Lifted) -> None:
     content: list[Json] = message["content"]
     if message["role"] == "assistant":
         _lift_assistant(content, lifted)

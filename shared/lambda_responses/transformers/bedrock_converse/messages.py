@@ -238,8 +238,12 @@ class _Renderer:
             kinds = {kind_of(block) for block in message["content"]}
             if "document" in kinds and "text" not in kinds:
                 message["content"].append({"text": _DOCUMENT_HINT})
+        if messages[-1]["role"] == "user":
+            return
         last = messages[-1]["content"][-1]
-        if messages[-1]["role"] == "assistant" and "text" in last:
+        if self._profile.ends_with_user:
+            messages.append({"role": "user", "content": [{"text": UNSAID}]})
+        elif "text" in last:  # words to go on from must not end in white space
             messages[-1]["content"][-1] = {"text": last["text"].rstrip()}
 
 

@@ -61,6 +61,7 @@ _ANTHROPIC = (
         "anthropic",
         family="anthropic",
         starts_with_user=False,
+        ends_with_user=False,
         beside_results=frozenset({"text", "image"}),
         result_media=_IMAGES_AND_DOCUMENTS,
         reasoning_is_summary=True,
@@ -87,12 +88,14 @@ _ANTHROPIC = (
     _by(
         "anthropic",
         r"claude-(?:sonnet|opus)-4-6",
+        ends_with_user=True,
         budgets={},
         efforts={"none": _OFF, **_adaptive(xhigh="max")},
     ),
     _by(
         "anthropic",
         r"claude-[a-z]+-4-[7-9]|claude-[a-z]+-(?:[5-9]|\d\d)",
+        ends_with_user=True,
         budgets={},
         efforts={"none": _OFF, **_adaptive(xhigh="xhigh")},
         summary_fields={"thinking": {"display": "summarized"}},
@@ -124,6 +127,7 @@ _AMAZON = (
     _by(
         "amazon",
         "nova",
+        ends_with_user=False,
         json_schema="tool",
         s3=True,
         inlines_references=True,
