@@ -273,8 +273,8 @@ REFUSED: dict[str, dict[str, str]] = {
     "a file": {GPT_OSS: SECOND, "cohere": SECOND},
     "two files of one name": {GPT_OSS: SECOND, "cohere": SECOND},
     **{
-        key: {LLAMA: "tool_choice"}
-        for key in (
+        asked: {LLAMA: "tool_choice"}
+        for asked in (
             "tool_choice required",
             "a function chosen",
             "a custom tool chosen",
