@@ -56,6 +56,7 @@ STATUS_OF_KIND: dict[str, int] = {
     **dict.fromkeys(
         (
             "insufficient_quota",
+            "billing_error",
             "billing_hard_limit_reached",
             "credit_balance_exhausted",
             "usage_limit_reached",
@@ -120,8 +121,9 @@ STATUS_OF_KIND: dict[str, int] = {
 _SAYS_TOO_LONG = re.compile(
     r"(?i)prompt (?:is )?too long|maximum context length|input token count .*exceeds|input tokens? exceed"
     r"|input is too long|too many tokens|total length of all messages is too long"
-    r"|exceeds? the (?:available )?context (?:window|size)"
+    r"|exceeds? the (?:available )?context (?:window|size)|exceed context limit"
 )
+_SAYS_NO_MONEY = re.compile(r"(?i)credit balance is too low")
 _SAYS_BAD_KEY = re.compile(r"(?i)(?:incorrect|invalid) api (?:key|token)")
 _SAYS_NO_MODEL = re.compile(
     r"(?i)models?\b[^\n]{0,120}?(?:not found|does not exist|has been deprecated|identifier is invalid)"
@@ -247,6 +249,8 @@ def _effective_status(complaint: Complaint, status: int) -> int:
             return 400
         if _SAYS_BAD_KEY.search(complaint.message):
             return 401
+        if _SAYS_NO_MONEY.search(complaint.message):
+            return 402
         if status in (400, 404) and _names_no_model(complaint):
             return 404
     return status
