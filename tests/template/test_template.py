@@ -53,6 +53,13 @@ BY_DOOR = {properties["CodeUri"].split("/")[1]: properties for properties in FUN
 TABLE = {"GetAtt": "Table.Arn"}
 SECRET = {"Ref": "ProviderSecret"}
 MODELS = {"Sub": "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${ModelsParameter}"}
+BEDROCK = "arn:${AWS::Partition}:bedrock"
+MODELS_OF_BEDROCK = [
+    {"Sub": f"{BEDROCK}:*::foundation-model/*"},
+    {"Sub": f"{BEDROCK}:${{AWS::Region}}:${{AWS::AccountId}}:inference-profile/*"},
+    {"Sub": f"{BEDROCK}:${{AWS::Region}}:${{AWS::AccountId}}:application-inference-profile/*"},
+]
+MODELS_OF_MANTLE = {"Sub": f"{BEDROCK}-mantle:${{AWS::Region}}:${{AWS::AccountId}}:project/*"}
 ACTIONS = {
     "get": {"dynamodb:GetItem"},
     "query": {"dynamodb:Query"},
@@ -129,7 +136,20 @@ def test_the_docstring_of_a_door_begins_with_its_route(door: str):
 def test_a_function_may_do_what_is_named_on_what_is_named(door: str):
     for statement in statements(door):
         assert not any("*" in action for action in actions(statement))
-        assert statement["Resource"] in (TABLE, SECRET, MODELS)
+        assert statement["Resource"] in (TABLE, SECRET, MODELS, MODELS_OF_BEDROCK, MODELS_OF_MANTLE)
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize(
+    ("resource", "granted"),
+    [
+        (MODELS_OF_BEDROCK, ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"]),
+        (MODELS_OF_MANTLE, ["bedrock-mantle:CreateInference"]),
+    ],
+)
+def test_only_the_function_that_asks_models_may_ask_bedrocks(door: str, resource: Any, granted: list[str]):
+    found = [action for each in statements(door) if each["Resource"] == resource for action in actions(each)]
+    assert found == (granted if door == "create_response" else [])
 
 
 @pytest.mark.parametrize("door", DOORS)
