@@ -85,6 +85,7 @@ def test_a_url_that_was_read_reads_the_same_again(url: str) -> None:
         f"http://example.com/{'a' * LONGEST_URL}",
         "http://exam\u2024ple.com/",
         "http://exam!ple.com/",
+        "http://8。8。8。8/",
         "http://example.0x/",
         "http://example.1/",
         "http://example.com:99999/",
