@@ -21,17 +21,31 @@ def providers_table() -> str:
     return table(HEADS, [_cells(row) for row in CATALOG.values()])
 
 
+NEEDS = {
+    "aws": "`AWS_REGION`, AWS credentials or `AWS_BEARER_TOKEN_BEDROCK`",
+    "google": "`VERTEX_PROJECT`, `GOOGLE_APPLICATION_CREDENTIALS`; or `VERTEX_API_KEY` alone",
+    "azure": "`AZURE_OPENAI_BASE_URL`, `AZURE_OPENAI_API_KEY` or `AZURE_OPENAI_AD_TOKEN`",
+}
+"""What the accounts want that are more than a key and an address."""
+
+
 def _cells(row: Row) -> list[str]:
-    aliases = ", ".join(f"`{alias}`" for alias in row.aliases)
+    aliases = ", ".join(f"`{alias}`" for alias in (*row.aliases, *row.spellings))
     return [f"`{row.name}`", _formats(row), _needs(row), aliases]
 
 
 def _formats(row: Row) -> str:
     others = [f"{WORDS[format]} for `{pattern}`" for pattern, format in row.formats.items()]
-    return "; ".join([WORDS[row.format], *others])
+    chosen = [f"{WORDS[format]} for `{word}/…`" for word, format in row.words.items() if format != row.format]
+    return "; ".join([WORDS[row.format], *others, *chosen])
 
 
 def _needs(row: Row) -> str:
-    wanted = {"BASE_URL": not row.base_url, "API_KEY": row.needs_key}
-    names = [f"`{row.env_prefix}_{name}`" for name, needed in wanted.items() if needed]
-    return ", ".join(names) or f"nothing, if it is at `{row.base_url}`; else `{row.env_prefix}_BASE_URL`"
+    if row.account in NEEDS:
+        return NEEDS[row.account]
+    address = [] if row.base_url else [f"`{row.env_prefix}_BASE_URL`"]
+    key = (
+        " or ".join(f"`{name}`" for name in (f"{row.env_prefix}_API_KEY", *row.keys)) if row.needs_key else ""
+    )
+    unneeded = f"nothing, if it is at `{row.base_url}`; else `{row.env_prefix}_BASE_URL`"
+    return ", ".join([*address, *([key] if key else [])]) or unneeded

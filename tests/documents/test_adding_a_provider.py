@@ -11,6 +11,8 @@ from lambda_responses.endpoints.application import whole_application
 from lambda_responses.providers.catalog import CATALOG, Row
 from lambda_responses.providers.models_file import _ROW_MEMBERS
 from lambda_responses.runtime.services import Runtime
+from lambda_responses.transformers.anthropic_messages import profiles as messages_profiles
+from lambda_responses.transformers.anthropic_messages.profile import MessagesProfile
 from lambda_responses.transformers.chat_completions import ChatProfile, profiles
 from tests.documents.pages import ADDING_A_PROVIDER, code
 from tests.fakes.demo_model import demo_model
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from tests.fakes.upstream import Exchange, Upstream
 
 MODELS_FILE = code(ADDING_A_PROVIDER.read_text(), "json")[0]
-ROW, PROFILE = code(ADDING_A_PROVIDER.read_text(), "python")
+ROW, PROFILE, MESSAGES_ROW, MESSAGES_PROFILE = code(ADDING_A_PROVIDER.read_text(), "python")
 ASKED = {"instructions": "Be brief.", "input": "Hello there", "max_output_tokens": 50}
 
 
@@ -72,10 +74,10 @@ def test_an_operators_row_is_a_provider(server: Server, heard: list[Exchange], m
     assert exchange.headers["x-team"] == "search"
 
 
-async def ask(runtime: Runtime, model: str) -> httpx.Response:
+async def ask(runtime: Runtime, model: str, **more: Any) -> httpx.Response:
     transport = httpx.ASGITransport(whole_application(runtime))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
-        return await http.post("/v1/responses", json={"model": model, "store": False, **ASKED})
+        return await http.post("/v1/responses", json={"model": model, "store": False, **ASKED, **more})
 
 
 @pytest.mark.anyio
@@ -107,6 +109,37 @@ async def test_one_row_in_the_catalog_is_a_provider(
         assert exchange.body["messages"][0] == {"role": role, "content": "Be brief."}
         assert exchange.body[limit] == 50
     assert len(heard) == 2
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("profile", "limit", "expected"),
+    [("", None, 8192), (MESSAGES_PROFILE, None, 4096), (MESSAGES_PROFILE, 50, 50)],
+    ids=["without a profile", "with its profile", "with a limit in the request"],
+)
+async def test_a_row_may_speak_another_format(
+    monkeypatch: pytest.MonkeyPatch,
+    upstream: Upstream,
+    heard: list[Exchange],
+    profile: str,
+    limit: int | None,
+    expected: int,
+):
+    row: Row = eval(MESSAGES_ROW, {"Row": Row})
+    monkeypatch.setitem(CATALOG, row.name, row)
+    defined: dict[str, Any] = {"MessagesProfile": MessagesProfile}
+    exec(profile, defined)
+    if profile:
+        monkeypatch.setattr(messages_profiles, "ACME", defined["ACME"], raising=False)
+    runtime = Runtime({"ACME_BASE_URL": upstream.base_url, "ACME_API_KEY": "key-of-acme"})
+    assert text_of(await ask(runtime, "acme/big", max_output_tokens=limit)) == "Hello there"
+    await runtime.aclose()
+    [exchange] = heard
+    assert exchange.path == "/v1/messages"
+    assert exchange.headers["x-api-key"] == "key-of-acme"
+    assert exchange.headers["anthropic-version"] == "2023-06-01"
+    assert exchange.body["max_tokens"] == expected
+    assert "Be brief." in str(exchange.body["system"])
 
 
 @pytest.mark.anyio

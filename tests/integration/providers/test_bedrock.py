@@ -17,7 +17,7 @@ from lambda_responses.providers.connections import Connections
 from lambda_responses.providers.retries import Retries
 from lambda_responses.providers.routing import ProviderRouter
 from lambda_responses.transformers.base import Rendered
-from tests.fakes.frames import event, exception
+from tests.fakes.formats.aws_frames import event, exception
 from tests.integration.providers.loopback import STREAM, Call, Loopback, loopback
 from tests.unit.providers.test_aws import GIVEN, recomputed
 

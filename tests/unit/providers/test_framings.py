@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lambda_responses.providers.aws_frames import FrameFraming
 from lambda_responses.providers.base import Marker, UpstreamCutShort, UpstreamUnreadable
 from lambda_responses.providers.framings import ArrayFraming, EventFraming, Framing
-from tests.fakes.frames import error, event, exception, frame
+from tests.fakes.formats.aws_frames import error, event, exception, message
 
 EVENTS = 'data: {"a": "é"}\n\nevent: x\r\ndata: {"b": 2}\r\n\r\ndata: [DONE]\n\n'.encode()
 ELEMENTS: list[Any] = [{"a": 'ü ]}"\\'}, {"b": {"c": [1, {"d": []}]}}, {}]
@@ -122,16 +122,16 @@ def test_a_damaged_length_is_noticed_before_it_is_believed(at: int):
 @pytest.mark.parametrize("payload", [b"{", b"[]", b"7", b"\xff"])
 def test_a_frame_without_an_object_in_it_is_unreadable(payload: bytes):
     broken: Framing = FrameFraming("acme")
-    assert read(broken, event("chunk", payload)) == []
+    assert read(broken, message({":event-type": "chunk"}, payload)) == []
     assert type(broken.fault) is UpstreamUnreadable
 
 
 def test_an_empty_payload_is_an_empty_object():
-    assert read(FrameFraming("acme"), event("ping", b"")) == [{"ping": {}}]
+    assert read(FrameFraming("acme"), message({":event-type": "ping"}, b"")) == [{"ping": {}}]
 
 
 def test_a_frame_that_does_not_say_what_it_is_goes_on_as_it_is():
-    assert read(FrameFraming("acme"), frame({"a": 1}, {})) == [{"None": {"a": 1}}]
+    assert read(FrameFraming("acme"), message({}, b'{"a": 1}')) == [{"None": {"a": 1}}]
 
 
 @pytest.mark.parametrize(
