@@ -475,7 +475,10 @@ def test_a_message_and_a_hosted_call_go_back_as_the_blocks_they_were_made_of() -
     }
     told = body(user("Hi"), searched, said, user("And?"), origins=origins, model="us.amazon.nova-2-lite-v1:0")
     assert told["messages"][1]["content"] == [used, found, {"text": "a"}, cited]
-    assert "toolConfig" not in told
+    assert told["toolConfig"] == {"tools": [{"systemTool": {"name": "nova_grounding"}}]}
+    elsewhere = body(user("Hi"), searched, said, user("And?"), origins=origins, model=NOVA)
+    assert elsewhere["messages"][1]["content"] == [{"text": "[Searched the web: q]"}, {"text": "a"}, cited]
+    assert "toolConfig" not in elsewhere
 
 
 def test_a_model_of_which_nothing_is_known_is_spared_what_some_refuse() -> None:

@@ -92,6 +92,31 @@ def test_a_model_is_named_by_its_address(model: str, path: str, family: str) -> 
     assert BEDROCK_CONVERSE.traits(model, profiles.BEDROCK) == Traits(fetches=fetched, family=family)
 
 
+@pytest.mark.parametrize(
+    ("model", "family"),
+    [
+        ("apac.amazon.nova-micro-v1:0", "amazon"),
+        ("us.meta.llama4-scout-17b-instruct-v1:0", "meta"),
+        ("mistral.ministral-3-8b-instruct", "mistral"),
+        ("us.deepseek.r1-v1:0", "deepseek"),
+        (QWEN, "qwen"),
+        (GPT_OSS, "openai"),
+        ("cohere.command-r-v1:0", "cohere"),
+        ("ai21.jamba-1-5-mini-v1:0", "ai21"),
+        ("us.writer.palmyra-x4-v1:0", "writer"),
+        ("google.gemma-3-12b-it", "google"),
+        ("minimax.minimax-m2", "minimax"),
+        ("nvidia.nemotron-nano-12b-v2", "nvidia"),
+        ("zai.glm-4.7", "zai"),
+        ("moonshot.kimi-k2-thinking", "moonshot"),
+        ("arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-opus-4-7", "anthropic"),
+        ("misanthropic.claude", ""),
+    ],
+)
+def test_every_maker_is_known_by_its_name_in_the_id(model: str, family: str) -> None:
+    assert BEDROCK_CONVERSE.traits(model, profiles.BEDROCK).family == family
+
+
 def test_a_model_that_does_not_stream_calls_answers_at_once() -> None:
     assert render(LLAMA, tools=[F]).path.endswith("/converse")
     assert render(LLAMA).path.endswith("/converse-stream")
@@ -367,6 +392,11 @@ def test_no_point_follows_a_document_or_another_point() -> None:
     assert kinds(render(items=said({**TEXT, **MARK}), prompt_cache_key="k")) == ["text", "cachePoint"]
     blank = {"type": "input_text", "text": "\n", **MARK}
     assert kinds(render(items=said(blank, TEXT))) == ["text"]
+
+
+def test_a_point_that_moves_counts_once() -> None:
+    rendered = render(items=said(*[TEXT, {**FILE, **MARK}] * 4))
+    assert kinds(rendered) == ["text", "cachePoint", "document"] * 4
 
 
 def test_there_are_no_more_than_four_points_and_the_latest_count() -> None:

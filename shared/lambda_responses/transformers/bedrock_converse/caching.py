@@ -51,10 +51,9 @@ def _limit_explicit(body: Json) -> int:
     kept = 0
     for message in reversed(body["messages"]):
         blocks: list[Json] = message["content"]
-        for at in range(len(blocks) - 1, -1, -1):
-            if "cachePoint" in blocks[at]:
-                point = blocks.pop(at)
-                kept += _insert(blocks, point, at) if kept < MOST_POINTS else 0
+        for at in [at for at, block in enumerate(blocks) if "cachePoint" in block][::-1]:
+            point = blocks.pop(at)
+            kept += _insert(blocks, point, at) if kept < MOST_POINTS else 0
     return kept
 
 

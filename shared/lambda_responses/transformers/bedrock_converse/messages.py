@@ -39,10 +39,10 @@ class Conversation:
 
     @property
     def called(self) -> Iterator[str]:
-        """The names of all tools that were called, and that the client ran."""
+        """The names of all tools that were called, whoever ran them."""
         for message in self.messages:
             for block in message["content"]:
-                if "toolUse" in block and "type" not in block["toolUse"]:
+                if "toolUse" in block:
                     yield block["toolUse"]["name"]
 
     @property
@@ -93,9 +93,15 @@ class _Renderer:
         return conversation
 
     def _has_own_blocks(self, item: Json) -> bool:
-        """Whether an item of a hosted tool is this maker's, so that it can be told as the maker told it."""
+        """Whether an item of a hosted tool is this maker's, so that it can be told as the maker told it.
+
+        Of two models of one maker, one may not have the other's tools.
+        """
         kind = str(item.get("type"))
-        return kind.endswith("_call") and kind not in CALLS and bool(self._own_blocks(item))
+        if not kind.endswith("_call") or kind in CALLS:
+            return False
+        used = [block["toolUse"]["name"] for block in self._own_blocks(item) if "toolUse" in block]
+        return bool(used) and all(name in self._profile.hosts.values() for name in used)
 
     def _own_blocks(self, item: Json) -> list[Json]:
         """The blocks of which the maker's answer made that item; none where it is another's."""
@@ -130,7 +136,7 @@ class _Renderer:
         """What the assistant thought, said and called, in its order."""
         blocks: list[Json] = []
         leaked = ""
-        for _, item in items:
+        for index, item in items:
             own = self._own_blocks(item)
             match item.get("type"):
                 case "reasoning":
@@ -139,7 +145,7 @@ class _Renderer:
                 case "function_call" | "custom_tool_call":
                     more = [self._render_call(item)]
                 case _:
-                    more = own or list(self._parts(item.get("content"), at="input"))
+                    more = own or list(self._parts(item.get("content"), at=f"input[{index}].content"))
             if leaked and more:
                 if "text" in more[0]:
                     more = [{"text": leaked + more[0]["text"]}, *more[1:]]

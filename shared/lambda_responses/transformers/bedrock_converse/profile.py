@@ -53,7 +53,7 @@ class ConverseProfile:
     starts_with_user: bool = True
     """Whether a conversation that begins with the assistant is refused."""
     ends_with_user: bool = True
-    """Whether a conversation that ends with the assistant is refused; elsewhere the model goes on from there."""
+    """Whether one that ends with the assistant is refused; elsewhere the model goes on from there."""
     inputs: frozenset[Medium] = MEDIA
     """Media that a user message may hold."""
     s3: bool = False

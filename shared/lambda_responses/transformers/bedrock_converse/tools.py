@@ -110,11 +110,12 @@ def render_tool_config(plan: ToolPlan, called: Iterable[str], profile: ConverseP
         strict = strict_left > 0 and tool.tool.get("strict") is True
         strict_left -= strict
         tools.append(_render_function(tool, profile, strict=strict))
-    tools += [{"systemTool": {"name": profile.hosts[hosted_kind(tool.tool)]}} for tool in plan.hosted]
+    tools += [_system_tool(profile.hosts[hosted_kind(tool.tool)]) for tool in plan.hosted]
     if plan.answer is not None:
         tools.append(_render_answer(plan.answer, profile))
     if not tools:
-        tools = [_spec(name, "", _NO_ARGUMENTS) for name in earlier]
+        hosted = profile.hosts.values()
+        tools = [_system_tool(n) if n in hosted else _spec(n, "", _NO_ARGUMENTS) for n in earlier]
     if not tools:
         return None
     return {"tools": tools} if plan.choice is None else {"tools": tools, "toolChoice": plan.choice}
@@ -144,6 +145,10 @@ def _render_function(tool: OfferedTool, profile: ConverseProfile, *, strict: boo
 def _render_answer(schema: Json, profile: ConverseProfile) -> Json:
     shown = inlined(schema) if profile.inlines_references else schema
     return _spec(ANSWER, "Gives the final answer to the user. Call it once, at the end.", shown)
+
+
+def _system_tool(name: str) -> Json:
+    return {"systemTool": {"name": name}}
 
 
 def _spec(name: str, description: str, schema: Json) -> Json:
