@@ -12,24 +12,36 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from tests.corpus import chat_recordings, responses_recordings
-from tests.corpus.chat_recordings import read_answer
+from tests.corpus import (
+    anthropic_recordings,
+    chat_recordings,
+    cohere_recordings,
+    converse_recordings,
+    gemini_recordings,
+    responses_recordings,
+)
 from tests.fakes.events import events_of, obey, text_of
 from tests.fakes.official import judge_event, judge_response
+from tests.fakes.recorded_answers import EXPECTED, FAILED, parsed
 from tests.fakes.replay import model_of
 
 if TYPE_CHECKING:
-    from tests.corpus.chat_recordings import Recording as ChatRecording
     from tests.corpus.responses_recordings import Recording as NativeRecording
     from tests.fakes.server import Server
-
-    Recording = ChatRecording | NativeRecording
 
 Json = dict[str, Any]
 
 AT_ONCE = 12
-EXCHANGES = {"chat": 681, "responses": 300}
-CUT = {"length": "max_output_tokens", "model_length": "max_output_tokens", "content_filter": "content_filter"}
+EXCHANGES = {
+    "chat": 681,
+    "responses": 300,
+    "messages": 210,
+    "invoke_anthropic": 25,
+    "anthropic_raw_predict": 5,
+    "generate_content": 185,
+    "converse": 102,
+    "chat_v2": 36,
+}
 
 
 @dataclass
@@ -43,17 +55,25 @@ class Told:
     fetched: Json | None = None
 
 
-def recordings() -> list[tuple[str, Recording]]:
+def recordings() -> list[tuple[str, Any]]:
+    """By recorded API."""
     return [
         *(("chat", each) for each in chat_recordings.recordings()),
         *(("responses", each) for each in responses_recordings.recordings()),
+        *((each.api, each) for each in anthropic_recordings.recordings()),
+        *(("generate_content", each) for each in gemini_recordings.recordings()),
+        *(("converse", each) for each in converse_recordings.recordings()),
+        *(("chat_v2", each) for each in cohere_recordings.recordings()),
     ]
 
 
-def cases(api: str, *, failed: bool) -> list[Any]:
-    found = [each for kind, each in recordings() if kind == api and (each.status >= 400) == failed]
+def cases(*apis: str, failed: bool) -> list[Any]:
+    """The recordings of those APIs, as a test's parameters."""
+    found = [(api, each) for api, each in recordings() if api in apis and (each.status >= 400) == failed]
     absent = pytest.mark.skip(reason="needs ../shared/corpus/dev")
-    return [pytest.param(each, id=each.file) for each in found] or [pytest.param(None, marks=absent)]
+    return [pytest.param(api, each, id=each.file) for api, each in found] or [
+        pytest.param("", None, marks=absent)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +93,7 @@ async def _ask_for_all(base_url: str, *, otherwise: bool = False) -> dict[str, T
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=base_url, timeout=60, trust_env=False, limits=limits) as http:
 
-        async def ask(api: str, recording: Recording) -> tuple[str, Told]:
+        async def ask(api: str, recording: Any) -> tuple[str, Told]:
             async with places:
                 return recording.file, await _ask(
                     http, model_of(recording, api), recording.streamed != otherwise
@@ -103,48 +123,63 @@ def test_every_exchange_is_played(api: str):
     assert len(played) == EXCHANGES[api]
 
 
-# Chat Completions
-
-
-@pytest.mark.parametrize("recording", cases("chat", failed=False))
-def test_a_chat_answer_holds_what_was_recorded(recording: ChatRecording, told: dict[str, Told]):
-    heard, answer = told[recording.file], read_answer(recording)
-    if answer.failed and heard.status != 200:  # nothing had been said before the error
+@pytest.mark.parametrize(("api", "recording"), cases(*EXPECTED, failed=False))
+def test_an_answer_holds_what_was_recorded(api: str, recording: Any, told: dict[str, Told]):
+    heard, expected = told[recording.file], EXPECTED[api](recording)
+    if expected.ending == FAILED and heard.status != 200:  # nothing had been said before the error
         check_error(heard)
         return
     check_sound(heard, streamed=recording.streamed)
     response = heard.body
-    broken = not answer.custom and not all(parses(arguments) for _, _, arguments in answer.calls)
-    if answer.failed or answer.finish == "error":
-        assert response["status"] == "failed"
-    elif (reason := CUT.get(answer.finish or "stop")) or broken:
-        assert response["status"] == "incomplete"
-        assert response["incomplete_details"]["reason"] == (reason or "max_output_tokens")
-    else:
-        assert response["status"] == "completed"
-    called = [(name, arguments or "{}") for _, name, arguments in answer.calls]
-    assert calls_of(response) == called
-    assert text_of(response).strip() == answer.text.strip()
-    check_chat_usage(response["usage"], answer.usage)
+    if expected.again:  # and again, until there have been enough
+        assert expected.text in text_of(response)
+        return
+    assert (ending_of(response), refusal_of(response)) == (expected.ending, expected.refusal)
+    assert text_of(response).strip() == expected.text.strip()
+    assert reasoning_of(response).strip() == expected.reasoning.strip()
+    assert [(name, read(kind, said)) for kind, name, said in calls_of(response)] == expected.calls
+    if api != "chat":
+        check_cited(response, expected.cited)
+    check_usage(response["usage"], expected.usage)
 
 
-def check_chat_usage(usage: Json | None, counted: Json | None) -> None:
+def check_usage(usage: Json | None, counted: Any) -> None:
     if not counted:
         assert usage is None
         return
     assert usage is not None
-    assert usage["input_tokens"] == counted["prompt_tokens"]
-    assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"]
-    own = counted["prompt_tokens"] + counted["completion_tokens"]
-    assert usage["total_tokens"] in (own, counted["total_tokens"])
+    assert usage["total_tokens"] >= usage["input_tokens"] + usage["output_tokens"]
+    assert {**usage, **usage["input_tokens_details"]}.items() >= counted.items()
 
 
-def parses(arguments: str) -> bool:
-    try:
-        json.loads(arguments or "{}")
-    except ValueError:
-        return False
-    return True
+def read(kind: str, said: str) -> Any:
+    """A call's arguments, or a custom tool's input."""
+    return said if kind == "custom_tool_call" else parsed(said)
+
+
+def ending_of(response: Json) -> str:
+    return (response["incomplete_details"] or {}).get("reason") or response["status"]
+
+
+def parts_of(response: Json, kind: str) -> list[Json]:
+    """The parts of all items of that kind."""
+    items = [item for item in response["output"] if item["type"] == kind]
+    return [part for item in items for part in [*item.get("summary", ()), *(item.get("content") or ())]]
+
+
+def refusal_of(response: Json) -> str:
+    return "".join(part.get("refusal", "") for part in parts_of(response, "message"))
+
+
+def reasoning_of(response: Json) -> str:
+    return "".join(part["text"] for part in parts_of(response, "reasoning"))
+
+
+def check_cited(response: Json, sources: list[str]) -> None:
+    """Each source is cited once, in order, by its address, its name or its id."""
+    notes = [note for part in parts_of(response, "message") for note in part.get("annotations", ())]
+    for note, source in zip(notes, sources, strict=True):
+        assert source in (note.get("url"), note.get("filename"), note.get("file_id"))
 
 
 # Responses
@@ -166,8 +201,8 @@ def read_native(recording: NativeRecording) -> tuple[Json | None, list[Json]]:
     return None, items
 
 
-@pytest.mark.parametrize("recording", cases("responses", failed=False))
-def test_a_native_answer_holds_what_was_recorded(recording: NativeRecording, told: dict[str, Told]):
+@pytest.mark.parametrize(("api", "recording"), cases("responses", failed=False))
+def test_a_native_answer_holds_what_was_recorded(api: str, recording: Any, told: dict[str, Told]):
     heard, (response, items) = told[recording.file], read_native(recording)
     if (response is None or response["status"] == "failed") and heard.status != 200:
         check_error(heard)
@@ -187,12 +222,13 @@ def test_a_native_answer_holds_what_was_recorded(recording: NativeRecording, tol
             assert (ours["usage"] or {}).get(counter) == (response.get("usage") or {}).get(counter)
 
 
-# Both
+# All of them
 
 
-def calls_of(response: Json) -> list[tuple[str, str]]:
+def calls_of(response: Json) -> list[tuple[str, str, str]]:
+    """Kind, name, and what is said."""
     return [
-        (item["name"], item.get("arguments", item.get("input")))
+        (item["type"], item["name"], item.get("arguments", item.get("input")))
         for item in response["output"]
         if item["type"] in ("function_call", "custom_tool_call")
     ]
@@ -210,9 +246,9 @@ def essence(response: Json) -> Json:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("recording", [*cases("chat", failed=False), *cases("responses", failed=False)])
+@pytest.mark.parametrize(("api", "recording"), cases(*EXCHANGES, failed=False))
 def test_a_plain_answer_is_the_stream_drained(
-    recording: Recording, told: dict[str, Told], told_otherwise: dict[str, Told]
+    api: str, recording: Any, told: dict[str, Told], told_otherwise: dict[str, Told]
 ):
     one, other = told[recording.file], told_otherwise[recording.file]
     if {one.status, other.status} == {200} and one.body["status"] != "failed":
@@ -268,8 +304,8 @@ KINDS: list[tuple[str, int, str | None]] = [
 ]
 
 
-@pytest.mark.parametrize("recording", [*cases("chat", failed=True), *cases("responses", failed=True)])
-def test_a_recorded_error_is_mapped_by_who_is_to_blame(recording: Recording, told: dict[str, Told]):
+@pytest.mark.parametrize(("api", "recording"), cases(*EXCHANGES, failed=True))
+def test_a_recorded_error_is_mapped_by_who_is_to_blame(api: str, recording: Any, told: dict[str, Told]):
     heard = told[recording.file]
     error = check_error(heard)
     for pattern, status, code in KINDS:

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
@@ -19,12 +19,27 @@ from tests.fakes.server import Server
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.corpus.chat_recordings import Recording as ChatRecording
-    from tests.corpus.responses_recordings import Recording as NativeRecording
-
-    Recording = ChatRecording | NativeRecording
-
 Json = dict[str, Any]
+
+
+class Recording(Protocol):
+    """What the recordings of all formats have in common."""
+
+    @property
+    def file(self) -> str:
+        """Its place in the corpus."""
+        ...
+
+    @property
+    def provider(self) -> str:
+        """Whose answer it is."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """Which of their models gave it."""
+        ...
+
 
 __all__ = ["model_of", "replay_url", "replaying_server"]
 
@@ -32,6 +47,18 @@ SHARED = Path(__file__).parents[3] / "shared"
 TOOL = SHARED / "tools" / "replay_server.py"
 
 FORMATS = {"chat": "chat_completions", "responses": "openai_responses"}
+"""Those in which many vendors were recorded, each of which gets a row."""
+
+PREFIXES = {
+    ("anthropic", "messages"): "anthropic/",
+    ("bedrock", "invoke_anthropic"): "bedrock/invoke/",
+    ("google_vertex", "anthropic_raw_predict"): "vertex/",
+    ("google", "generate_content"): "gemini/",
+    ("google_vertex", "generate_content"): "vertex/",
+    ("bedrock", "converse"): "bedrock/converse/",
+    ("cohere", "chat_v2"): "cohere/",
+}
+"""How models are named, by vendor and API, in formats that only their makers speak."""
 
 
 @pytest.fixture(scope="session")
@@ -76,12 +103,16 @@ def replaying_server(tmp_path_factory: pytest.TempPathFactory, replay_url: str) 
 def model_of(recording: Recording, api: str) -> str:
     """The model of ours that has this recording play."""
     stem = recording.file.rpartition("/")[2].removesuffix(".json")
-    return f"{_provider(recording.provider, api)}/replay--{recording.provider}--{stem}"
+    played = f"replay--{recording.provider}--{stem}"
+    if prefix := PREFIXES.get((recording.provider, api)):  # where much depends on the model
+        return f"{prefix}{recording.model.rpartition('/')[2]}.{played}"
+    return f"{_provider(recording.provider, api)}/{played}"
 
 
 def _provider(vendor: str, api: str) -> str:
     row = CATALOG.get(vendor)
-    return vendor if row and row.format == FORMATS[api] and not row.formats else f"{vendor}-{api}"
+    plain = row and row.format == FORMATS[api] and not row.formats
+    return vendor if plain else f"{vendor}-{api}"
 
 
 def _rows(url: str) -> Json:
