@@ -116,7 +116,8 @@ class HostedItems:
     @staticmethod
     def _announce(call: _Call, out: list[Delta]) -> None:
         kind, code = call.item["type"], call.item.get("code")
-        opened: Json = {"type": kind, "status": "in_progress"}
+        known = {name: call.item[name] for name in ("action", "queries") if name in call.item}
+        opened: Json = {"type": kind, "status": "in_progress", **known}
         if code is not None:
             opened |= {"code": "", "container_id": "", "outputs": None}
         out.append(ItemOpened(call.block, opened))
