@@ -44,7 +44,7 @@ _BEFORE_3: dict[str, Any] = {
 _THOUGHTLESS: dict[str, Any] = {"efforts": {}, "thoughts": False}
 
 _MODELS = (
-    ModelRule(r"-pro|gemini-3\.[78]-flash(?!-lite)", {"efforts": _levels("LOW")}),
+    ModelRule(r"-pro|gemini-(3\.[78]-flash(?!-lite)|[4-9])", {"efforts": _levels("LOW")}),
     ModelRule(r"gemini-(1|2)\b", _BEFORE_3),
     ModelRule(r"gemini-2\.5-flash", {"efforts": _budgets(0, 512)}),
     ModelRule(r"gemini-2\.5-pro", {"efforts": _budgets(128, 128)}),

@@ -10,6 +10,7 @@ from lambda_responses.transformers.base import Rendered
 from lambda_responses.transformers.gemini_generate_content.contents import render_contents
 from lambda_responses.transformers.gemini_generate_content.schemas import plain_schema, subset_schema
 from lambda_responses.transformers.gemini_generate_content.tools import plan_tools
+from lambda_responses.transformers.updates import with_updates
 from lambda_responses.wire.errors import UnsupportedError
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class _Settings:
         """`generationConfig`."""
         self.dropped: list[str] = []
         self._profile = profile
-        self._request = _with_updates(turn)
+        self._request = with_updates(turn)
 
     def render_limits_and_hints(self) -> None:
         """Settings of a single value each."""
@@ -164,15 +165,3 @@ class _Settings:
             self.config["responseModalities"] = plan.modalities
         if functions and self._request.get("parallel_tool_calls") is False:
             self.dropped.append("parallel_tool_calls")
-
-
-def _with_updates(turn: Turn) -> Json:
-    """The request with what `configuration_update` items changed along the way."""
-    request = turn.request
-    for item in turn.items:
-        if item.get("type") == "configuration_update":
-            for member in ("reasoning", "text"):
-                before: Json = request.get(member) or {}
-                changed: Json = item.get(member) or {}
-                request: Json = {**request, member: {**before, **changed}}
-    return request

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from lambda_responses.stream.parts import json_objects
+from lambda_responses.transformers.readings import members
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -39,8 +42,10 @@ _SUBSET = frozenset(
     }
 )
 _FORMATS = frozenset({"date-time", "enum", "float", "double", "int32", "int64"})
-_DEEPEST = 24
-"""How far references are followed: a schema that refers to itself has no end."""
+_MOST = 1_000
+"""Schemas to make of one; definitions that refer to one another many times over are cut there."""
+_ANYTHING: Json = {"type": "object"}
+"""What stands for a schema inside of itself, since the subset has no references."""
 
 
 def plain_schema(schema: Json) -> Json:
@@ -58,31 +63,40 @@ def plain_schema(schema: Json) -> Json:
 def subset_schema(schema: Json) -> Json:
     """The same schema in the subset: references resolved, alternatives as `anyOf`, the rest left out."""
     definitions = {
-        f"#/{member}/{name}": inner
+        f"#/{member}/{name}": members(inner)
         for member in ("$defs", "definitions")
-        for name, inner in cast("Json", schema.get(member) or {}).items()
+        for name, inner in members(schema.get(member)).items()
     }
+    left = [_MOST]
 
-    def reduce(here: Json, depth: int = 0) -> Json:
-        merged = dict(here)
-        while (target := definitions.get(str(merged.pop("$ref", "")))) is not None and depth < _DEEPEST:
-            merged, depth = {**target, **merged}, depth + 1
-        for part in cast("list[Json]", merged.pop("allOf", None) or ()):
-            merged = _merged(merged, part)
-        if "oneOf" in merged:
-            merged.setdefault("anyOf", merged.pop("oneOf"))
-        if "const" in merged:
-            merged["enum"] = [merged.pop("const")]
-        kept = {key: value for key, value in _nullable(merged).items() if key in _SUBSET}
-        if "enum" in kept:
-            kept = {**kept, "type": "string", "enum": [str(value) for value in kept["enum"]]}
-        if kept.get("format") not in _FORMATS:
-            kept.pop("format", None)
-        return (
-            _within(kept, lambda inner: reduce(inner, depth + 1)) if depth < _DEEPEST else {"type": "object"}
-        )
+    def reduce(here: Json, inside: frozenset[str] = frozenset()) -> Json:
+        left[0] -= 1
+        while isinstance(name := here.get("$ref"), str):
+            if name in inside or name not in definitions or left[0] < 0:
+                return dict(_ANYTHING)
+            inside |= {name}
+            here = {**definitions[name], **{key: here[key] for key in here if key != "$ref"}}
+        kept = _in_subset(here)
+        return _within(kept, lambda inner: reduce(inner, inside))
 
     return reduce(schema)
+
+
+def _in_subset(schema: Json) -> Json:
+    """One schema in the subset's words, those inside of it as they were."""
+    merged = dict(schema)
+    for part in json_objects(merged.pop("allOf", None)):
+        merged = _merged(merged, part)
+    if "oneOf" in merged:
+        merged.setdefault("anyOf", merged.pop("oneOf"))
+    if "const" in merged:
+        merged["enum"] = [merged.pop("const")]
+    kept = {key: value for key, value in _nullable(merged).items() if key in _SUBSET}
+    if isinstance(kept.get("enum"), list):
+        kept = {**kept, "type": "string", "enum": [str(value) for value in kept["enum"]]}
+    if str(kept.get("format")) not in _FORMATS:
+        kept.pop("format", None)
+    return kept
 
 
 def _within(schema: Json, change: Callable[[Json], Json]) -> Json:
@@ -105,14 +119,18 @@ def _changed(schema: Any, change: Callable[[Json], Json]) -> Any:
 
 def _merged(one: Json, other: Json) -> Json:
     """Both at once, as far as objects go."""
-    properties = {**one.get("properties", {}), **other.get("properties", {})}
-    required = [*one.get("required", ()), *other.get("required", ())]
+    properties = members(one.get("properties")) | members(other.get("properties"))
+    required = [name for each in (one, other) for name in _list(each.get("required"))]
     merged = {**other, **one}
     if properties:
         merged["properties"] = properties
     if required:
-        merged["required"] = list(dict.fromkeys(required))
+        merged["required"] = [name for place, name in enumerate(required) if name not in required[:place]]
     return merged
+
+
+def _list(value: Any) -> list[Any]:
+    return cast("list[Any]", value) if isinstance(value, list) else []
 
 
 def _nullable(schema: Json) -> Json:

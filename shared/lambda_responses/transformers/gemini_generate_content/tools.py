@@ -50,7 +50,8 @@ def plan_tools(turn: Turn, profile: GeminiProfile, *, formatted: bool) -> ToolPl
     if hosted and not profile.combines and (offer.functions or formatted):
         plan.dropped += [tool.path for tool in hosted]
         hosted = []
-    _plan_functions(plan, offer, profile)
+    if offer.mode != "none" or not formatted or profile.formats_with_functions:
+        _plan_functions(plan, offer, profile)
     for tool in hosted:
         plan.tools += _render_hosted(tool, profile, plan.dropped)
     if hosted and offer.functions:
