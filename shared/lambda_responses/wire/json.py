@@ -33,8 +33,9 @@ def from_text(text: str | bytes) -> Any:
     """
     try:
         return pydantic_core.from_json(text, cache_strings="keys", allow_inf_nan=False)
-    except ValueError:
-        # Lone surrogates, which some upstreams send as halves of a pair, are legal JSON to the stdlib alone.
+    except (ValueError, TypeError):
+        # Lone surrogates, which some upstreams send as halves of a pair, are legal JSON to the stdlib alone;
+        # in a text they are of the wrong type to the other.
         try:
             return json.loads(text, parse_constant=_null)
         except RecursionError:

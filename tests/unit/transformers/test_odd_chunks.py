@@ -7,7 +7,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambda_responses.stream.deltas import (
@@ -28,6 +28,7 @@ from lambda_responses.transformers.openai_responses import OPENAI_RESPONSES, pro
 from lambda_responses.transformers.scripted import SCRIPTED
 from lambda_responses.wire.json import to_bytes
 from tests.kit import emit, output_of
+from tests.unit.transformers.legal_streams import CALL, SPOKEN, Spoken, chat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,129 +46,6 @@ VALUES = st.recursive(
 )
 OBJECTS = st.dictionaries(st.text(max_size=5), VALUES, max_size=4)
 
-CALL: Json = {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "f", "arguments": '{"a":1}'}
-LOGPROB: Json = {"token": "Hi", "bytes": [72], "logprob": -0.1, "top_logprobs": [{"token": "Hi"}]}
-COUNTS: Json = {
-    "prompt_tokens": 5,
-    "completion_tokens": 7,
-    "total_tokens": 12,
-    "prompt_tokens_details": {"cached_tokens": 1},
-    "completion_tokens_details": {"reasoning_tokens": 2},
-}
-
-
-def chat(finish: str | None = None, **delta: Any) -> Json:
-    return {"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
-
-
-CHAT: list[Json] = [
-    {"id": "x", "object": "chat.completion.chunk", **chat(role="assistant", content="")},
-    chat(reasoning_content="Hm"),
-    chat(reasoning="Hm"),
-    chat(
-        reasoning_details=[
-            {"type": "reasoning.text", "text": "Hm", "index": 0},
-            {"type": "reasoning.text", "text": "Hm", "signature": "s", "index": 0},
-            {"type": "reasoning.encrypted", "data": "s", "id": "r1"},
-        ]
-    ),
-    {"choices": [{"index": 0, "delta": {"content": "Hi"}, "logprobs": {"content": [LOGPROB]}}]},
-    {
-        "choices": [
-            {
-                "index": 0,
-                "delta": {"content": "Hi"},
-                "logprobs": {"tokens": ["Hi"], "token_logprobs": [-1], "top_logprobs": [{"Hi": -1}]},
-            }
-        ]
-    },
-    chat(content=[{"type": "text", "text": "Hi"}, {"type": "thinking", "thinking": [{"text": "Hm"}]}]),
-    {**chat(content=" [1]"), "citations": ["https://a.example"]},
-    {**chat(content=" [1]"), "search_results": [{"url": "https://a.example", "title": "A"}]},
-    chat(
-        annotations=[
-            {
-                "type": "url_citation",
-                "url_citation": {"url": "https://a.example", "title": "A", "end_index": 1},
-            }
-        ]
-    ),
-    chat(refusal="No."),
-    chat(audio={"transcript": "Hi"}),
-    chat(
-        tool_calls=[{"index": 0, "id": "c1", "type": "function", "function": {"name": "f", "arguments": ""}}]
-    ),
-    chat(tool_calls=[{"index": 0, "function": {"arguments": '{"a":1}'}}]),
-    chat(tool_calls=[{"index": 1, "id": "c2", "custom": {"name": "g", "input": "x"}}]),
-    chat(function_call={"name": "f", "arguments": "{}"}),
-    chat(content='{"name":"f","arguments":{"a":1}}'),
-    {**chat("stop"), "service_tier": "default"},
-    {"choices": [], "usage": COUNTS},
-    {"choices": [{"index": 0, "usage": COUNTS}]},
-    {"x_groq": {"usage": COUNTS}},
-    {"error": {"message": "No.", "type": "server_error", "code": "500", "param": "p"}},
-]
-PROFILES = [
-    ChatProfile(),
-    ChatProfile(think_tags=True, reasoning_is_summary=True),
-    ChatProfile(service_tiers={"default": "default"}),
-]
-
-MESSAGE: Json = {
-    "type": "message",
-    "id": "msg_1",
-    "role": "assistant",
-    "status": "completed",
-    "content": [
-        {
-            "type": "output_text",
-            "text": "Hi",
-            "annotations": [{"type": "url_citation", "url": "https://a.example", "start_index": 0}],
-            "logprobs": [LOGPROB],
-        },
-        {"type": "refusal", "refusal": "No."},
-    ],
-}
-REASONING: Json = {
-    "type": "reasoning",
-    "id": "rs_1",
-    "status": "completed",
-    "summary": [{"type": "summary_text", "text": "Hm"}],
-    "content": [{"type": "reasoning_text", "text": "Hm"}],
-    "encrypted_content": "sealed",
-}
-CUSTOM: Json = {"type": "custom_tool_call", "id": "ctc_1", "call_id": "c2", "name": "g", "input": "x"}
-HOSTED: list[Json] = [
-    {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search"}},
-    {"type": "mcp_call", "id": "mcp_1", "arguments": "{}", "approval_request_id": "r", "error": None},
-    {"type": "code_interpreter_call", "id": "ci_1", "code": "1", "outputs": None, "status": "completed"},
-]
-ANSWER: Json = {
-    "id": "resp_1",
-    "object": "response",
-    "status": "completed",
-    "model": "m",
-    "service_tier": "default",
-    "reasoning": {"effort": "low"},
-    "tools": [{"type": "mcp", "server_label": "s", "headers": {}}],
-    "temperature": 1,
-    "incomplete_details": None,
-    "output": [REASONING, MESSAGE, CALL, CUSTOM, *HOSTED],
-    "usage": {
-        "input_tokens": 5,
-        "input_tokens_details": {"cached_tokens": 1},
-        "output_tokens": 7,
-        "output_tokens_details": {"reasoning_tokens": 2},
-        "total_tokens": 12,
-    },
-}
-NATIVE = [
-    *OPENAI_RESPONSES.as_chunks(ANSWER),
-    {"type": "response.incomplete", "response": {"incomplete_details": {"reason": "max_output_tokens"}}},
-    {"type": "response.failed", "response": {"error": {"code": "server_error", "message": "No."}}},
-    {"type": "error", "error": {"type": "server_error", "code": None, "message": "No.", "param": None}},
-]
-
 
 def places(value: Any, *way: Any) -> Iterator[tuple[Any, ...]]:
     """The ways to everything inside of a value."""
@@ -184,7 +62,7 @@ def draw_changed(data: st.DataObject, legal: Json) -> Json:
     target: Any = changed
     for key in way:
         target = target[key]
-    target[last] = data.draw(VALUES | st.sampled_from(["x", {}, [], ["x"], [{}], {"x": 1}, 5, "5"]))
+    target[last] = data.draw(VALUES | st.sampled_from(["x", {}, [], ["x"], [{}], {"x": 1}, 5, "5", "\ud83d"]))
     return changed
 
 
@@ -221,27 +99,58 @@ def heard(decoder: Decoder, chunks: list[Json]) -> list[Delta]:
     return deltas
 
 
-def chat_decoder(dialect: ChatProfile = PROFILES[0], **request: Any) -> Decoder:
-    return CHAT_COMPLETIONS.decoder(Turn("m", request, []), dialect)
+def chat_decoder(dialect: ChatProfile | None = None, **request: Any) -> Decoder:
+    return CHAT_COMPLETIONS.decoder(Turn("m", request, []), dialect or ChatProfile())
 
 
 def native_decoder(**request: Any) -> Decoder:
     return OPENAI_RESPONSES.decoder(Turn("m", request, []), profile.OPENAI)
 
 
-@given(st.data(), st.sampled_from(PROFILES))
-def test_a_chat_stream_may_hold_anything(data: st.DataObject, dialect: ChatProfile):
-    heard(chat_decoder(dialect), draw_stream(data, CHAT))
+every_format = pytest.mark.parametrize("spoken", SPOKEN, ids=str)
 
 
-@given(st.data())
-def test_a_plain_chat_answer_may_hold_anything(data: st.DataObject):
-    said: Json = {}
-    for chunk in CHAT:
-        for choice in chunk.get("choices", ()):
-            said |= choice.get("delta", {})
-    body = {"choices": [{"index": 0, "message": said, "finish_reason": "stop"}], "usage": COUNTS}
-    heard(chat_decoder(), list(CHAT_COMPLETIONS.as_chunks(draw_changed(data, body))))
+@every_format
+@pytest.mark.filterwarnings("error::lambda_responses.transformers.base.UnknownUpstream")
+def test_what_is_spoilt_here_was_legal(spoken: Spoken):
+    *told, failing = spoken.chunks
+    assert not [delta for delta in heard(spoken.decoder(), told) if isinstance(delta, Failed)]
+    assert isinstance(heard(spoken.decoder(), [failing])[-1], Failed)
+    answer = heard(spoken.decoder(), list(spoken.transformer.as_chunks(spoken.answer)))
+    assert [delta for delta in answer if isinstance(delta, Text)]
+    assert [delta for delta in answer if isinstance(delta, Stopped)]
+
+
+@every_format
+@given(data=st.data(), store=st.booleans())
+def test_a_stream_may_hold_anything(spoken: Spoken, data: st.DataObject, store: bool):
+    heard(spoken.decoder(store=store), draw_stream(data, spoken.chunks))
+
+
+@every_format
+@given(data=st.data(), store=st.booleans())
+def test_a_plain_answer_may_hold_anything(spoken: Spoken, data: st.DataObject, store: bool):
+    changed = draw_changed(data, spoken.answer)
+    heard(spoken.decoder(store=store), list(spoken.transformer.as_chunks(changed)))
+
+
+@every_format
+@settings(max_examples=30)
+@given(body=OBJECTS)
+def test_any_object_may_be_a_plain_answer(spoken: Spoken, body: Json):
+    heard(spoken.decoder(), list(spoken.transformer.as_chunks(body)))
+
+
+@every_format
+@settings(max_examples=30)
+@given(chunks=st.lists(OBJECTS, max_size=4))
+def test_no_object_stops_a_decoder(spoken: Spoken, chunks: list[Json]):
+    heard(spoken.decoder(), chunks)
+
+
+@given(st.lists(OBJECTS, max_size=4))
+def test_no_object_stops_the_scripted_model(chunks: list[Json]):
+    heard(SCRIPTED.decoder(Turn("m", {}, []), None), chunks)
 
 
 @given(st.lists(st.text('{}"\\na:,ergumtsf \n', max_size=9), max_size=6))
@@ -250,23 +159,6 @@ def test_a_forced_call_may_say_anything(pieces: list[str]):
     dialect = ChatProfile(forces_by_schema=True)
     decoder = chat_decoder(dialect, tools=tools, tool_choice="required")
     heard(decoder, [chat(content=piece) for piece in ('{"name":"', *pieces)])
-
-
-@given(st.data(), st.booleans())
-def test_a_native_stream_may_hold_anything(data: st.DataObject, store: bool):
-    heard(native_decoder(store=store), draw_stream(data, NATIVE))
-
-
-@given(st.data())
-def test_a_plain_native_answer_may_hold_anything(data: st.DataObject):
-    heard(native_decoder(store=False), list(OPENAI_RESPONSES.as_chunks(draw_changed(data, ANSWER))))
-
-
-@given(st.lists(OBJECTS, max_size=4))
-def test_no_object_stops_a_decoder(chunks: list[Json]):
-    heard(chat_decoder(), chunks)
-    heard(native_decoder(), chunks)
-    heard(SCRIPTED.decoder(Turn("m", {}, []), None), chunks)
 
 
 def said(deltas: list[Delta]) -> str:

@@ -41,3 +41,9 @@ def test_what_was_written_reads_the_same_for_every_reader(value: Any):
 def test_what_is_not_json_is_refused(text: str):
     with pytest.raises(ValueError, match=r"Expecting|Illegal|nested"):
         from_text(text)
+
+
+def test_text_with_half_a_pair_is_read_like_any_other():
+    assert from_text('{"a": "\ud83d"}') == {"a": "\ud83d"}
+    with pytest.raises(ValueError, match="Expecting"):
+        from_text('{"a": "\ud83d"')

@@ -200,15 +200,15 @@ class MessagesDecoder:
 
     def _begin_block(self, index: int, block: Json, out: list[Delta]) -> None:
         self._stop_block(index, out)
-        kind = block.get("type")
-        if kind != "text":
-            self._run = None
-        match kind:
+        said = len(out)
+        match kind := block.get("type"):
             case "text":
                 self._run = self._run or TextRun(self._message_id)
-                reader: BlockReader = TextReader(self._take_number(), block, self._run, out)
+                number, waiting = self._take_number(), bool(self._hosted)
+                self._blocks[index] = TextReader(number, block, self._run, out, keep=waiting)
+                return
             case "thinking":
-                reader = ThinkingReader(
+                reader: BlockReader = ThinkingReader(
                     self._take_number(),
                     block,
                     self._message_id,
@@ -230,11 +230,19 @@ class MessagesDecoder:
                     unknown(FORMAT, f"block {kind if isinstance(kind, str) else ''!r}")
                 reader = KeptReader(self._take_number(), block, self._message_id)
         self._blocks[index] = reader
+        self._leave_text(begun=len(out) > said)
 
     def _stop_block(self, index: int, out: list[Delta]) -> None:
         reader = self._blocks.pop(index, None)
         if reader is not None:
+            said = len(out)
             reader.stop(out)
+            self._leave_text(begun=len(out) > said and not isinstance(reader, TextReader))
+
+    def _leave_text(self, *, begun: bool) -> None:
+        """Text is over once another item has begun, and goes on after a block that makes none."""
+        if begun:
+            self._run = None
 
     def _begin_call(self, block: Json, out: list[Delta]) -> BlockReader:
         name = read_text(block.get("name"), FORMAT, "name of a call")
@@ -244,7 +252,8 @@ class MessagesDecoder:
         number = self._take_number()
         if "caller" in block:
             self._last_program = number
-        return CallReader(number, block, self._names.restore(name), self._message_id, out)
+        name, waiting = self._names.restore(name), bool(self._hosted)
+        return CallReader(number, block, name, self._message_id, out, keep=waiting)
 
     def _begin_hosted(self, block: Json, out: list[Delta]) -> BlockReader:
         number = self._take_number()
@@ -258,7 +267,9 @@ class MessagesDecoder:
         """A result comes whole, and stands beside its call."""
         number = self._take_number()
         id = read_text(block.get("tool_use_id"), FORMAT, "id of a call")
-        call = self._hosted.pop(id, None) or self._resume_hosted(id, number, out)
+        call = self._hosted.pop(id, None)
+        self._leave_text(begun=call is None or not call.shown)
+        call = call or self._resume_hosted(id, number, out)
         if call is not None:
             call.answer(number, block, self._container, out)
         else:
