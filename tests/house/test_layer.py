@@ -90,7 +90,9 @@ def test_a_door_opens_on_the_layer_alone(build: Callable[[str], Path], door: str
     assert run.stdout.strip() == door, run.stderr
 
 
-NEEDED = "import cryptography.hazmat.primitives.ciphers.aead, mcp.client.streamable_http; from mcp import Client"
+NEEDED = (
+    "import cryptography.hazmat.primitives.ciphers.aead, mcp.client.streamable_http; from mcp import Client"
+)
 
 
 @pytest.mark.skipif(not RUNS_HERE, reason="needs Python 3.13 on Linux, as Lambda has")
