@@ -1,4 +1,4 @@
-"""Requests that cannot be served: each answers as the live API does, over HTTP, on a translated format."""
+"""Requests that cannot be served: each answers as the live API does, over HTTP, on every translated format."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lambda_responses.wire.requests import MAX_BODY_BYTES
+from tests.fakes.fixtures import MODELS
 
 if TYPE_CHECKING:
     import httpx
@@ -19,6 +20,8 @@ Json = dict[str, Any]
 
 MODEL = "scripted/echo"
 TABLE = Path(__file__).parents[3] / "shared" / "conformance" / "error-table.json"
+TRANSLATED = {kind: name for kind, name in MODELS.items() if kind != "a native upstream"}
+"""A native upstream judges for itself."""
 ENVELOPE = {"message", "type", "param", "code"}
 
 
@@ -30,11 +33,12 @@ def observed() -> list[Any]:
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "streamed"])
+@pytest.mark.parametrize("model", TRANSLATED.values(), ids=TRANSLATED)
 @pytest.mark.parametrize("row", observed())
 async def test_a_fault_is_answered_as_the_live_api_answers_it(
-    http: httpx.AsyncClient, row: Json, stream: bool
+    http: httpx.AsyncClient, model: str, row: Json, stream: bool
 ):
-    body = {"model": MODEL, **({"stream": True} if stream else {}), **row["request"]}
+    body = {"model": model, **({"stream": True} if stream else {}), **row["request"]}
     for key in row["remove"]:
         body.pop(key)
     answer, expected = await http.post("/responses", json=body), row["expect"]
