@@ -52,8 +52,8 @@ _MODELS = (
         r"gemini-(1|2\.0)",
         {**_THOUGHTLESS, "json_schemas": False, "validates": False, "hosted": {"web_search": _SEARCH[:1]}},
     ),
+    ModelRule(r"-image", {"draws": True, "hosted": {"web_search": _SEARCH[:1]}}),
     ModelRule(r"gemini-2\.5-.*(tts|image|audio)", {**_THOUGHTLESS, "hosted": {}}),
-    ModelRule(r"-image", {"draws": True}),
 )
 
 GEMINI = GeminiProfile(

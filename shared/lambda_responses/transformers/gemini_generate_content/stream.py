@@ -143,6 +143,7 @@ class GeminiDecoder:
         elif part.keys() & {"executableCode", "codeExecutionResult", "toolCall", "toolResponse"}:
             self._speech.leave(out)
             if not self._hosted.feed(part, out):
+                self._hosted.close(out)
                 self._speech.keep_part(part, out)
         elif signature_of(part):
             self._hosted.close(out)
