@@ -1,4 +1,4 @@
-"""Recorded Messages requests, lifted and rendered again: equal to what was sent but for listed differences."""
+"""Recorded Messages requests, lifted and rendered again: what was sent, but for listed differences."""
 
 from __future__ import annotations
 

@@ -45,18 +45,21 @@ class BlockReader(Protocol):
 
 
 class TextRun:
-    """The text blocks that follow one another and become one text. Several, or cited ones, are kept apart."""
+    """The text blocks that become one text: all of them are kept, if one is cited or they are several.
+
+    So they are too where they come while a hosted tool works, whose result stands behind them.
+    """
 
     def __init__(self, message_id: str) -> None:
         self._message_id = message_id
         self._unkept: list[tuple[int, Json]] = []
-        self._several = False
+        self._keeps = False
 
-    def stop(self, number: int, block: Json, out: list[Delta]) -> None:
+    def stop(self, number: int, block: Json, out: list[Delta], *, keep: bool) -> None:
         """A further block of the run is whole."""
         self._unkept.append((number, block))
-        self._several = self._several or len(self._unkept) > 1 or "citations" in block
-        if self._several:
+        self._keeps = self._keeps or keep or len(self._unkept) > 1 or "citations" in block
+        if self._keeps:
             out.append(Opaque(number, origin_of(self._message_id, self._unkept)))
             self._unkept = []
 
@@ -64,9 +67,10 @@ class TextRun:
 class TextReader:
     """A text block. What is cited comes before the text that cites it."""
 
-    def __init__(self, number: int, block: Json, run: TextRun, out: list[Delta]) -> None:
+    def __init__(self, number: int, block: Json, run: TextRun, out: list[Delta], *, keep: bool) -> None:
         self._number = number
         self._run = run
+        self._keep = keep
         self._said: list[str] = []
         self._citations: list[Json] = read_objects(block.get("citations"), FORMAT, "citations")
         if text := block.get("text"):
@@ -94,7 +98,7 @@ class TextReader:
             annotation = map_citation(citation, len(text))
             if annotation is not None:
                 out.append(Annotation(self._number, annotation))
-        self._run.stop(self._number, block, out)
+        self._run.stop(self._number, block, out, keep=self._keep)
         out.append(BlockEnded(self._number))
 
     def _say(self, text: Any, out: list[Delta]) -> None:
@@ -135,7 +139,8 @@ class ThinkingReader:
         if self._signature or (self._unsigned and thought):
             block = {"type": "thinking", "thinking": thought, "signature": self._signature}
             out.append(Opaque(self._number, origin_of(self._message_id, [(self._number, block)])))
-        out.append(BlockEnded(self._number))
+        if self._signature or thought:
+            out.append(BlockEnded(self._number))
 
     def _think(self, text: Any, out: list[Delta]) -> None:
         text = read_text(text, FORMAT, "thinking")
@@ -183,9 +188,13 @@ class InputPieces:
 class CallReader:
     """A call of a client's tool."""
 
-    def __init__(self, number: int, block: Json, name: ToolName, message_id: str, out: list[Delta]) -> None:
+    def __init__(
+        self, number: int, block: Json, name: ToolName, message_id: str, out: list[Delta], *, keep: bool
+    ) -> None:
         self._number = number
         self._block = block
+        caller = members(block.get("caller"))
+        self._keep = keep or caller.get("type", "direct") != "direct"
         self._message_id = message_id
         self._input = InputPieces(block)
         self._unwrapper = InputUnwrapper() if name.kind == "custom_tool_call" else None
@@ -197,12 +206,11 @@ class CallReader:
         self._pass_on(self._input.read(delta), out)
 
     def stop(self, out: list[Delta]) -> None:
-        """Arguments that came with the beginning; who called is kept, where it was not the model itself."""
+        """Arguments that came at once; what an item cannot say is kept: who called, or between what."""
         self._pass_on(self._input.unsaid, out)
         if self._unwrapper is not None and (rest := self._unwrapper.end()):
             out.append(ToolArguments(self._number, rest))
-        caller = members(self._block.get("caller"))
-        if caller.get("type", "direct") != "direct" and (whole := self._input.whole()) is not None:
+        if self._keep and (whole := self._input.whole()) is not None:
             block = {**self._block, "input": whole}
             out.append(Opaque(self._number, origin_of(self._message_id, [(self._number, block)])))
         out.append(BlockEnded(self._number))

@@ -45,8 +45,8 @@ def map_error_in_stream(chunk: Json) -> APIError:
 
 def map_exception(name: str, told: Json) -> APIError:
     """The same for an AWS exception, by the name that its frame has (`throttlingException`)."""
-    complaint = read_envelope(told)
-    return map_complaint(_placed(complaint._replace(type=f"{name[:1].upper()}{name[1:]}", code=None)))
+    complaint = read_envelope(told)._replace(type=f"{name[:1].upper()}{name[1:]}", code=None)
+    return map_complaint(_placed(complaint), status=400 if name == "validationException" else 500)
 
 
 def _placed(complaint: Complaint) -> Complaint:

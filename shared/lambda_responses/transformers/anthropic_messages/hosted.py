@@ -192,6 +192,11 @@ class HostedCall:
             out += (ItemEvent(number, _event(name)) for name in self._shape.begun())
 
     @property
+    def shown(self) -> bool:
+        """Whether the API has a shape for it, so that it is an item from its beginning on."""
+        return self._shape is not None
+
+    @property
     def runs_program(self) -> bool:
         """Whether it runs something on a machine that later calls may need again."""
         return self._shape is _PROGRAM

@@ -165,7 +165,7 @@ BEDROCK = replace(
         # A request's cap counts against the quota until it is answered.
         ModelRule(r"claude-(?!3|v?2|instant)", {"max_tokens": 32_000}),
         ModelRule(
-            r"opus-(4-7|5-\d\b)|sonnet-5|haiku-5|fable|mythos", {"json_schema": "told", "strict_tools": 0}
+            r"opus-(4-7|5-\d\b)|sonnet-5|haiku-5|fable|mythos", {"json_schema": "tool", "strict_tools": 0}
         ),
     ),
 )
