@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from lambda_responses.transformers.chat_completions import web_searches
 from lambda_responses.transformers.chat_completions.profile import SAMPLING, ChatProfile, ModelRule
-from lambda_responses.transformers.chat_completions.web_search import WebSearch
 
 if TYPE_CHECKING:
     from lambda_responses.wire.json import Json
@@ -40,8 +40,6 @@ _GPT_OSS = ModelRule(r"gpt-oss", {"efforts": _THREE_LEVELS})
 
 _NO_THOUGHT = "."
 """Not empty, which models that demand a thought take for none, and saying nothing."""
-_WHERE = ("type", "country", "region", "city", "timezone")
-"""Members of a `user_location`."""
 
 DEFAULT = ChatProfile(
     inputs=frozenset({"input_image", "input_file", "input_audio"}),
@@ -62,19 +60,6 @@ _OPENAI_SETTINGS = SAMPLING | {
     "user",
 }
 _OPENAI_REASONING = {"accepts": (_OPENAI_SETTINGS - SAMPLING) | {"verbosity"}, "logprobs": "refused"}
-
-_OPENAI_SEARCH = WebSearch(
-    body={"web_search_options": {}},
-    places={
-        "search_context_size": "web_search_options.search_context_size",
-        "user_location.type": "web_search_options.user_location.type",
-        **{
-            f"user_location.{member}": f"web_search_options.user_location.approximate.{member}"
-            for member in _WHERE[1:]
-        },
-    },
-    forced="always",
-)
 
 OPENAI = ChatProfile(
     developer_role="developer",
@@ -101,7 +86,7 @@ OPENAI = ChatProfile(
         ModelRule(r"audio", {"inputs": frozenset({"input_audio", "input_file"}), "json_schema": "refused"}),
         ModelRule(
             r"-search-(preview|api)",
-            {"accepts": _OPENAI_SETTINGS - SAMPLING - _PARALLEL, "web_search": _OPENAI_SEARCH},
+            {"accepts": _OPENAI_SETTINGS - SAMPLING - _PARALLEL, "web_search": web_searches.OPENAI},
         ),
     ),
 )
@@ -130,7 +115,7 @@ GROQ = ChatProfile(
     models=(
         _GPT_OSS,
         ModelRule(r"gpt-oss|qwen", {"reasoning_replay": "reasoning"}),
-        ModelRule(r"gpt-oss", {"web_search": WebSearch(tool={"type": "browser_search"}, forced="required")}),
+        ModelRule(r"gpt-oss", {"web_search": web_searches.GROQ}),
         ModelRule(
             r"qwen",
             {
@@ -145,14 +130,7 @@ GROQ = ChatProfile(
             {
                 "tools": False,
                 "json_schema": "refused",
-                "web_search": WebSearch(
-                    places={
-                        "filters.allowed_domains": "search_settings.include_domains",
-                        "filters.blocked_domains": "search_settings.exclude_domains",
-                        "user_location.country": "search_settings.country",
-                    },
-                    forced="always",
-                ),
+                "web_search": web_searches.GROQ_COMPOUND,
             },
         ),
     ),
@@ -233,15 +211,7 @@ OPENROUTER = ChatProfile(
     strict_tools=True,
     logprobs="flag",
     accepts=SAMPLING | {"parallel_tool_calls", "user", "verbosity"},
-    web_search=WebSearch(
-        tool={"type": "openrouter:web_search"},
-        places={
-            "search_context_size": "parameters.search_context_size",
-            "filters.allowed_domains": "parameters.allowed_domains",
-            "filters.blocked_domains": "parameters.excluded_domains",
-            **{f"user_location.{member}": f"parameters.user_location.{member}" for member in _WHERE},
-        },
-    ),
+    web_search=web_searches.OPENROUTER,
     models_of_many=True,
     efforts={
         effort: {"reasoning": {"effort": "xhigh" if effort == "max" else effort}}
@@ -277,15 +247,7 @@ PERPLEXITY = ChatProfile(
     accepts=SAMPLING,
     json_object=False,
     stream_usage=False,
-    web_search=WebSearch(
-        off={"disable_search": True},
-        places={
-            "search_context_size": "web_search_options.search_context_size",
-            "user_location.country": "web_search_options.user_location.country",
-            "filters.allowed_domains": "search_domain_filter",
-        },
-        forced="always",
-    ),
+    web_search=web_searches.PERPLEXITY,
     models=(
         ModelRule(
             r"reasoning|deep-research",
@@ -384,12 +346,7 @@ ZAI = ChatProfile(
     accepts=SAMPLING - {"presence_penalty", "frequency_penalty"},
     json_schema="refused",
     efforts=_THINKING,
-    web_search=WebSearch(
-        tool={
-            "type": "web_search",
-            "web_search": {"enable": True, "search_engine": "search-prime", "search_result": True},
-        },
-    ),
+    web_search=web_searches.ZAI,
     models=(
         ModelRule(
             r"glm-(4\.7|[5-9])",

@@ -52,9 +52,7 @@ def render_request(turn: Turn, profile: ResponsesProfile) -> Rendered:
     )
 
 
-def render_input(
-    items: Iterable[Json], origins: Mapping[str, Json], profile: ResponsesProfile
-) -> list[Json]:
+def render_input(items: Iterable[Json], origins: Mapping[str, Json], profile: ResponsesProfile) -> list[Json]:
     """The context in the upstream's terms, oldest first."""
     rendered: list[Json] = []
     orphaned = False
