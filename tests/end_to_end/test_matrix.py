@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.fakes.formats.base import Call, Thought, Words, answer, served
-from tests.fakes.formats.every import DETAILS, FORMATS
+from tests.fakes.formats.every import DETAILS, FORMATS, INVOKED
 from tests.fakes.vendor_types import judged
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ pytestmark = pytest.mark.anyio
 
 Json = dict[str, Any]
 
-MAKERS: dict[str, Format] = {**FORMATS, "details": DETAILS}
-SEALING = {"native", "anthropic", "gemini", "converse", "details"}
+MAKERS: dict[str, Format] = {**FORMATS, "details": DETAILS, "invoked": INVOKED}
+SEALING = {"native", "anthropic", "gemini", "converse", "details", "invoked"}
 """Makers that want something back with what they reasoned."""
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

@@ -1,4 +1,4 @@
-"""Requests that cannot be served: each answers as the live API does, over HTTP, on every translated format."""
+"""Requests that cannot be served: each answers as the live API does, over HTTP, on any translated format."""
 
 from __future__ import annotations
 
