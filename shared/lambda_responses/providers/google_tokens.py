@@ -63,7 +63,7 @@ class World:
 
         try:
             answer = await self.connections.client.request(method, url, timeout=_PATIENCE, **options)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise UpstreamUnreachable(f"google: {type(error).__name__} while asking for a token") from None
         if answer.status_code >= 500:
             raise UpstreamUnreachable(f"google: status {answer.status_code} while asking for a token")

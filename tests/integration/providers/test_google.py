@@ -164,9 +164,10 @@ async def test_a_refused_login_is_the_servers_fault_and_tells_nothing(status: in
         assert "the-refresh-token" not in f"{raised.value}{raised.value.failure}"
 
 
-async def test_an_issuer_that_nobody_reaches_is_no_refusal():
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/token", "nowhere", "http://[::1"])
+async def test_an_issuer_that_nobody_reaches_is_no_refusal(url: str):
     async with issuer() as (google, connections):
-        token = credential(login(google, token_uri="http://127.0.0.1:1/token"), google, connections)
+        token = credential(login(google, token_uri=url), google, connections)
         with pytest.raises(UpstreamUnreachable):
             await headers(token)
 
