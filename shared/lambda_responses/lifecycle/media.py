@@ -67,6 +67,10 @@ class _Mention:
         type: str = self.part["type"]
         return KINDS.get(type, type)
 
+    def is_opened(self, opens: tuple[str, ...]) -> bool:
+        """Whether the upstream needs no bytes: it has them, or gets them by itself."""
+        return bool(self.part.get("file_data")) or self.url.startswith(opens)
+
     def param(self, history: int) -> str:
         """How faults name the place."""
         if self.index < history:
@@ -79,6 +83,7 @@ async def carried(
     items: Sequence[Json],
     *,
     fetches: frozenset[str],
+    opens: tuple[str, ...] = (),
     native: bool,
     fetch: Fetch,
     policy: OutboundPolicy,
@@ -86,6 +91,7 @@ async def carried(
 ) -> list[Json]:
     """The items as an upstream takes them: addresses of the kinds in `fetches` replaced by `data:` URLs.
 
+    Addresses that begin as one of `opens` stay, because the upstream opens them by itself.
     The first `history` items are of earlier turns. Items are never changed in place, and those without such
     content are the same objects; a `native` upstream gets them all as they are. Raises `InvalidRequestError`.
     """
@@ -94,7 +100,7 @@ async def carried(
         return list(items)
     for mention in mentions:
         _check(mention, policy, history)
-    wanted = [each for each in mentions if each.kind in fetches and not each.part.get("file_data")]
+    wanted = [each for each in mentions if each.kind in fetches and not each.is_opened(opens)]
     files = await _fetched(wanted, fetch, history)
     shown = list(items)
     for mention in wanted:

@@ -252,6 +252,7 @@ class ResponseRun:
         self._shown = await carried(
             items,
             fetches=traits.fetches,
+            opens=traits.opens,
             native=traits.native,
             fetch=outbound.fetch,
             policy=outbound.policy,

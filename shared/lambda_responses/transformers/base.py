@@ -55,8 +55,10 @@ class Traits:
     """Whether the upstream speaks the Responses API itself and judges requests by itself."""
     fetches: frozenset[Fetched] = frozenset()
     """Kinds of content that go as bytes alone: where a request gives an address, it is fetched before."""
+    opens: tuple[str, ...] = ()
+    """How addresses begin that the provider opens by itself: its own files above all."""
     family: str = ""
-    """Whose model it is, where a provider has those of several makers: a seal of one means nothing to others."""
+    """Whose model it is, where a provider has several makers': a seal of one means nothing to others."""
 
 
 @dataclass(frozen=True, slots=True)

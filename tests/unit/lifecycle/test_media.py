@@ -122,6 +122,21 @@ async def test_an_upstream_that_fetches_by_itself_gets_the_address(fetches: set[
     assert len(web.fetched) == len(fetches)
 
 
+async def test_what_a_provider_opens_by_itself_stays_an_address() -> None:
+    web, own = Web(), file("https://files.vendor.example/v1/files/7")
+    policy = OutboundPolicy()
+    (item,) = await carried(
+        [message(own, file(PAPER))],
+        fetches=BOTH,
+        opens=("https://files.vendor.example/",),
+        native=False,
+        fetch=web.fetch,
+        policy=policy,
+    )
+    assert item["content"][0] == own
+    assert web.fetched == [PAPER]
+
+
 async def test_the_request_itself_is_never_changed() -> None:
     items = [message(text(), image(CAT)), message(file(PAPER))]
     before = copy.deepcopy(items)

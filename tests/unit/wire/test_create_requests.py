@@ -59,6 +59,14 @@ def test_null_members_of_items_are_left_out():
     assert item == {"type": "reasoning", "id": "rs_1", "summary": []}
 
 
+def test_sound_is_taken_although_the_live_api_takes_it_no_more():
+    part = {"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}}
+    request = check_create_request(
+        {"model": "m", "input": [{"role": "user", "content": [part]}]}, native=False
+    )
+    assert request["input"][0]["content"] == [part]
+
+
 def test_everything_else_is_as_it_was_sent():
     schema = {"type": "object", "properties": {"a": {"default": None, "enum": ["x", None]}}}
     tool = {"type": "function", "name": "f", "parameters": schema, "strict": False}

@@ -36,6 +36,12 @@ class GeminiProfile:
     # Contents.
 
     fetches: frozenset[Fetched] = frozenset({"input_image", "input_file"})
+    opens: tuple[str, ...] = (
+        "https://generativelanguage.googleapis.com/",
+        "https://www.youtube.com/watch",
+        "https://youtu.be/",
+    )
+    """How addresses begin that Google opens: those of its Files API, and of videos."""
     """Kinds that go as bytes: an address tells no media type, and Google opens few besides its own."""
     signature_placeholder: str | None = "skip_thought_signature_validator"
     """Stands for the signature of a call that these models did not make; None where none is asked for.

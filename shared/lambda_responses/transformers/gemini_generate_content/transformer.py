@@ -25,7 +25,8 @@ class GeminiGenerateContent:
 
     def traits(self, model: str, profile: GeminiProfile) -> Traits:
         """What goes as bytes is the dialect's affair."""
-        return Traits(fetches=profile.for_model(model).fetches)
+        dialect = profile.for_model(model)
+        return Traits(fetches=dialect.fetches, opens=dialect.opens)
 
     def decoder(self, turn: Turn, profile: GeminiProfile) -> Decoder:
         """See `stream.GeminiDecoder`."""
