@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -182,7 +183,7 @@ REQUESTS: dict[str, Json] = {
         f"effort {effort}": {"input": ASK, "reasoning": {"effort": effort, "summary": "auto"}}
         for effort in ("none", "minimal", "low", "medium", "high", "xhigh")
     },
-    "effort, a little room": {"input": ASK, "reasoning": {"effort": "high"}, "max_output_tokens": 300},
+    "effort with little room": {"input": ASK, "reasoning": {"effort": "high"}, "max_output_tokens": 300},
     "effort and a function chosen": {
         "input": ASK,
         "reasoning": {"effort": "medium"},
@@ -200,7 +201,7 @@ REQUESTS: dict[str, Json] = {
             result(1, "noon"),
         ],
     },
-    "calls in a row, each answered": {
+    "calls and results in turn": {
         "tools": FUNCTIONS,
         "input": [user("Both"), call(1), result(1, ""), call(2), result(2, "noon"), user("And?")],
     },
@@ -248,7 +249,7 @@ REQUESTS: dict[str, Json] = {
         ]
     },
     "sampling": {"input": ASK, "temperature": 0.7, "top_p": 0.9, "max_output_tokens": 1000},
-    "temperature alone": {"input": ASK, "temperature": 1.7},
+    "a temperature of 1.7": {"input": ASK, "temperature": 1.7},
     "penalties": {"input": ASK, "presence_penalty": 0.5, "frequency_penalty": 0.5},
     "who and what for": {
         "input": ASK,
@@ -295,9 +296,11 @@ REFUSED: dict[str, dict[str, str]] = {
 @pytest.mark.parametrize("request_name", REQUESTS)
 @pytest.mark.parametrize("model", MODELS)
 async def test_a_vendor_is_sent_what_its_own_types_allow(
-    http: httpx.AsyncClient, upstream: Upstream, model: str, request_name: str
+    http: httpx.AsyncClient, upstream: Upstream, model: str, request_name: str, record_property: Any
 ):
     name = MODELS[model]
+    record_property("request", request_name)
+    record_property("format", name)
     format = FORMATS[name]
     heard: list[Exchange] = []
 
@@ -310,8 +313,11 @@ async def test_a_vendor_is_sent_what_its_own_types_allow(
     refusals = REFUSED.get(request_name, {})
     if param := refusals.get(model) or refusals.get(name):
         assert (told.status_code, told.json()["error"]["param"]) == (400, param), told.text
+        record_property("became", "400")
         return
     assert told.status_code == 200, told.text
+    dropped = sorted(re.findall(r"[^, ]+", told.headers.get("x-responses-dropped", "")))
+    record_property("became", "without " + ", ".join(f"`{each}`" for each in dropped) if dropped else "yes")
     [exchange] = heard
     judged(name, exchange.body)
     check_nothing_lost(REQUESTS[request_name], format.asked(exchange.body))

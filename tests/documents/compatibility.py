@@ -24,12 +24,26 @@ if TYPE_CHECKING:
 
 CORPUS = ROOT.parent / "shared" / "corpus" / "dev"
 
+APIS: dict[str, str] = {
+    **{word: word for word in WIRE_APIS},
+    "invoke_anthropic": "messages",
+    "anthropic_raw_predict": "messages",
+    "chat_v2": "cohere",
+}
+"""By what the index calls an API, the format that it is spoken to in, as `WIRE_APIS` calls it."""
+
+_WHOLE_ANSWER = frozenset({"answer", "citations"})
+_REQUEST = frozenset({"request"})
+
 CHECKS: dict[str, frozenset[str]] = {
     "test_chat_inbound": frozenset({"answer"}),
     "test_chat_citations": frozenset({"citations"}),
-    "test_chat_outbound": frozenset({"request"}),
-    "test_responses_inbound": frozenset({"answer", "citations"}),
-    "test_responses_outbound": frozenset({"request"}),
+    "test_chat_outbound": _REQUEST,
+    **{
+        f"test_{format}_{direction}": looked_at
+        for format in ("responses", "anthropic", "gemini", "converse", "cohere")
+        for direction, looked_at in (("inbound", _WHOLE_ANSWER), ("outbound", _REQUEST))
+    },
     "test_replay": frozenset({"http"}),
 }
 """What the tests of a file look at. Those of other files count where they fail."""
@@ -109,7 +123,7 @@ COLUMNS = (
 def recorded_exchanges() -> list[Recorded]:
     """Every recording of a format that is spoken here. Raises `FileNotFoundError` where there are none."""
     with (CORPUS / "index.csv").open() as lines:
-        return [_recorded(row) for row in csv.DictReader(lines) if row["api"] in WIRE_APIS]
+        return [_recorded(row) for row in csv.DictReader(lines) if row["api"] in APIS]
 
 
 def _recorded(row: Mapping[str, str]) -> Recorded:
@@ -119,7 +133,12 @@ def _recorded(row: Mapping[str, str]) -> Recorded:
         features.add("streamed")
     if not row["fidelity"].startswith("response_only"):
         features.add("asked")
-    return Recorded(row["file"], row["provider"], row["api"], frozenset(features))
+    provider = _ROWS.get(row["provider"], row["provider"])
+    return Recorded(row["file"], provider, APIS[row["api"]], frozenset(features))
+
+
+_ROWS = {alias: row.name for row in CATALOG.values() for alias in row.aliases}
+"""By another name of a provider, the catalog's."""
 
 
 class Outcomes:
@@ -203,7 +222,7 @@ def _unrecorded(groups: Collection[tuple[str, str]]) -> str:
     missing = [
         f"`{row.name}` ({WORDS[format]})"
         for row in CATALOG.values()
-        for format in dict.fromkeys((row.format, *row.formats.values()))
+        for format in dict.fromkeys((row.format, *row.formats.values(), *row.words.values()))
         if (row.name, WORDS[format]) not in groups
     ]
     return f"Not recorded, and so not checked: {', '.join(missing)}." if missing else ""

@@ -10,6 +10,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from tests.documents import carried
 from tests.documents.compatibility import CORPUS, recorded_exchanges, run_tests, short_table, whole_table
 from tests.documents.pages import COMPATIBILITY, README, ROOT, fill
 from tests.documents.providers import providers_table
@@ -44,6 +45,9 @@ def written_pages() -> tuple[int, dict[Path, str]]:
         outcomes, failures = run_tests(exchanges)
         readme = fill(readme, "compatibility", short_table(exchanges, outcomes))
         compatibility = fill(compatibility, "compatibility", whole_table(exchanges, outcomes))
+        seen, lost = carried.run_tests()
+        failures += lost
+        compatibility = fill(compatibility, "formats", carried.carried_table(seen))
     else:
         print("../shared/corpus/dev is absent: the tables of compatibility stay as they are")
     return failures, {README: readme, COMPATIBILITY: compatibility}

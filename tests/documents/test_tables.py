@@ -10,6 +10,7 @@ import pytest
 
 from lambda_responses.providers.catalog import CATALOG
 from lambda_responses.runtime.settings import PREFIX, Settings
+from tests.clients.test_vendor_bodies import REQUESTS
 from tests.documents.compatibility import (
     CORPUS,
     Outcome,
@@ -46,6 +47,12 @@ def test_the_tables_of_compatibility_count_what_was_recorded():
     tables = {README: short_table(exchanges, nothing), COMPATIBILITY: whole_table(exchanges, nothing)}
     for page, table in tables.items():
         assert without_passed(part(page.read_text(), "compatibility")) == without_passed(table), RENEW
+
+
+def test_the_table_of_formats_has_every_request():
+    """Without running anything: what became of them is not looked at."""
+    shown = part(COMPATIBILITY.read_text(), "formats")
+    assert [request for request in REQUESTS if request not in shown] == [], RENEW
 
 
 @needs_corpus
