@@ -129,3 +129,18 @@ async def test_a_namespace_comes_back_as_it_was_offered(http: httpx.AsyncClient,
     output = {"type": "function_call_output", "call_id": call["call_id"], "output": "4"}
     body |= {"previous_response_id": asked["id"], "input": [output]}
     assert text_of((await http.post("/responses", json=body)).json()) == "The tool says: 4"
+
+
+async def test_a_custom_tool_is_called_with_text_whatever_the_upstream_has(
+    http: httpx.AsyncClient, model: str
+):
+    body: Json = {"model": model, "input": "Please patch it", "tools": [PATCH]}
+    events = await stream(http, **body)
+    asked = events[-1]["response"]
+    [call] = [item for item in asked["output"] if item["type"] == "custom_tool_call"]
+    assert (call["name"], isinstance(call["input"], str)) == ("apply_patch", True)
+    pieces = [e["delta"] for e in events if e["type"] == "response.custom_tool_call_input.delta"]
+    assert "".join(pieces) == call["input"]
+    output = {"type": "custom_tool_call_output", "call_id": call["call_id"], "output": "patched"}
+    body |= {"previous_response_id": asked["id"], "input": [output]}
+    assert text_of((await http.post("/responses", json=body)).json()) == "The tool says: patched"

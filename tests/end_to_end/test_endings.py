@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.fakes.events import stream, text_of
-from tests.fakes.formats.base import begin
+from tests.fakes.formats.base import Words, answer, begin, served
 from tests.fakes.formats.chat import USAGE, chunk
-from tests.fakes.formats.every import FORMATS
+from tests.fakes.formats.every import ANTHROPIC, FORMATS
 
 if TYPE_CHECKING:
     import httpx
@@ -118,6 +118,39 @@ async def test_tokens_are_counted_however_the_answer_ends(
     ]
     usage = response["usage"]
     assert (usage["input_tokens"], usage["output_tokens"], usage["total_tokens"]) == (7, 5, 12)
+
+
+async def test_a_pause_is_followed_by_a_further_step(http: httpx.AsyncClient, upstream: Upstream):
+    heard: list[Exchange] = []
+
+    async def behave(exchange: Exchange) -> None:
+        heard.append(exchange)
+        speaking = await begin(ANTHROPIC, exchange)
+        await speaking.think("Hm", "c2VhbA==")
+        await speaking.say(f"Part {len(heard)}.")
+        await speaking.stop("pause_turn" if len(heard) < 3 else "end")
+
+    model = served(upstream, ANTHROPIC, behave)
+    response = (await stream(http, model=model, input="Count"))[-1]["response"]
+    assert (response["status"], text_of(response)) == ("completed", "Part 1.Part 2.Part 3.")
+    assert (response["usage"]["input_tokens"], response["usage"]["output_tokens"]) == (21, 15)
+    told = [(each.kind, each.text, each.secret) for each in ANTHROPIC.asked(heard[2].body).context]
+    thought = ("thought", "Hm", "c2VhbA==")
+    parts = [("assistant", "Part 1.", ""), thought, ("assistant", "Part 2.", "")]
+    assert told == [("user", "Count", ""), thought, *parts]
+
+
+async def test_pauses_without_end_have_one(http: httpx.AsyncClient, upstream: Upstream):
+    heard: list[Exchange] = []
+
+    async def behave(exchange: Exchange) -> None:
+        heard.append(exchange)
+        await answer(ANTHROPIC, exchange, [Words("And so on. ")], "pause_turn")
+
+    model = served(upstream, ANTHROPIC, behave)
+    response = (await stream(http, model=model, input="x"))[-1]["response"]
+    assert response["status"] == "incomplete"
+    assert 1 < len(heard) <= 20
 
 
 # Chat Completions, whose ends come in many pieces.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import asynccontextmanager
 from functools import cache
 from itertools import accumulate, pairwise
@@ -20,8 +21,9 @@ from lambda_responses.providers.http import HttpAnswer
 from lambda_responses.providers.inflow import Inflow
 from lambda_responses.transformers.base import Rendered, Turn
 from lambda_responses.wire.errors import APIError
+from tests.fakes.formats import aws_frames
 from tests.fakes.formats.base import Call, Thought, Words, stream_of, told
-from tests.fakes.formats.every import CONVERSE, FORMATS
+from tests.fakes.formats.every import CONVERSE, FORMATS, GEMINI
 from tests.kit import check, emitter
 
 if TYPE_CHECKING:
@@ -69,10 +71,12 @@ class Line:
             raise httpx.ReadError("the line broke")
 
 
-async def heard(format: Format, pieces: Sequence[bytes], *, breaks: bool = False) -> list[Json]:
+async def heard(
+    format: Format, pieces: Sequence[bytes], *, breaks: bool = False, kind: str = ""
+) -> list[Json]:
     """The events of the response that is made of these bytes."""
     transformer, profile = dialect(format.wire, format.provider)  # type: ignore[arg-type]
-    target = Target(Line(format.kind, pieces, breaks=breaks), transformer, profile, format.model)  # type: ignore[arg-type]
+    target = Target(Line(kind or format.kind, pieces, breaks=breaks), transformer, profile, format.model)  # type: ignore[arg-type]
     turn, making = Turn(format.model, {"input": []}, []), emitter()
     events, unforeseen = making.start(), list[BaseException]()
     try:
@@ -194,3 +198,24 @@ def test_a_fault_in_a_stream_fails_it_wherever_it_comes(runner: asyncio.Runner, 
             events = runner.run(heard(format, [*frames[:at], *fault]))
             assert status_of(events) == "failed"
             assert essence(events)["error"]["code"] == code
+
+
+def test_a_fault_that_the_frames_themselves_tell_of_fails_the_stream(runner: asyncio.Runner):
+    frames = stream_of(CONVERSE, [Words("Hello")])
+    for at in range(len(frames) - 2):
+        events = runner.run(heard(CONVERSE, [*frames[:at], aws_frames.error("internal", "It broke")]))
+        assert (status_of(events), essence(events)["error"]["code"]) == ("failed", "server_error")
+
+
+def test_a_stream_in_one_array_may_be_cut_and_chopped_anywhere(runner: asyncio.Runner):
+    parts = told(GEMINI.voice(), SAID, "calls")
+    body = json.dumps([chunk for part in parts for chunk in part], ensure_ascii=False, indent=1).encode()
+    over = len(
+        json.dumps([chunk for part in parts[:-1] for chunk in part], ensure_ascii=False, indent=1).encode()
+    )
+    complete = essence(runner.run(heard(GEMINI, [whole("gemini")])))
+    for at in range(1, len(body)):
+        chopped = runner.run(heard(GEMINI, [body[:at], body[at:]], kind="application/json"))
+        assert essence(chopped) == complete, at
+        cut = runner.run(heard(GEMINI, [body[:at]], kind="application/json", breaks=bool(at % 2)))
+        assert status_of(cut) == "failed" or (at >= over and essence(cut) == complete), at
