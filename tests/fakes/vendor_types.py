@@ -107,11 +107,12 @@ def _chat(body: Json) -> Json:
 
 
 def _responses(body: Json) -> Json:
-    """With an id for each message of the model: the live API takes it without one, its types do not."""
+    """With an id for each item that is a model's: the live API takes them without one, its types do not."""
     known = {k: v for k, v in body.items() if k not in PENALTIES}
     if isinstance(body["input"], list):
         known["input"] = [
-            {"id": "msg_1", **item} if item.get("role") == "assistant" else item for item in body["input"]
+            {"id": "up_1", **item} if item.get("role") == "assistant" or "action" in item else item
+            for item in body["input"]
         ]
     return known
 

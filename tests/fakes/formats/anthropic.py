@@ -185,6 +185,8 @@ def _heard(message: Json) -> Iterator[Heard]:
                 yield Heard("thought", text, secret=secret)
             case {"type": "redacted_thinking", "data": secret}:
                 yield Heard("thought", "", secret=secret)
+            case {"type": "server_tool_use" | "web_search_tool_result"}:
+                pass
             case {"type": "tool_use", "id": id, "name": name, "input": arguments}:
                 yield Heard("call", json.dumps(arguments), id=id, name=name)
             case {"type": "tool_result", "tool_use_id": id}:
