@@ -335,6 +335,46 @@ async def test_an_alias_turns_to_its_next_target(http: httpx.AsyncClient, upstre
     assert answer.headers["x-responses-target"] == "groq/demo"
 
 
+@pytest.mark.parametrize("name", FORMATS)
+async def test_an_alias_turns_from_any_format_to_another(
+    http: httpx.AsyncClient, upstream: Upstream, name: str, streaming: bool
+):
+    format = FORMATS[name]
+
+    async def fail_at_once(exchange: Exchange) -> None:
+        await exchange.begin(format.kind)
+        await Speaking(format, exchange).fault("server_error", "It went wrong")
+        await exchange.end()
+
+    for behave in (refusing(format, "full"), fail_at_once):
+        upstream.serve(behave, "broken")
+        body = {"model": f"broken-{name}", "input": "Hello", "stream": streaming}
+        answer = await http.post("/responses", json=body)
+        assert answer.headers["x-responses-target"] == "groq/demo"
+        assert "Hello" in answer.text
+
+
+@pytest.mark.parametrize("name", FORMATS)
+async def test_an_alias_stays_with_who_has_begun_to_speak(
+    http: httpx.AsyncClient, upstream: Upstream, name: str, streaming: bool
+):
+    format = FORMATS[name]
+
+    async def fail_later(exchange: Exchange) -> None:
+        speaking = await begin(format, exchange)
+        await speaking.say("half")
+        await speaking.fault("server_error", "It went wrong")
+        await exchange.end()
+
+    upstream.serve(fail_later, "cut")
+    model = f"cut-{name}"
+    if streaming:
+        response, _ = await failed(http, model)
+        assert text_of(response) == "half"
+    else:
+        assert (await refused(http, model, streaming=False)).status_code in (500, 502)
+
+
 async def test_what_an_upstream_is_sent(http: httpx.AsyncClient, upstream: Upstream, format: Format):
     seen: list[Exchange] = []
 

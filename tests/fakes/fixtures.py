@@ -68,7 +68,11 @@ def server(
     """The server under test."""
     folder = tmp_path_factory.mktemp("server")
     models_file = folder / "models.json"
-    aliases = {"best": ["groq/broken", "groq/demo"]}
+    aliases = {"best": ["groq/broken", "groq/demo"]} | {
+        f"{fault}-{name}": [f"{each.provider}/{fault}", "groq/demo"]
+        for name, each in FORMATS.items()
+        for fault in ("broken", "cut")  # apart, since a target that fails is soon passed over
+    }
     as_openai = {"base_url": upstream.base_url, "profile": "openai"}
     rows = {
         "openai-chat": {**as_openai, "format": "chat_completions"},
