@@ -23,6 +23,8 @@ from lambda_responses.wire.errors import (
 from lambda_responses.wire.json import from_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lambda_responses.transformers.base import UpstreamFailure
 
 _LONGEST_MESSAGE = 2_000
@@ -149,6 +151,12 @@ class Complaint(NamedTuple):
     param: str | None = None
     retry_after: str | None = None
     """Whole seconds, from the headers or the body."""
+
+    def renamed(self, params: Mapping[str, str]) -> Complaint:
+        """With the param as the client knows it; lists are numbered otherwise upstream, so heads are kept."""
+        if self.param is None:
+            return self
+        return self._replace(param=params.get(self.param.partition(".")[0].partition("[")[0]))
 
 
 def read_failure(failure: UpstreamFailure) -> Complaint:

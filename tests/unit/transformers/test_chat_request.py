@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from lambda_responses.transformers.base import Rendered, Turn
-from lambda_responses.transformers.chat_completions import CHAT_COMPLETIONS, ChatProfile, ModelRule, profiles
+from lambda_responses.transformers.chat_completions import CHAT_COMPLETIONS, ChatProfile, profiles
+from lambda_responses.transformers.model_rules import ModelRule
 from lambda_responses.wire.errors import InvalidRequestError
 
 Json = dict[str, Any]

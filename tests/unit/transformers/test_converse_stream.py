@@ -22,7 +22,7 @@ from lambda_responses.stream.deltas import (
 )
 from lambda_responses.transformers.base import Decoder, Turn, UnknownUpstream
 from lambda_responses.transformers.bedrock_converse import BEDROCK_CONVERSE, profiles
-from lambda_responses.transformers.bedrock_converse.leaked_thinking import LeakedThinking
+from lambda_responses.transformers.think_tags import ThinkTags
 from tests.kit import emit, output_of
 
 Json = dict[str, Any]
@@ -324,7 +324,7 @@ def test_leaked_thinking_is_told_apart_wherever_pieces_are_cut(words: list[str],
     pieces = [whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
     readers = []
     for parts in ([whole], pieces):
-        reader = LeakedThinking("thinking")
+        reader = ThinkTags("thinking")
         told = [*map(reader.feed, parts), reader.end()]
         thought, text = ("".join(side) for side in zip(*told, strict=True))
         assert reader.verbatim + text == whole

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lambda_responses.transformers.anthropic_messages.profile import MessagesProfile, ModelRule
+from lambda_responses.transformers.anthropic_messages.profile import MessagesProfile
 from lambda_responses.transformers.anthropic_messages.transformer import ANTHROPIC_MESSAGES
 
-__all__ = ["ANTHROPIC_MESSAGES", "MessagesProfile", "ModelRule"]
+__all__ = ["ANTHROPIC_MESSAGES", "MessagesProfile"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lambda_responses.transformers.anthropic_messages.answer_format import plan_answer
 from lambda_responses.transformers.anthropic_messages.thinking import plan_thinking
 from lambda_responses.transformers.tool_choice import read_offer
+from lambda_responses.transformers.updates import with_updates
 from lambda_responses.wire.errors import UnsupportedError
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Plan:
 def plan_turn(turn: Turn, profile: MessagesProfile) -> Plan:
     """Raises `InvalidRequestError`, naming `param`, for tools, choices and forms that cannot be had."""
     profile = profile.for_model(turn.model)
-    request = _with_updates(turn)
+    request = with_updates(turn)
     max_tokens: int = request.get("max_output_tokens") or profile.max_tokens
     thinking = plan_thinking(request.get("reasoning") or {}, profile, max_tokens)
     offer = read_offer(turn, hosts=profile.hosted)
@@ -58,15 +59,3 @@ def _allow_forcing(thinking: Thinking, profile: MessagesProfile) -> None:
         raise UnsupportedError("This model cannot be forced to call a tool.", param="tool_choice")
     if profile.forced_choice == "unthinking" and thinking.on:
         thinking.give_up()
-
-
-def _with_updates(turn: Turn) -> Json:
-    """The request with what `configuration_update` items changed along the way."""
-    request = turn.request
-    for item in turn.items:
-        if item.get("type") == "configuration_update":
-            for member in ("reasoning", "text"):
-                before: Json = request.get(member) or {}
-                changed: Json = item.get(member) or {}
-                request: Json = {**request, member: {**before, **changed}}
-    return request

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
+
+from lambda_responses.transformers.model_rules import ModelRule, as_spoken_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lambda_responses.transformers.base import Fetched
     from lambda_responses.wire.json import Json
-
-
-@dataclass(frozen=True, slots=True)
-class ModelRule:
-    """How some models of a place differ from the rest: `pattern` is searched in the model id, any case."""
-
-    pattern: str
-    changes: Mapping[str, Any]
-    """Fields of `MessagesProfile` and their values for these models."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -94,13 +85,4 @@ class MessagesProfile:
 
     def for_model(self, model: str) -> MessagesProfile:
         """This dialect as that model speaks it."""
-        return _for_model(self, model) if self.models else self
-
-
-@lru_cache(maxsize=512)
-def _for_model(profile: MessagesProfile, model: str) -> MessagesProfile:
-    changes: dict[str, Any] = {}
-    for rule in profile.models:
-        if re.search(rule.pattern, model, re.IGNORECASE):
-            changes |= rule.changes
-    return replace(profile, **changes, models=())
+        return as_spoken_by(model, self)

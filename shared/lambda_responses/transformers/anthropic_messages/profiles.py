@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lambda_responses.transformers.anthropic_messages.profile import MessagesProfile, ModelRule
+from lambda_responses.transformers.anthropic_messages.profile import MessagesProfile
+from lambda_responses.transformers.model_rules import ModelRule
 
 if TYPE_CHECKING:
     from lambda_responses.wire.json import Json

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lambda_responses.transformers.bedrock_converse.profile import ConverseProfile, ModelRule
+from lambda_responses.transformers.bedrock_converse.profile import ConverseProfile
 from lambda_responses.transformers.bedrock_converse.transformer import BEDROCK_CONVERSE
 
-__all__ = ["BEDROCK_CONVERSE", "ConverseProfile", "ModelRule"]
+__all__ = ["BEDROCK_CONVERSE", "ConverseProfile"]

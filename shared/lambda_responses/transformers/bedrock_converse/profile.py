@@ -5,10 +5,10 @@ The code that reads it knows no family's name. https://docs.aws.amazon.com/bedro
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from lambda_responses.transformers.model_rules import ModelRule, as_spoken_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,15 +21,6 @@ CachePlace: TypeAlias = Literal["system", "tools", "messages"]
 
 MEDIA: frozenset[Medium] = frozenset({"image", "document", "video", "audio"})
 SAMPLING = frozenset({"temperature", "top_p"})
-
-
-@dataclass(frozen=True, slots=True)
-class ModelRule:
-    """How some models differ from the rest: `pattern` is searched in the model id or ARN, any case."""
-
-    pattern: str
-    changes: Mapping[str, Any]
-    """Fields of `ConverseProfile` and their values for these models."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -123,13 +114,4 @@ class ConverseProfile:
 
     def for_model(self, model: str) -> ConverseProfile:
         """What that model takes."""
-        return _for_model(self, model) if self.models else self
-
-
-@lru_cache(maxsize=512)
-def _for_model(profile: ConverseProfile, model: str) -> ConverseProfile:
-    changes: dict[str, Any] = {}
-    for rule in profile.models:
-        if re.search(rule.pattern, model, re.IGNORECASE):
-            changes |= rule.changes
-    return replace(profile, **changes, models=())
+        return as_spoken_by(model, self)

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lambda_responses.transformers.bedrock_converse.profile import ConverseProfile, ModelRule
+from lambda_responses.transformers.bedrock_converse.profile import ConverseProfile
+from lambda_responses.transformers.model_rules import ModelRule
 
 if TYPE_CHECKING:
     from lambda_responses.wire.json import Json

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lambda_responses.stream.deltas import Annotation, BlockEnded, Delta, Opaque, Reasoning, Text
 from lambda_responses.transformers.bedrock_converse.citations import map_citation
-from lambda_responses.transformers.bedrock_converse.leaked_thinking import LeakedThinking
+from lambda_responses.transformers.think_tags import ThinkTags
 
 if TYPE_CHECKING:
     from lambda_responses.wire.json import Json
@@ -22,7 +22,7 @@ class TextBlock:
     said: int = 0
     """Characters passed on under the block's name."""
     citations: list[Json] = field(default_factory=list["Json"])
-    leaked: LeakedThinking | None = None
+    leaked: ThinkTags | None = None
 
     def as_block(self) -> Json:
         """The block as Converse takes it back."""
@@ -49,7 +49,7 @@ class Prose:
 
     def begin(self, name: tuple[str, int]) -> TextBlock:
         """A further block; thinking can leak at the beginning of the first."""
-        leaked = LeakedThinking(self._tag) if self._tag and not self._run else None
+        leaked = ThinkTags(self._tag) if self._tag and not self._run else None
         block = TextBlock(name, leaked=leaked)
         self._run.append(block)
         return block

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lambda_responses.transformers.chat_completions.profile import ChatProfile, ModelRule
+from lambda_responses.transformers.chat_completions.profile import ChatProfile
 from lambda_responses.transformers.chat_completions.transformer import CHAT_COMPLETIONS
 
-__all__ = ["CHAT_COMPLETIONS", "ChatProfile", "ModelRule"]
+__all__ = ["CHAT_COMPLETIONS", "ChatProfile"]

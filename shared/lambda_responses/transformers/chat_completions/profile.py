@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
+
+from lambda_responses.transformers.model_rules import ModelRule, as_spoken_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,15 +15,6 @@ if TYPE_CHECKING:
 
 SAMPLING = frozenset({"temperature", "top_p", "presence_penalty", "frequency_penalty"})
 """Settings that shape how tokens are drawn; reasoning models of several vendors refuse them."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelRule:
-    """How some models of a vendor differ from the rest: `pattern` is searched in the model id, any case."""
-
-    pattern: str
-    changes: Mapping[str, Any]
-    """Fields of `ChatProfile` and their values for these models."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -131,13 +122,4 @@ class ChatProfile:
 
     def for_model(self, model: str) -> ChatProfile:
         """This dialect as that model speaks it."""
-        return _for_model(self, model) if self.models else self
-
-
-@lru_cache(maxsize=512)
-def _for_model(profile: ChatProfile, model: str) -> ChatProfile:
-    changes: dict[str, Any] = {}
-    for rule in profile.models:
-        if re.search(rule.pattern, model, re.IGNORECASE):
-            changes |= rule.changes
-    return replace(profile, **changes, models=())
+        return as_spoken_by(model, self)

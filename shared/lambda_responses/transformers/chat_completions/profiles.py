@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lambda_responses.transformers.chat_completions import web_searches
-from lambda_responses.transformers.chat_completions.profile import SAMPLING, ChatProfile, ModelRule
+from lambda_responses.transformers.chat_completions.profile import SAMPLING, ChatProfile
+from lambda_responses.transformers.model_rules import ModelRule
 
 if TYPE_CHECKING:
     from lambda_responses.wire.json import Json

@@ -27,10 +27,10 @@ from lambda_responses.transformers.chat_completions.known_members import CHOICE,
 from lambda_responses.transformers.chat_completions.logprobs import map_logprobs
 from lambda_responses.transformers.chat_completions.reasoning_details import ReasoningDetails
 from lambda_responses.transformers.chat_completions.searches import SOURCES, Searches
-from lambda_responses.transformers.chat_completions.think_tags import ThinkTags
 from lambda_responses.transformers.chat_completions.tools import plan_tools
 from lambda_responses.transformers.chat_completions.usage import map_usage
 from lambda_responses.transformers.readings import members, read_objects, read_text
+from lambda_responses.transformers.think_tags import ThinkTags
 from lambda_responses.wire.errors import ServerError
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lambda_responses.transformers.failures import Complaint, map_complaint, read_envelope, read_failure
+from lambda_responses.transformers.failures import map_complaint, read_envelope, read_failure
 
 if TYPE_CHECKING:
     from lambda_responses.transformers.base import UpstreamFailure
@@ -32,17 +32,9 @@ PARAMS: dict[str, str] = {
 
 def map_error(failure: UpstreamFailure) -> APIError:
     """What the client is told of that failure. Total."""
-    return map_complaint(_renamed(read_failure(failure)), status=failure.status)
+    return map_complaint(read_failure(failure).renamed(PARAMS), status=failure.status)
 
 
 def map_error_in_stream(chunk: Json) -> APIError:
     """The same for an error that came inside an answer whose status was a success."""
-    return map_complaint(_renamed(read_envelope(chunk)))
-
-
-def _renamed(complaint: Complaint) -> Complaint:
-    """Messages and tools are numbered otherwise upstream, so only their heads are kept."""
-    if complaint.param is None:
-        return complaint
-    head = complaint.param.partition(".")[0].partition("[")[0]
-    return complaint._replace(param=PARAMS.get(head))
+    return map_complaint(read_envelope(chunk).renamed(PARAMS))

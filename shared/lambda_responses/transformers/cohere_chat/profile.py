@@ -5,24 +5,15 @@ Sources: recorded traffic and https://docs.cohere.com/v2/reference/chat.
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from lambda_responses.transformers.model_rules import ModelRule, as_spoken_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lambda_responses.wire.json import Json
-
-
-@dataclass(frozen=True, slots=True)
-class ModelRule:
-    """How some models differ from the rest: `pattern` is searched in the model id, any case."""
-
-    pattern: str
-    changes: Mapping[str, Any]
-    """Fields of `CohereProfile` and their values for these models."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -42,16 +33,7 @@ class CohereProfile:
 
     def for_model(self, model: str) -> CohereProfile:
         """This dialect as that model speaks it."""
-        return _for_model(self, model) if self.models else self
-
-
-@lru_cache(maxsize=64)
-def _for_model(profile: CohereProfile, model: str) -> CohereProfile:
-    changes: dict[str, Any] = {}
-    for rule in profile.models:
-        if re.search(rule.pattern, model, re.IGNORECASE):
-            changes |= rule.changes
-    return replace(profile, **changes, models=())
+        return as_spoken_by(model, self)
 
 
 def _thinking(budget: int | None = None) -> Json:

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from lambda_responses.transformers.model_rules import ModelRule, as_spoken_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lambda_responses.transformers.base import Fetched
     from lambda_responses.wire.json import Json
-
-
-@dataclass(frozen=True, slots=True)
-class ModelRule:
-    """How some models differ from the rest: `pattern` is searched in the model id, any case."""
-
-    pattern: str
-    changes: Mapping[str, Any]
-    """Fields of `GeminiProfile` and their values for these models."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -84,13 +75,4 @@ class GeminiProfile:
 
     def for_model(self, model: str) -> GeminiProfile:
         """This dialect as that model speaks it."""
-        return _for_model(self, model) if self.models else self
-
-
-@lru_cache(maxsize=512)
-def _for_model(profile: GeminiProfile, model: str) -> GeminiProfile:
-    changes: dict[str, Any] = {}
-    for rule in profile.models:
-        if re.search(rule.pattern, model, re.IGNORECASE):
-            changes |= rule.changes
-    return replace(profile, **changes, models=())
+        return as_spoken_by(model, self)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from lambda_responses.transformers.gemini_generate_content.profile import GeminiProfile, ModelRule
+from lambda_responses.transformers.gemini_generate_content.profile import GeminiProfile
+from lambda_responses.transformers.model_rules import ModelRule
 
 if TYPE_CHECKING:
     from lambda_responses.wire.json import Json

@@ -1,14 +1,14 @@
-"""Thinking that a model writes into its answer, in a tag before the text: `<thinking>…</thinking>`."""
+"""Reasoning that a model writes into its answer, in a tag before the text: `<think>…</think>`."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 
-class LeakedThinking:
-    """Tells thinking from text, wherever the pieces are cut. The tag counts only at the very beginning."""
+class ThinkTags:
+    """Tells reasoning from text, wherever the pieces are cut. The tag counts only at the very beginning."""
 
-    def __init__(self, tag: str) -> None:
+    def __init__(self, tag: str = "think") -> None:
         self._opening = f"<{tag}>"
         self._closing = f"</{tag}>"
         self._state: Literal["start", "thinking", "thought", "text"] = "start"
@@ -21,7 +21,7 @@ class LeakedThinking:
         return "".join(self._said)
 
     def feed(self, piece: str) -> tuple[str, str]:
-        """The thinking and the text that this piece makes certain."""
+        """The reasoning and the text that this piece makes certain."""
         match self._state:
             case "text":
                 return "", piece
