@@ -7,7 +7,7 @@ default provider.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lambda_responses.providers.base import Provider, ProviderSettingsError, Target
 from lambda_responses.providers.catalog import CATALOG, LOCAL, RESERVED, SCRIPTED
@@ -22,10 +22,11 @@ from lambda_responses.wire.faults import clip
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from lambda_responses.providers.catalog import Row, Way
+    from lambda_responses.providers.catalog import Row, Way, WireFormat
     from lambda_responses.providers.local_model import LocalModel
     from lambda_responses.providers.places import Place
     from lambda_responses.providers.retries import Retries
+    from lambda_responses.transformers.base import Transformer
     from lambda_responses.wire.errors import APIError
     from lambda_responses.wire.json import Json
 
@@ -57,6 +58,7 @@ class ProviderRouter:
         self._places = {name: place_of(row, environment, self._connections) for name, row in rows.items()}
         self._names = _names_of(list(rows.values()))
         self._providers: dict[tuple[str, str], Provider] = {}
+        self._dialects: dict[tuple[WireFormat, str], tuple[Transformer[Any], Any]] = {}
         self._circuits = Circuits(clock)
         if default_provider not in self._names:
             raise ProviderSettingsError("The default provider is not one that this server knows.")
@@ -164,8 +166,15 @@ class ProviderRouter:
         if place.missing:
             raise _no_such_model(asked, f"{place.missing} is not set on this server.")
         way, id = place.row.way_to(model)
-        transformer, profile = dialect(way.format, way.profile or place.row.profile or place.row.name)
-        return Target(self._provider_at(place, way), transformer, profile, id)
+        vendor = way.profile or place.row.profile or place.row.name
+        return Target(self._provider_at(place, way), *self._dialect(way.format, vendor), id)
+
+    def _dialect(self, format: WireFormat, vendor: str) -> tuple[Transformer[Any], Any]:
+        """Looked up once: this is asked with every request."""
+        found = self._dialects.get((format, vendor))
+        if found is None:
+            found = self._dialects[format, vendor] = dialect(format, vendor)
+        return found
 
     def _scripted_target(self, model: str) -> Target:
         from lambda_responses.providers.scripted import ScriptedProvider
