@@ -285,7 +285,7 @@ REFUSED: dict[str, dict[str, str]] = {
     },
     "a strict schema": {LLAMA: "text.format"},
     "a loose schema": {LLAMA: "text.format"},
-    "a schema and tools": {LLAMA: "text.format", "gemini/gemini-2.5-flash": "text.format"},
+    "a schema and tools": {LLAMA: "text.format"},
     "log probabilities": dict.fromkeys(
         ("openai-chat/gpt-5.2", "anthropic", "gemini", "converse", "cohere"), "top_logprobs"
     ),

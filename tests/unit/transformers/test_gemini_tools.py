@@ -201,13 +201,6 @@ def test_before_gemini_3_a_json_answer_rules_hosted_tools_out():
     assert rendered.dropped == ("tools[0]",)
 
 
-def test_before_gemini_3_functions_and_a_json_answer_exclude_each_other():
-    text = {"format": {"type": "json_object"}}
-    assert refused(ADD, model=OLD, text=text) == "text.format"
-    assert "tools" not in render(ADD, model=OLD, text=text, tool_choice="none").body
-    assert "tools" in render(ADD, text=text).body
-
-
 def test_a_hosted_tool_cannot_be_forced():
     assert refused(SEARCH, tool_choice={"type": "web_search"}) == "tool_choice"
     assert refused(SEARCH, tool_choice="required") == "tool_choice"

@@ -11,6 +11,15 @@ if TYPE_CHECKING:
     from lambda_responses.wire.json import Json
 
 
+LOGPROBS = "message.output_text.logprobs"
+"""What a request includes to have them."""
+
+
+def asks_for_logprobs(request: Json) -> bool:
+    """Whether they are part of the answer."""
+    return bool(request.get("top_logprobs")) or LOGPROBS in (request.get("include") or ())
+
+
 def map_logprobs(result: Any) -> list[Json]:
     """The chosen tokens, each with those that it was chosen from."""
     told = members(result)

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from lambda_responses.transformers.base import Rendered
 from lambda_responses.transformers.gemini_generate_content.contents import render_contents
-from lambda_responses.transformers.gemini_generate_content.schemas import plain_schema, subset_schema
+from lambda_responses.transformers.gemini_generate_content.logprobs import asks_for_logprobs
 from lambda_responses.transformers.gemini_generate_content.tools import plan_tools
 from lambda_responses.transformers.updates import with_updates
 from lambda_responses.wire.errors import UnsupportedError
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from lambda_responses.transformers.gemini_generate_content.profile import GeminiProfile
     from lambda_responses.transformers.gemini_generate_content.tools import ToolPlan
     from lambda_responses.wire.json import Json
-
-LOGPROBS = "message.output_text.logprobs"
 
 SAMPLING = {
     "temperature": "temperature",
@@ -52,9 +50,11 @@ def render_request(turn: Turn, profile: GeminiProfile) -> Rendered:
     settings.render_text()
     settings.render_reasoning()
     settings.render_logprobs()
-    plan = plan_tools(turn, profile, formatted="responseMimeType" in settings.config)
+    plan = plan_tools(turn, profile)
     settings.render_tools(plan)
     system, contents = render_contents(turn, profile, plan.names)
+    if plan.answer.advice:
+        system.append({"text": plan.answer.advice})
     body: Json = {"systemInstruction": {"parts": system}} if system else {}
     body |= {"contents": contents, **settings.body}
     if settings.config:
@@ -106,19 +106,8 @@ class _Settings:
             self.dropped.append("truncation")
 
     def render_text(self) -> None:
-        """The answer's format."""
+        """The answer's length; its format is planned with the tools (`answer_format`)."""
         text: Json = self._request.get("text") or {}
-        match text.get("format"):
-            case {"type": "json_object"}:
-                self.config["responseMimeType"] = "application/json"
-            case {"type": "json_schema", "schema": schema}:
-                self.config["responseMimeType"] = "application/json"
-                if self._profile.json_schemas:
-                    self.config["responseJsonSchema"] = plain_schema(schema)
-                else:
-                    self.config["responseSchema"] = subset_schema(schema)
-            case _:
-                pass
         if text.get("verbosity"):
             self.dropped.append("text.verbosity")
 
@@ -140,9 +129,9 @@ class _Settings:
 
     def render_logprobs(self) -> None:
         """Log probabilities that were asked for are part of the answer, so they are never left out."""
-        alternatives: int = self._request.get("top_logprobs") or 0
-        if not alternatives and LOGPROBS not in (self._request.get("include") or ()):
+        if not asks_for_logprobs(self._request):
             return
+        alternatives: int = self._request.get("top_logprobs") or 0
         if not self._profile.logprobs:
             param = "top_logprobs" if alternatives else "include"
             raise UnsupportedError("This model's provider gives no log probabilities.", param=param)
@@ -151,17 +140,14 @@ class _Settings:
             self.config["logprobs"] = alternatives
 
     def render_tools(self, plan: ToolPlan) -> None:
-        """The tools on offer and the choice. Raises `UnsupportedError` where they rule out the format."""
-        functions = any("functionDeclarations" in tool for tool in plan.tools)
-        if functions and "responseMimeType" in self.config and not self._profile.formats_with_functions:
-            raise UnsupportedError(
-                "This model cannot both call functions and answer in JSON.", param="text.format"
-            )
+        """The tools on offer, the choice, and the form of the answer that goes with them."""
+        self.config |= plan.answer.config
         if plan.tools:
             self.body["tools"] = plan.tools
         if plan.config:
             self.body["toolConfig"] = plan.config
         if plan.modalities:
             self.config["responseModalities"] = plan.modalities
+        functions = any("functionDeclarations" in tool for tool in plan.tools)
         if functions and self._request.get("parallel_tool_calls") is False:
             self.dropped.append("parallel_tool_calls")

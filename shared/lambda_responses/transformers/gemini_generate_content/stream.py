@@ -19,6 +19,7 @@ from lambda_responses.stream.deltas import (
     Usage,
 )
 from lambda_responses.transformers.base import unknown
+from lambda_responses.transformers.gemini_generate_content.answer_format import plan_answer
 from lambda_responses.transformers.gemini_generate_content.errors import map_error_in_stream
 from lambda_responses.transformers.gemini_generate_content.finish import FAULTS, REASONS, fault
 from lambda_responses.transformers.gemini_generate_content.grounding import Grounding
@@ -27,9 +28,9 @@ from lambda_responses.transformers.gemini_generate_content.known_members import 
 from lambda_responses.transformers.gemini_generate_content.logprobs import map_logprobs
 from lambda_responses.transformers.gemini_generate_content.origins import signature_of
 from lambda_responses.transformers.gemini_generate_content.speech import Speech
+from lambda_responses.transformers.gemini_generate_content.tools import offer_of
 from lambda_responses.transformers.gemini_generate_content.usage import map_usage
 from lambda_responses.transformers.readings import members, read_objects, read_text
-from lambda_responses.transformers.tool_names import names_of, tools_of
 from lambda_responses.wire.errors import UpstreamFaultError
 from lambda_responses.wire.json import to_bytes
 
@@ -46,11 +47,23 @@ _SOURCES = "web_search_call.action.sources"
 
 
 class GeminiDecoder:
-    """Reads the first candidate of one streamed answer; the Responses API has no second."""
+    """Reads the first candidate of one streamed answer; the Responses API has no second.
+
+    Where a call is to be the answer, what is said in text is told only if there is no such call: nothing may
+    stand beside an answer that has a form.
+    """
 
     def __init__(self, turn: Turn, profile: GeminiProfile) -> None:
-        self._names = names_of(tools_of(turn.request, turn.items))[0]
-        self._tiers = {theirs: ours for ours, theirs in profile.for_model(turn.model).service_tiers.items()}
+        profile = profile.for_model(turn.model)
+        offer = offer_of(turn, profile)
+        answer = plan_answer(turn, offer, profile).function
+        self._names = offer.names
+        self._answer = answer.flat if answer is not None else None
+        """The function of which a call is the answer."""
+        self._answered = False
+        self._kept_back: list[tuple[str, str]] = []
+        """Texts and their signatures."""
+        self._tiers = {theirs: ours for ours, theirs in profile.service_tiers.items()}
         self._seals = turn.shows_seals
         self._grounding = Grounding(shows_sources=_SOURCES in (turn.request.get("include") or ()))
         self._speech = Speech(seals=turn.shows_seals, cite=self._grounding.annotations)
@@ -94,6 +107,7 @@ class GeminiDecoder:
         out: list[Delta] = []
         if self._failed:
             return out
+        self._let_go(out)
         self._tell_usage(out)
         if self._finish is not None:
             self._hosted.close(out)
@@ -130,7 +144,7 @@ class GeminiDecoder:
         text = part.get("text")
         if len(part) == 1 and type(text) is str:
             if text:
-                self._say(text, logprobs, out)
+                self._say(text, "", logprobs, out)
             return
         if not part.keys() <= PART:
             unknown(_NAME, f"part keys {sorted(part.keys() - PART)}")
@@ -157,21 +171,52 @@ class GeminiDecoder:
                 self._speech.think(text, signature, out)
             elif signature:
                 self._speech.keep_part(part, out)
-        elif signature:
+        elif text or signature:
+            self._say(text, signature, logprobs, out)
+
+    def _say(self, text: str, signature: str, logprobs: Sequence[Json], out: list[Delta]) -> None:
+        if self._answer is not None:
+            self._kept_back.append((text, signature))
+        else:
+            self._tell(text, signature, logprobs, out)
+
+    def _tell(self, text: str, signature: str, logprobs: Sequence[Json], out: list[Delta]) -> None:
+        if signature:
             self._hosted.close(out)
             self._speech.say_signed(text, signature, logprobs, out)
-        elif text:
-            self._say(text, logprobs, out)
-
-    def _say(self, text: str, logprobs: Sequence[Json], out: list[Delta]) -> None:
+            return
         if self._speech.at != "text":
             self._hosted.close(out)
         self._speech.say(text, logprobs, out)
 
+    def _let_go(self, out: list[Delta]) -> None:
+        """Tell what was kept back, unless the answer came as a call."""
+        kept_back, self._kept_back = self._kept_back, []
+        for text, signature in () if self._answered else kept_back:
+            self._tell(text, signature, (), out)
+
+    def _tell_answer(self, args: Json, out: list[Delta]) -> None:
+        """The answering call's arguments as the message that they are; there is one answer.
+
+        Its signature is left out: it belongs to a call, which nobody will see, and these models ask for none.
+        """
+        if self._answered:
+            return
+        self._answered = True
+        self._hosted.close(out)
+        self._speech.leave(out)
+        self._speech.say(to_bytes(args).decode(), (), out)
+        self._speech.leave(out)
+
     def _call(self, called: Json, signature: str, out: list[Delta]) -> None:
         if not called.keys() <= CALL:
             unknown(_NAME, f"call keys {sorted(called.keys() - CALL)}")
-        name = self._names.restore(read_text(called.get("name"), _NAME, "name"))
+        flat = read_text(called.get("name"), _NAME, "name")
+        if self._answer is not None and flat == self._answer:
+            self._tell_answer(members(called.get("args")), out)
+            return
+        self._let_go(out)
+        name = self._names.restore(flat)
         id = read_text(called.get("id"), _NAME, "id")
         kept: Json = ({"id": id} if id else {}) | ({"signature": signature} if signature else {})
         self._hosted.close(out)
@@ -234,6 +279,7 @@ class GeminiDecoder:
 
     def _fail(self, error: APIError, out: list[Delta]) -> None:
         self._failed = True
+        self._let_go(out)
         self._tell_usage(out)
         out.append(Failed(error))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from lambda_responses.transformers.gemini_generate_content.answer_format import AnswerFormat, plan_answer
 from lambda_responses.transformers.gemini_generate_content.schemas import plain_schema, subset_schema
 from lambda_responses.transformers.tool_choice import describe, hosted_kind, parameters_of, read_offer
 from lambda_responses.wire.errors import UnsupportedError
@@ -24,6 +25,8 @@ class ToolPlan:
     """What becomes of a turn's tools."""
 
     names: ToolNames
+    answer: AnswerFormat = field(default_factory=AnswerFormat)
+    """How the form of the answer is had."""
     tools: list[Json] = field(default_factory=list["Json"])
     config: Json = field(default_factory=dict[str, Any])
     """`toolConfig`."""
@@ -32,20 +35,25 @@ class ToolPlan:
     dropped: list[str] = field(default_factory=list[str])
 
 
-def plan_tools(turn: Turn, profile: GeminiProfile, *, formatted: bool) -> ToolPlan:
-    """Decide what is offered and left out; `formatted` where the answer is to be JSON.
+def offer_of(turn: Turn, profile: GeminiProfile) -> Offer:
+    """The turn's tools, as this model has them. Raises as `read_offer` does."""
+    return read_offer(turn, hosts={*profile.hosted, *((IMAGES,) if profile.draws else ())})
 
-    Raises `InvalidRequestError`, naming `tools[i]` or `tool_choice`, for a tool that cannot be carried or a
-    choice that cannot be kept.
+
+def plan_tools(turn: Turn, profile: GeminiProfile) -> ToolPlan:
+    """Decide what is offered and left out.
+
+    Raises `InvalidRequestError`, naming `tools[i]`, `tool_choice` or `text.format`, for a tool that cannot be
+    carried, and for a choice or a format that cannot be kept.
     """
-    hosts = {*profile.hosted, *((IMAGES,) if profile.draws else ())}
-    offer = read_offer(turn, hosts=hosts)
-    plan = ToolPlan(offer.names, dropped=offer.dropped)
+    offer = offer_of(turn, profile)
+    plan = ToolPlan(offer.names, plan_answer(turn, offer, profile), dropped=offer.dropped)
     _plan_images(plan, offer)
     if offer.mode == "required" and not offer.functions and not plan.modalities:
         raise UnsupportedError(
             "This model's provider cannot be forced to use this tool.", param="tool_choice"
         )
+    formatted = bool(plan.answer.config)
     hosted = offer.hosted if offer.mode != "none" else []
     if hosted and not profile.combines and (offer.functions or formatted):
         plan.dropped += [tool.path for tool in hosted]
@@ -66,25 +74,35 @@ def _plan_images(plan: ToolPlan, offer: Offer) -> None:
     if images and offer.mode != "none":
         forced = offer.named is not None and offer.named in images
         plan.modalities = ["IMAGE"] if forced else ["TEXT", "IMAGE"]
+    if plan.modalities and plan.answer.function is not None:
+        message = "This model cannot be offered functions, draw, and answer in JSON."
+        raise UnsupportedError(message, param="text.format")
 
 
 def _plan_functions(plan: ToolPlan, offer: Offer, profile: GeminiProfile) -> None:
     functions = offer.declared if profile.validates or offer.mode != "auto" else offer.functions
     if not functions or (offer.mode != "none" and not offer.functions):
         return
-    plan.tools.append({"functionDeclarations": [_render_function(tool, profile) for tool in functions]})
-    config = _render_choice(offer, profile)
+    answer = plan.answer.function
+    told = [*functions, answer] if answer is not None else functions
+    plan.tools.append({"functionDeclarations": [_render_function(tool, profile) for tool in told]})
+    if offer.mode == "auto" and answer is None and not profile.validates:
+        plan.dropped += [f"{tool.path}.strict" for tool in functions if tool.tool.get("strict")]
+    config = _render_choice(offer, profile, answer)
     if config:
         plan.config["functionCallingConfig"] = config
 
 
-def _render_choice(offer: Offer, profile: GeminiProfile) -> Json:
+def _render_choice(offer: Offer, profile: GeminiProfile, answer: OfferedTool | None) -> Json:
     fewer = len(offer.functions) < len(offer.declared) or offer.named is not None
-    allowed: Json = {"allowedFunctionNames": [tool.flat for tool in offer.functions]} if fewer else {}
+    callable = [*offer.functions, *([answer] if answer is not None else [])]
+    allowed: Json = {"allowedFunctionNames": [tool.flat for tool in callable]} if fewer else {}
     match offer.mode:
         case "none":
             return {"mode": "NONE"}
         case "required":
+            return {"mode": "ANY", **allowed}
+        case "auto" if answer is not None:
             return {"mode": "ANY", **allowed}
         case "auto":
             strict = any(tool.tool.get("strict") for tool in offer.functions)
