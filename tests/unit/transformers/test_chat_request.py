@@ -196,6 +196,8 @@ def test_functions_are_offered_and_strict_only_where_that_is_kept() -> None:  # 
         function("f", "Does f.", strict=True),
         function("g"),
     ]
+    assert render(profiles.OPENAI, tools=[F, G]).dropped == ()
+    assert render(tools=[{**G, "strict": None}, F, EXEC]).dropped == ("tools[1].strict",)
 
 
 def test_custom_tools_and_namespaces_are_functions() -> None:  # 40

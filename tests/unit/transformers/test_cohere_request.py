@@ -163,7 +163,10 @@ def test_a_choice_is_kept_by_what_is_offered(choice: Any, offered: list[str], sa
     ],
 )
 def test_arguments_fit_their_schemas_where_all_tools_ask_for_it(tools: list[Json], strict: bool) -> None:
-    assert render(tools=tools).body.get("strict_tools", False) is strict
+    rendered = render(tools=tools)
+    assert rendered.body.get("strict_tools", False) is strict
+    asked = [f"tools[{index}].strict" for index, tool in enumerate(tools) if tool.get("strict")]
+    assert rendered.dropped == (() if strict else tuple(asked))
 
 
 def test_tools_that_cohere_does_not_host_are_left_out_and_named() -> None:

@@ -78,6 +78,18 @@ def test_strict_is_kept_where_it_is_known_for_twenty_tools() -> None:
     assert "strict" not in config(NOVA, tools=[{**F, "strict": True}])["tools"][0]["toolSpec"]
     many = [{**F, "name": f"f{n}", "strict": True} for n in range(23)]
     assert sum("strict" in tool["toolSpec"] for tool in config(tools=many)["tools"]) == 20
+    assert render(tools=many).dropped == ("tools[20].strict", "tools[21].strict", "tools[22].strict")
+
+
+def test_strict_that_was_asked_for_and_is_not_kept_is_named() -> None:
+    tools = [
+        F,
+        {**G, "strict": True},
+        {**F, "name": "h", "strict": None},
+        {**F, "name": "i", "strict": False},
+    ]
+    assert render(NOVA, tools=tools).dropped == ("tools[1].strict",)
+    assert render(tools=tools).dropped == ()
 
 
 @pytest.mark.parametrize(

@@ -100,15 +100,21 @@ def _plan_answer(plan: ToolPlan, turn: Turn, profile: ConverseProfile) -> None:
 
 
 def render_tool_config(plan: ToolPlan, called: Iterable[str], profile: ConverseProfile) -> Json | None:
-    """`toolConfig`. It must be there when tools were `called` before, even if none may be called now."""
+    """`toolConfig`. It must be there when tools were `called` before, even if none may be called now.
+
+    Tools that should be strict and cannot be are named in the plan's `dropped`.
+    """
     earlier = list(dict.fromkeys(called))
     if plan.uncalled and not earlier:
         return None
     strict_left = MOST_STRICT_TOOLS if profile.strict_tools else 0
     tools: list[Json] = []
     for tool in plan.functions:
-        strict = strict_left > 0 and tool.tool.get("strict") is True
+        wanted = tool.tool.get("strict") is True
+        strict = wanted and strict_left > 0
         strict_left -= strict
+        if wanted and not strict:
+            plan.dropped.append(f"{tool.path}.strict")
         tools.append(_render_function(tool, profile, strict=strict))
     tools += [_system_tool(profile.hosts[hosted_kind(tool.tool)]) for tool in plan.hosted]
     if plan.answer is not None:

@@ -57,7 +57,12 @@ def plan_tools(turn: Turn, profile: ChatProfile) -> ToolPlan:
 
 
 def render_tools(plan: ToolPlan, profile: ChatProfile) -> list[Json]:
-    """The functions on offer, custom tools in the shape that the server knows, and its own tools."""
+    """The functions on offer, custom tools in the shape that the server knows, and its own tools.
+
+    Where the server has no strict functions, those that should be are named in the plan's `dropped`.
+    """
+    if not profile.strict_tools:
+        plan.dropped += [f"{offered.path}.strict" for offered in plan.offered if offered.tool.get("strict")]
     return [*(_render_tool(tool, profile) for tool in plan.offered), *plan.hosted]
 
 

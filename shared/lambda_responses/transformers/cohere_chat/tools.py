@@ -17,7 +17,8 @@ _CHOICES = {"none": "NONE", "required": "REQUIRED"}
 def render_tools(offer: Offer) -> Json:
     """`tools`, `tool_choice` and `strict_tools`; nothing without tools.
 
-    One tool that must be called is the only one offered, and some tool must be called.
+    One tool that must be called is the only one offered, and some tool must be called. Where some tools
+    cannot be strict, none is: those that should be are named in the offer's `dropped`.
     """
     if not offer.functions:
         return {}
@@ -26,6 +27,8 @@ def render_tools(offer: Offer) -> Json:
         body["tool_choice"] = _CHOICES[offer.mode]
     if all(_keeps_to_its_schema(tool) for tool in offer.functions):
         body["strict_tools"] = True
+    else:
+        offer.dropped += [f"{tool.path}.strict" for tool in offer.functions if tool.tool.get("strict")]
     return body
 
 
