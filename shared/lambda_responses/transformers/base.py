@@ -53,6 +53,8 @@ class Traits:
 
     native: bool = False
     """Whether the upstream speaks the Responses API itself and judges requests by itself."""
+    inputs: frozenset[str] | None = None
+    """Kinds of content besides text that the model takes (`input_image`, …); None where all are."""
     fetches: frozenset[Fetched] = frozenset()
     """Kinds of content that go as bytes alone: where a request gives an address, it is fetched before."""
     opens: tuple[str, ...] = ()
