@@ -32,6 +32,7 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from typing import TYPE_CHECKING, Any, cast, get_args
 
+from lambda_responses.providers.addresses import is_address
 from lambda_responses.providers.base import ProviderSettingsError
 from lambda_responses.providers.catalog import CATALOG, RESERVED, Auth, Row, WireFormat
 
@@ -126,6 +127,13 @@ def _string(value: Any, where: str) -> str:
     return value
 
 
+def _address(value: Any, where: str) -> str:
+    url = _string(value, where)
+    if not is_address(url):
+        raise ProviderSettingsError(f"{where} is not an http or https address.")
+    return url
+
+
 def _strings(value: Any, where: str) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise ProviderSettingsError(f"{where} is not a list.")
@@ -149,7 +157,7 @@ def _refuse_others(given: Mapping[str, Any], known: Mapping[str, Any] | Sequence
 
 
 _ROW_MEMBERS: dict[str, Callable[[Any, str], Any]] = {
-    "base_url": _string,
+    "base_url": _address,
     "format": _format,
     "formats": _formats,
     "profile": _profile,

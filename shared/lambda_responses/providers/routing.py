@@ -57,7 +57,7 @@ class ProviderRouter:
         rows = {**CATALOG, **self._file.providers}
         self._places = {name: place_of(row, environment, self._connections) for name, row in rows.items()}
         self._names = _names_of(list(rows.values()))
-        self._providers: dict[tuple[str, str], Provider] = {}
+        self._providers: dict[tuple[str, ...], Provider] = {}
         self._dialects: dict[tuple[WireFormat, str], tuple[Transformer[Any], Any]] = {}
         self._circuits = Circuits(clock)
         if default_provider not in self._names:
@@ -103,6 +103,8 @@ class ProviderRouter:
         if slash and prefix in self._names:
             raise ProviderSettingsError(f"aliases.{alias} cannot be reached: {prefix!r} is a provider.")
         for target in targets:
+            if target in self._file.aliases and target != alias:
+                raise ProviderSettingsError(f"aliases.{alias}: {target!r} is an alias too; name its targets.")
             if self._split(target) is None:
                 raise ProviderSettingsError(f"aliases.{alias}: no provider is known for {target!r}.")
 
@@ -156,7 +158,7 @@ class ProviderRouter:
         return None if slash and not (place and place.row.nested_ids) else (row, word + name)
 
     def _target_at(self, provider: str, model: str, *, asked: str) -> Target:
-        if not model:
+        if model in ("", ".", ".."):  # what a path would take for itself
             raise _no_such_model(asked)
         if provider == SCRIPTED:
             return self._scripted_target(model)
@@ -180,7 +182,7 @@ class ProviderRouter:
         from lambda_responses.providers.scripted import ScriptedProvider
         from lambda_responses.transformers.scripted import SCRIPTED as TRANSFORMER
 
-        provider = self._providers.setdefault((SCRIPTED, ""), ScriptedProvider())
+        provider = self._providers.setdefault((SCRIPTED,), ScriptedProvider())
         return Target(provider, TRANSFORMER, None, model)
 
     def _local_target(self, model: str, asked: str) -> Target:
@@ -194,9 +196,10 @@ class ProviderRouter:
         from lambda_responses.providers.http import HttpProvider
 
         name, door = place.row.name, place.account.door(way)
-        provider = self._providers.get((name, door.base_url))
+        key = (name, door.base_url, door.query, way.service)
+        provider = self._providers.get(key)
         if provider is None:
-            provider = self._providers[name, door.base_url] = HttpProvider(
+            provider = self._providers[key] = HttpProvider(
                 name,
                 door.base_url,
                 connections=self._connections,

@@ -123,7 +123,7 @@ class Transformer(Protocol, Generic[ProfileT]):
         ...
 
     def as_chunks(self, body: Json) -> Iterator[Json]:
-        """A plain answer, restated as the chunks it would have been."""
+        """A plain answer, restated as the chunks it would have been. Raises ValueError for what is none."""
         ...
 
     def map_error(self, failure: UpstreamFailure) -> APIError:

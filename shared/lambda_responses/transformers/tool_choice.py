@@ -63,8 +63,10 @@ def hosted_kind(tool: Json) -> str:
     return _HOSTED.get(kind, kind)
 
 
-def read_offer(turn: Turn, *, hosts: Collection[str] = ()) -> Offer:
+def read_offer(turn: Turn, *, hosts: Collection[str] = (), bounds_calls: bool = False) -> Offer:
     """The turn's tools and choice, where the upstream `hosts` those kinds of tools.
+
+    `bounds_calls` says whether it can be told how often they may be called at most.
 
     Raises `InvalidRequestError`, naming `tools[i]` or `tool_choice`, for a tool that cannot be carried or a
     choice that cannot be kept.
@@ -83,6 +85,11 @@ def read_offer(turn: Turn, *, hosts: Collection[str] = ()) -> Offer:
             offer.dropped.append(tool.path)
     offer.declared = offer.functions
     _choose(offer, turn.request.get("tool_choice"))
+    if offer.hosted and turn.request.get("max_tool_calls") and not bounds_calls:
+        offer.dropped.append("max_tool_calls")
+    if offer.mode == "required" and not tools:
+        message = "Tool choice 'required' must be specified with 'tools' parameter."
+        raise InvalidRequestError(message, param="tool_choice")
     if offer.mode == "required" and not (offer.functions or offer.hosted):
         raise UnsupportedError("This model's provider has none of the required tools.", param="tool_choice")
     return offer

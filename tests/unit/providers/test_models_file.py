@@ -129,3 +129,9 @@ JSON = st.recursive(
 def test_any_json_is_a_models_file_or_a_sentence(content: Any):
     with suppress(ProviderSettingsError):
         assert isinstance(read_models_file(content), ModelsFile)
+
+
+def test_an_address_that_is_none_stops_the_start() -> None:
+    with pytest.raises(ProviderSettingsError) as raised:
+        read_models_file({"providers": {"acme": {"base_url": "notaurl"}}})
+    assert str(raised.value) == "providers.acme.base_url is not an http or https address."

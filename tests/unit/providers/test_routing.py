@@ -312,6 +312,26 @@ def test_an_alias_of_nothing_stops_the_start():
         router(file={"aliases": {"a": ["groq/x", "nobody/x"]}})
 
 
+def test_an_alias_of_an_alias_stops_the_start():
+    with pytest.raises(ProviderSettingsError) as raised:
+        router(file={"aliases": {"a": "scripted/echo", "b": ["a"]}})
+    assert str(raised.value) == "aliases.b: 'a' is an alias too; name its targets."
+    assert names(router(file={"aliases": {"gpt-5": ["gpt-5", "groq/llama"]}}), "gpt-5")
+
+
+@pytest.mark.parametrize("model", ["bedrock/.", "bedrock/..", "groq/.."])
+def test_an_id_that_a_path_takes_for_itself_is_none(model: str):
+    with pytest.raises(InvalidRequestError):
+        router({**KEYS, "AWS_REGION": "us-east-1"}).resolve(model)
+
+
+def test_each_service_at_one_address_has_its_own_signature():
+    aws = {"AWS_REGION": "us-east-1", "BEDROCK_BASE_URL": "https://proxy.example/openai/v1"}
+    routed = router({**KEYS, **aws})
+    one, other = (routed.resolve(f"bedrock/{word}/x")[0].provider for word in ("mantle", "converse"))
+    assert one is not other
+
+
 def test_an_alias_that_a_prefix_hides_stops_the_start():
     with pytest.raises(ProviderSettingsError, match=r"aliases\.openai/x cannot be reached"):
         router(file={"aliases": {"openai/x": "groq/x"}})

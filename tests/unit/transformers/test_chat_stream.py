@@ -524,8 +524,9 @@ def test_a_plain_answer_without_a_finish_is_finished_all_the_same() -> None:
     assert decode(*CHAT_COMPLETIONS.as_chunks(body), marked=False)[-1] == Stopped("end")
 
 
-def test_a_plain_body_that_answers_nothing_is_no_end() -> None:
-    assert decode(*CHAT_COMPLETIONS.as_chunks({"id": "c"}), marked=False) == []
+def test_a_plain_body_that_answers_nothing_is_no_answer() -> None:
+    with pytest.raises(ValueError, match="neither an answer nor an error"):
+        list(CHAT_COMPLETIONS.as_chunks({"id": "c"}))
 
 
 def test_a_plain_body_with_an_error_is_a_failure() -> None:

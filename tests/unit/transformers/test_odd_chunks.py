@@ -127,18 +127,26 @@ def test_a_stream_may_hold_anything(spoken: Spoken, data: st.DataObject, store: 
     heard(spoken.decoder(store=store), draw_stream(data, spoken.chunks))
 
 
+def restated(spoken: Spoken, body: Json) -> list[Json]:
+    """A plain body as chunks; none where it is no answer at all."""
+    try:
+        return list(spoken.transformer.as_chunks(body))
+    except ValueError:
+        return []
+
+
 @every_format
 @given(data=st.data(), store=st.booleans())
 def test_a_plain_answer_may_hold_anything(spoken: Spoken, data: st.DataObject, store: bool):
     changed = draw_changed(data, spoken.answer)
-    heard(spoken.decoder(store=store), list(spoken.transformer.as_chunks(changed)))
+    heard(spoken.decoder(store=store), restated(spoken, changed))
 
 
 @every_format
 @settings(max_examples=30)
 @given(body=OBJECTS)
 def test_any_object_may_be_a_plain_answer(spoken: Spoken, body: Json):
-    heard(spoken.decoder(), list(spoken.transformer.as_chunks(body)))
+    heard(spoken.decoder(), restated(spoken, body))
 
 
 @every_format

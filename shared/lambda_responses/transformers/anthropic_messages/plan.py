@@ -38,7 +38,7 @@ def plan_turn(turn: Turn, profile: MessagesProfile) -> Plan:
     request = with_updates(turn)
     max_tokens: int = request.get("max_output_tokens") or profile.max_tokens
     thinking = plan_thinking(request.get("reasoning") or {}, profile, max_tokens)
-    offer = read_offer(turn, hosts=profile.hosted)
+    offer = read_offer(turn, hosts=profile.hosted, bounds_calls=True)
     if offer.mode == "required":
         _allow_forcing(thinking, profile)
     when = profile.forced_choice

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, cast
 
+from lambda_responses.transformers.failures import read_envelope
 from lambda_responses.transformers.readings import members
 
 if TYPE_CHECKING:
@@ -14,8 +15,10 @@ if TYPE_CHECKING:
 
 
 def as_chunks(body: Json) -> Iterator[Json]:
-    """One chunk: calls whole, the end included. A body without an answer or an error is not an end."""
+    """One chunk: calls whole, the end included. Raises ValueError for a body without an answer or an error."""
     choices = body.get("choices")
+    if not isinstance(choices, list) and not read_envelope(body).message:
+        raise ValueError("neither an answer nor an error")
     told = cast("list[Any]", choices) if isinstance(choices, list) else []
     yield {**body, "choices": [_restate(members(choice)) for choice in told]}
 

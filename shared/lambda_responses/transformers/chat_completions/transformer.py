@@ -39,7 +39,8 @@ class ChatCompletions:
         if profile.files_as == "file" and "input_file" in profile.inputs:
             fetches.add("input_file")
         maker, slash, _ = model.partition("/")
-        return Traits(fetches=frozenset(fetches), family=maker if profile.models_of_many and slash else "")
+        family = maker if profile.models_of_many and slash else ""
+        return Traits(inputs=profile.inputs, fetches=frozenset(fetches), family=family)
 
     def decoder(self, turn: Turn, profile: ChatProfile) -> Decoder:
         """See `stream.ChatDecoder`."""
