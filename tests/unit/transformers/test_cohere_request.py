@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any
 
 import pytest
@@ -129,6 +130,18 @@ def test_an_unknown_format_is_refused() -> None:
     assert refused.value.param == "text.format"
 
 
+@pytest.mark.parametrize(
+    "schema", [{"type": "array", "items": {}}, {"anyOf": [{"type": "object"}]}, {"type": ["object", "null"]}]
+)
+def test_a_schema_whose_root_is_no_object_is_told_in_words(schema: Json) -> None:
+    wanted = {"format": {"type": "json_schema", "name": "n", "schema": schema}}
+    body = render(text=wanted, instructions="I").body
+    assert "response_format" not in body
+    brief, told, _ = body["messages"]
+    assert (brief["content"], told["role"]) == ("I", "system")
+    assert told["content"].endswith(json.dumps(schema))
+
+
 # Tools.
 
 
@@ -210,6 +223,21 @@ def test_files_of_text_are_documents_that_can_be_cited() -> None:
         {"id": "doc:1", "data": {"title": "a.txt", "text": "{}"}},
     ]
     assert COHERE_CHAT.traits("m", COHERE).fetches == {"input_file"}
+
+
+@pytest.mark.parametrize(
+    ("model", "sees"),
+    [
+        ("command-a-03-2025", False),
+        ("command-r7b-12-2024", False),
+        (THINKER, False),
+        ("command-a-vision-07-2025", True),
+        ("c4ai-aya-vision-32b", True),
+        ("somebody's", True),
+    ],
+)
+def test_models_that_see_no_images_are_known(model: str, sees: bool) -> None:
+    assert COHERE_CHAT.traits(model, COHERE).inputs == {"input_file"} | ({"input_image"} if sees else set())
 
 
 @pytest.mark.parametrize(

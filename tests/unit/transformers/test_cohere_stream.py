@@ -269,3 +269,16 @@ def test_a_plain_answer_is_the_stream_it_would_have_been() -> None:
 def test_log_probabilities_that_do_not_add_up_are_of_nothing() -> None:
     told = plain(message={"content": "A."}, logprobs=[{"text": "B", "logprobs": [-1.0]}])
     assert told[0]["content"][0] == {"type": "output_text", "text": "A.", "annotations": [], "logprobs": []}
+
+
+@pytest.mark.parametrize("body", [{}, {"hello": 1}, {"message": None}, {"message": ["x"]}])
+def test_a_body_that_is_no_answer_cannot_be_read(body: Json) -> None:
+    with pytest.raises(ValueError, match="no answer"):
+        list(COHERE_CHAT.as_chunks(body))
+
+
+@pytest.mark.parametrize("body", [{"message": "What?"}, {"error": {"message": "What?"}}])
+def test_a_body_that_tells_of_a_fault_is_one(body: Json) -> None:
+    (failed,) = decode(*COHERE_CHAT.as_chunks(body))
+    assert isinstance(failed, Failed)
+    assert "What?" in failed.error.message

@@ -108,11 +108,16 @@ def test_blank_text_is_left_out_and_a_conversation_begins_with_somebody() -> Non
         user("e"),
         model=NOVA,
     ) == [
-        ("user", [{"text": "."}]),
+        ("user", [{"text": "[The conversation begins with the assistant.]"}]),
         ("assistant", [{"text": "c"}]),
         ("user", [{"text": "e"}]),
     ]
-    assert messages(message("assistant", "c"), user("e"))[0] == ("assistant", [{"text": "c"}])
+    assert [role for role, _ in messages(message("assistant", "c"), user("e"))] == [
+        "user",
+        "assistant",
+        "user",
+    ]
+    assert messages(message("assistant", "c"), user("e"), model=KIMI)[0] == ("assistant", [{"text": "c"}])
     assert messages() == [("user", [{"text": "."}])]
     assert messages(instructions="Go.") == [("user", [{"text": "."}])]
 
@@ -254,6 +259,16 @@ def test_media_lie_in_s3_where_a_model_reads_them_there() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "address", ["s3://bucket/x.pdf", "http://a.example/x.pdf", "https://a.example/x.pdf"]
+)
+def test_no_address_hides_among_data(address: str) -> None:
+    file = {"type": "input_file", "filename": "x.pdf", "file_data": address}
+    assert refused(user(file), model=NOVA) == "input[0].content[0].file_data"
+    audio = {"type": "input_audio", "input_audio": {"data": address, "format": "wav"}}
+    assert refused(user(audio), model="mistral.voxtral-mini-3b-2507") == "input[0].content[0]"
+
+
 def test_audio_and_video_are_bytes_of_their_formats() -> None:
     audio = {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}}
     voxtral = "mistral.voxtral-mini-3b-2507"
@@ -367,8 +382,8 @@ def test_an_object_is_json_where_results_are() -> None:
         ("", {}),
         ("{}", {}),
         ('{"a": [1]}', {"a": [1]}),
-        ("[1]", {"input": "[1]"}),
-        ('{"a"', {"input": '{"a"'}),
+        ("[1]", {"INVALID_JSON": "[1]"}),
+        ('{"a"', {"INVALID_JSON": '{"a"'}),
     ],
 )
 def test_arguments_are_an_object_whatever_was_said(arguments: str, expected: Json) -> None:

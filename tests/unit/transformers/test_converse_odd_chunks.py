@@ -139,4 +139,8 @@ def test_a_stream_may_hold_anything(data: st.DataObject, asked: tuple[str, Json]
 
 @given(st.data(), st.sampled_from(ASKED))
 def test_a_plain_answer_may_hold_anything(data: st.DataObject, asked: tuple[str, Json]) -> None:
-    hear(list(BEDROCK_CONVERSE.as_chunks(changed(data, BODY))), *asked)
+    try:
+        chunks = list(BEDROCK_CONVERSE.as_chunks(changed(data, BODY)))
+    except ValueError:  # then it is no answer at all
+        return
+    hear(chunks, *asked)

@@ -88,8 +88,22 @@ def test_the_smallest_request_is_its_messages() -> None:
 )
 def test_a_model_is_named_by_its_address(model: str, path: str, family: str) -> None:
     assert render(model).path == path
+    traits = BEDROCK_CONVERSE.traits(model, profiles.BEDROCK)
     fetched = frozenset({"input_image", "input_file"})
-    assert BEDROCK_CONVERSE.traits(model, profiles.BEDROCK) == Traits(fetches=fetched, family=family)
+    assert traits == Traits(inputs=traits.inputs, fetches=fetched, family=family)
+
+
+@pytest.mark.parametrize(
+    ("model", "inputs"),
+    [
+        (SONNET_46, {"input_image", "input_file"}),
+        ("amazon.nova-micro-v1:0", set()),
+        ("anthropic.claude-v2:1", {"input_file"}),
+        (OPAQUE, {"input_image", "input_file", "input_audio"}),
+    ],
+)
+def test_what_a_model_sees_and_hears_is_known_before_it_is_asked(model: str, inputs: set[str]) -> None:
+    assert BEDROCK_CONVERSE.traits(model, profiles.BEDROCK).inputs == inputs
 
 
 @pytest.mark.parametrize(
@@ -238,6 +252,8 @@ def test_a_budget_that_would_be_refused_is_left_out(request_: Json) -> None:
     rendered = render(SONNET_45, reasoning={"effort": "low"}, **request_)
     assert "additionalModelRequestFields" not in rendered.body
     assert rendered.dropped == ("reasoning.effort",)
+    summed = render(SONNET_45, reasoning={"effort": "low", "summary": "auto"}, **request_)
+    assert summed.dropped == ("reasoning.effort", "reasoning.summary")
 
 
 def test_no_effort_of_a_model_with_budgets_is_its_default() -> None:
@@ -269,6 +285,44 @@ def test_a_summary_is_asked_for_where_thinking_is_hidden_otherwise() -> None:
     assert render(SONNET_45, reasoning=asked).dropped == ()
     assert render(GPT_OSS, reasoning=asked).dropped == ("reasoning.summary",)
     assert render(SONNET_45, reasoning={"context": "all_turns"}).dropped == ("reasoning.context",)
+
+
+@pytest.mark.parametrize("name", ["summary", "generate_summary"])
+def test_a_summary_is_thought_for_or_named(name: str) -> None:
+    asked = {name: "auto"}
+    rendered = render(SONNET_5, reasoning=asked, temperature=0.5)
+    thinking = {"thinking": {"type": "adaptive", "display": "summarized"}}
+    assert rendered.body["additionalModelRequestFields"] == thinking
+    assert rendered.dropped == ("temperature",)
+    for model in (SONNET_46, SONNET_45, "anthropic.claude-3-haiku-20240307-v1:0"):
+        assert render(model, reasoning=asked).dropped == (f"reasoning.{name}",)
+        assert "additionalModelRequestFields" not in render(model, reasoning=asked).body
+    assert render(SONNET_5, reasoning={"effort": "none", **asked}).dropped == ()
+    assert render(SONNET_45, reasoning={"effort": "none", **asked}).dropped == ()
+
+
+@pytest.mark.parametrize(
+    ("model", "thinks"),
+    [
+        (SONNET_45, False),
+        (SONNET_46, False),
+        ("anthropic.claude-opus-4-7", False),
+        ("anthropic.claude-opus-4-8", True),
+        (SONNET_5, True),
+    ],
+)
+def test_a_forced_call_counts_for_more_than_thinking(model: str, thinks: bool) -> None:
+    asked = {"effort": "high", "summary": "auto"}
+    rendered = render(model, reasoning=asked, tools=[F], tool_choice="required")
+    assert ("thinking" in rendered.body.get("additionalModelRequestFields", {})) == thinks
+    assert rendered.dropped == (() if thinks else ("reasoning.effort", "reasoning.summary"))
+
+
+def test_a_summary_alone_does_not_rule_out_a_forced_call() -> None:
+    opus = "anthropic.claude-opus-4-7"
+    rendered = render(opus, reasoning={"summary": "auto"}, tools=[F], tool_choice="required")
+    assert "additionalModelRequestFields" not in rendered.body
+    assert rendered.dropped == ("reasoning.summary",)
 
 
 def test_settings_may_change_along_the_way() -> None:
@@ -303,6 +357,47 @@ def test_a_call_stands_for_the_answer_where_nothing_else_holds_it() -> None:
     assert beside["toolChoice"] == {"any": {}}
     alone = render(NOVA, text=WANTED, tools=[F], tool_choice="none").body["toolConfig"]
     assert [tool["toolSpec"]["name"] for tool in alone["tools"]] == ["final_answer"]
+
+
+def test_the_answering_call_has_a_name_of_its_own() -> None:
+    theirs = [{**F, "name": "final_answer"}, {**F, "name": "final_answer_2"}]
+    config = render(NOVA, text=WANTED, tools=theirs).body["toolConfig"]
+    names = [tool["toolSpec"]["name"] for tool in config["tools"]]
+    assert names == ["final_answer", "final_answer_2", "final_answer_3"]
+    alone = render(NOVA, text=WANTED, tools=theirs, tool_choice="none").body["toolConfig"]
+    assert alone["toolChoice"] == {"tool": {"name": "final_answer_3"}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "held"),
+    [
+        ({"type": "array", "items": {"type": "integer"}}, set[str]()),
+        ({"anyOf": [SCHEMA, {"type": "null"}]}, set[str]()),
+        ({"type": ["object", "null"], "properties": {}}, set[str]()),
+        ({"enum": [1, 2]}, set[str]()),
+        ({"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/a"}}}, set[str]()),
+        ({"type": "object", "anyOf": [SCHEMA]}, {SONNET_45}),
+        ({"properties": SCHEMA["properties"]}, {SONNET_45, NOVA}),
+        ({"$ref": "#/$defs/a", "$defs": {"a": SCHEMA}}, {SONNET_45, NOVA}),
+    ],
+)
+def test_a_schema_whose_root_is_no_object_is_told_in_words(schema: Json, held: set[str]) -> None:
+    wanted = {"format": {"type": "json_schema", "name": "a", "schema": schema}}
+    for model in (SONNET_45, NOVA):
+        body = render(model, text=wanted).body
+        if model in held:
+            assert "system" not in body
+            shown = (
+                json.loads(body["outputConfig"]["textFormat"]["structure"]["jsonSchema"]["schema"])
+                if model == SONNET_45
+                else body["toolConfig"]["tools"][0]["toolSpec"]["inputSchema"]["json"]
+            )
+            assert shown["type"] == "object"
+            assert "$ref" not in shown
+        else:
+            assert body.keys() == {"messages", "system"}
+            assert body["system"][0]["text"].endswith(json.dumps(schema))
+    assert refused(LLAMA, text=wanted) == "text.format"
 
 
 def test_a_call_that_is_forced_comes_before_the_answer() -> None:

@@ -212,6 +212,15 @@ def test_white_space_before_a_call_says_nothing() -> None:
     assert said["content"][0]["text"] == "\n\nok"
 
 
+def test_white_space_that_is_the_whole_answer_is_told() -> None:
+    for chunks in ((delta(0, text=" "), end(0)), (delta(0, text=" "),)):
+        [said] = items(*chunks)
+        assert said["content"][0]["text"] == " "
+    thought, said = items(delta(0, reasoningContent={"text": "Hm"}), end(0), delta(1, text="\n"), end(1))
+    assert (thought["type"], said["content"][0]["text"]) == ("reasoning", "\n")
+    assert [item["type"] for item in items(*use(0), delta(1, text="\n"), end(1))] == ["function_call"]
+
+
 def test_several_texts_are_one_message_and_go_back_as_they_were() -> None:
     chunks = (delta(0, text="a"), end(0), delta(1, text="b"), end(1))
     [said] = items(*chunks)
@@ -383,6 +392,45 @@ def test_words_beside_other_calls_or_instead_of_an_answer_are_told() -> None:
     assert refusal["content"][0]["text"] == "Wait."
 
 
+def texts(*chunks: Json, **request: Any) -> list[str]:
+    output = items(*chunks, model=NOVA, **WANTED, **request)
+    return [item["content"][0]["text"] for item in output if item["type"] == "message"]
+
+
+F = [{"type": "function", "name": "f", "parameters": SCHEMA}]
+SAID = (delta(0, text="Wait "), delta(0, text="{"), end(0))
+ANSWERED = use(1, "final_answer", "t1", '{"n"', ":1}")
+
+
+def test_a_clients_tool_of_the_answers_name_is_the_clients() -> None:
+    theirs = [{**F[0], "name": "final_answer"}]
+    chunks = [*use(0, "final_answer", "t1", "{}"), *use(1, "final_answer_2", "t2", '{"n":1}')]
+    called, said = items(*chunks, model=NOVA, tools=theirs, **WANTED)
+    assert (called["type"], called["name"], called["call_id"]) == ("function_call", "final_answer", "t1")
+    assert said["content"][0]["text"] == '{"n":1}'
+
+
+@given(st.lists(st.sampled_from([SAID, ANSWERED, use(2, "f", "t2", "{}")]), max_size=5), st.booleans())
+def test_no_words_stand_beside_the_answer(parts: list[list[Json]], cut: bool) -> None:
+    chunks = [chunk for part in parts for chunk in part]
+    deltas = heard(*chunks, *(() if cut else (STOP, COUNTS)), model=NOVA, tools=F, **WANTED)
+    output = output_of(emit(deltas))
+    told = [item["content"][0]["text"] for item in output if item["type"] == "message"]
+    calls = [item for item in output if item["type"] == "function_call"]
+    assert len(calls) == parts.count(use(2, "f", "t2", "{}"))
+    if ANSWERED in parts:
+        assert told == ['{"n":1}']
+    else:
+        assert "".join(told) == "Wait {" * parts.count(SAID)
+
+
+def test_words_and_calls_without_an_answer_keep_their_order() -> None:
+    output = items(*SAID, *use(2, "f", "t2", "{}"), *SAID, model=NOVA, tools=F, **WANTED)
+    assert [item["type"] for item in output] == ["message", "function_call", "message"]
+    fault = heard(*SAID, {"throttlingException": {"message": "Slow."}}, model=NOVA, **WANTED)
+    assert [type(each) for each in fault] == [Text, Text, Failed]
+
+
 # Tools that Bedrock runs.
 
 
@@ -479,7 +527,16 @@ def test_a_plain_answer_is_restated_block_by_block() -> None:
     assert kept(deltas)[0]["content"] == [{"reasoningContent": thought}]
 
 
-def test_a_body_that_is_no_answer_is_no_end() -> None:
-    with pytest.warns(UnknownUpstream, match="metadata keys"):
-        deltas = heard(*BEDROCK_CONVERSE.as_chunks({"message": "What?"}))
-    assert deltas == []
+@pytest.mark.parametrize("body", [{"message": "What?"}, {"error": {"message": "What?"}, "id": 1}])
+def test_a_body_that_tells_of_a_fault_is_one(body: Json) -> None:
+    [failed] = heard(*BEDROCK_CONVERSE.as_chunks(body))
+    assert isinstance(failed, Failed)
+    assert "What?" in failed.error.message
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"hello": 1}, {"output": {}}, {"output": {"message": "x"}}, {"error": None}]
+)
+def test_a_body_that_is_no_answer_cannot_be_read(body: Json) -> None:
+    with pytest.raises(ValueError, match="no answer"):
+        list(BEDROCK_CONVERSE.as_chunks(body))

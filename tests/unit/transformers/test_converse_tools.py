@@ -8,7 +8,7 @@ import pytest
 
 from lambda_responses.transformers.base import Rendered, Turn
 from lambda_responses.transformers.bedrock_converse import BEDROCK_CONVERSE, profiles
-from lambda_responses.transformers.bedrock_converse.schemas import inlined, strict_schema
+from lambda_responses.transformers.bedrock_converse.schemas import inlined, object_schema, strict_schema
 from lambda_responses.wire.errors import InvalidRequestError
 
 Json = dict[str, Any]
@@ -206,6 +206,56 @@ def test_references_are_put_in_place_where_they_mean_nothing() -> None:
         "json": TREE
     }
     assert inlined(SCHEMA) is SCHEMA
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        ({"type": "object"}, {"type": "object"}),
+        ({"type": "array", "items": {}}, {"type": "object", "properties": {}, "items": {}}),
+        (
+            {"$ref": "#/definitions/a", "definitions": {"a": SCHEMA}},
+            {**SCHEMA, "definitions": {"a": SCHEMA}},
+        ),
+        (
+            {
+                "description": "D",
+                "properties": {"a": {}},
+                "required": ["a"],
+                "anyOf": [
+                    {"properties": {"b": {}}, "required": ["b", "c"]},
+                    {"$ref": "#/$defs/c"},
+                ],
+                "$defs": {"c": {"properties": {"c": {}}, "required": ["c"]}},
+            },
+            {
+                "type": "object",
+                "description": 'D\n{"anyOf":[{"properties":{"b":{}},"required":["b","c"]},'
+                '{"$ref":"#/$defs/c"}]}',
+                "properties": {"a": {}, "b": {}, "c": {}},
+                "required": ["a", "c"],
+                "$defs": {"c": {"properties": {"c": {}}, "required": ["c"]}},
+            },
+        ),
+        (
+            {"allOf": [{"required": ["a"]}, {"required": ["b"]}]},
+            {
+                "type": "object",
+                "description": '{"allOf":[{"required":["a"]},{"required":["b"]}]}',
+                "properties": {},
+                "required": ["a", "b"],
+            },
+        ),
+        (
+            {"oneOf": "x"},
+            {"type": "object", "description": '{"oneOf":"x"}', "properties": {}},
+        ),
+    ],
+)
+def test_arguments_are_one_object(schema: Json, expected: Json) -> None:
+    assert object_schema(schema) == expected
+    [tool] = config(CLAUDE, tools=[{**F, "parameters": schema}])["tools"]
+    assert tool["toolSpec"]["inputSchema"]["json"] == expected
 
 
 @pytest.mark.parametrize(

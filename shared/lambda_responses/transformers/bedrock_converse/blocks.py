@@ -95,7 +95,7 @@ class CallBlock:
 
 @dataclass(slots=True, eq=False)
 class AnswerBlock:
-    """The call whose arguments are the answer (`tools.ANSWER`)."""
+    """The call whose arguments are the answer (`answer_format`)."""
 
     name: BlockName
 

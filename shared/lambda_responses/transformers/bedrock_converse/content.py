@@ -5,16 +5,23 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from lambda_responses.transformers.bedrock_converse.media import read_source
+from lambda_responses.transformers.bedrock_converse.media import read_data, read_source
 from lambda_responses.wire.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lambda_responses.transformers.bedrock_converse.media import Source
-    from lambda_responses.transformers.bedrock_converse.profile import ConverseProfile
+    from lambda_responses.transformers.bedrock_converse.profile import ConverseProfile, Medium
     from lambda_responses.wire.json import Json
 
+KINDS: dict[Medium, str] = {
+    "image": "input_image",
+    "document": "input_file",
+    "video": "input_file",
+    "audio": "input_audio",
+}
+"""The kinds of content that media come as."""
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9()\[\]-]+")
 _LONGEST_NAME = 190
 
@@ -76,12 +83,12 @@ def _render_part(part: Json, profile: ConverseProfile, names: DocumentNames, *, 
         case {"type": "input_image", "image_url": str(url)}:
             found = read_source(url, "", profile, at=f"{at}.image_url")
         case {"type": "input_file", "file_data": str(data)}:
-            found = read_source(data, filename or "file.pdf", profile, at=f"{at}.file_data")
+            found = read_data(data, filename or "file.pdf", at=f"{at}.file_data")
         case {"type": "input_file", "file_url": str(url)}:
             found = read_source(url, filename, profile, at=f"{at}.file_url")
             filename = filename or url
         case {"type": "input_audio", "input_audio": {"data": str(data), "format": format_name}}:
-            found = read_source(data, f"audio.{format_name}", profile, at=at)
+            found = read_data(data, f"audio.{format_name}", at=at)
         case {"type": "input_image" | "input_file"}:
             message = "This model's provider takes a file's data, not its id."
             raise UnsupportedError(message, param=f"{at}.file_id")

@@ -64,6 +64,7 @@ ENDINGS: dict[str, tuple[Medium, str]] = {
 }
 """The same by the ending of a file's name."""
 
+_ADDRESSES = ("s3://", "http://", "https://")
 _DATA = re.compile(r"data:([^;,]*)([^,]*),", re.IGNORECASE)
 
 
@@ -76,13 +77,22 @@ class Source(NamedTuple):
 
 
 def read_source(address: str, filename: str, profile: ConverseProfile, *, at: str) -> Source:
-    """A medium from a data URL, from bare base64 with a file's name, or at a place in S3.
+    """A medium from a data URL, or at a place in S3.
 
     Raises `InvalidRequestError`, naming `at`, for a kind that nobody knows and a place that nobody can reach.
     """
     if address.startswith("s3://"):
         return _in_s3(address, filename, profile, at=at)
-    if address.startswith(("http://", "https://")):
+    return read_data(address, filename, at=at)
+
+
+def read_data(address: str, filename: str, *, at: str) -> Source:
+    """A medium from a data URL, or from bare base64 with a file's name.
+
+    An address is none of both, and nobody has vetted it as one. Raises `InvalidRequestError`, naming `at`,
+    for it, and for a kind that nobody knows.
+    """
+    if address.startswith(_ADDRESSES):
         raise UnsupportedError("This model's provider takes a file's data, not its address.", param=at)
     said = _DATA.match(address)
     media_type = said[1].lower() if said else ""

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 UNSAID = "."
 """What stands for words where Bedrock wants a message and nobody said anything; it refuses blank text."""
 
+BEGUN_BEFORE = "[The conversation begins with the assistant.]"
+"""What stands before an assistant's message that nothing precedes, where a user must speak first."""
 _DOCUMENT_HINT = "See the document."
 _NO_OUTPUT = "(no output)"
 
@@ -238,8 +240,10 @@ class _Renderer:
         """What Bedrock asks of a conversation as a whole."""
         conversation = self._conversation
         messages = conversation.messages
-        if not messages or (self._profile.starts_with_user and messages[0]["role"] != "user"):
-            messages.insert(0, {"role": "user", "content": [{"text": UNSAID}]})
+        if not messages:
+            messages.append({"role": "user", "content": [{"text": UNSAID}]})
+        elif self._profile.starts_with_user and messages[0]["role"] != "user":
+            messages.insert(0, {"role": "user", "content": [{"text": BEGUN_BEFORE}]})
         for message in messages:
             kinds = {kind_of(block) for block in message["content"]}
             if "document" in kinds and "text" not in kinds:
@@ -258,7 +262,7 @@ def _read_arguments(arguments: str) -> Json:
     if not arguments.strip():
         return {}
     told = _json_object(arguments)
-    return {"input": arguments} if told is None else told
+    return {"INVALID_JSON": arguments} if told is None else told
 
 
 def _json_object(text: str) -> Json | None:

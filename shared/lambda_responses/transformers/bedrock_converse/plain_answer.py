@@ -16,16 +16,28 @@ _STOP = ("stopReason", "additionalModelResponseFields")
 
 
 def as_chunks(body: Json) -> Iterator[Json]:
-    """Every block whole, then the stop and what is told of the answer. A body without output is no answer."""
+    """Every block whole, then the stop and what is told of the answer; or the fault that stands for one.
+
+    Raises `ValueError` for a body that is neither.
+    """
     message = members(members(body.get("output")).get("message"))
-    if message:
-        yield {"messageStart": {"role": message.get("role")}}
+    if not message:
+        yield {"error": _fault_of(body)}
+        return
+    yield {"messageStart": {"role": message.get("role")}}
     content = read_objects(message.get("content"), "bedrock_converse", "content")
     for index, block in enumerate(content):
         yield from _block_chunks(index, block)
     if "stopReason" in body:
         yield {"messageStop": {name: body[name] for name in _STOP if name in body}}
     yield {"metadata": {name: body[name] for name in body if name not in (*_STOP, "output")}}
+
+
+def _fault_of(body: Json) -> Json:
+    fault = members(body.get("error")) or body
+    if not isinstance(fault.get("message"), str):
+        raise ValueError("The body holds no answer, and no fault.")
+    return fault
 
 
 def _block_chunks(index: int, block: Json) -> Iterator[Json]:

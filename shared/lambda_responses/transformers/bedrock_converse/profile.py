@@ -90,9 +90,14 @@ class ConverseProfile:
     efforts: Mapping[str, Json] = field(default_factory=dict[str, Any])
     """The model's own fields by `reasoning.effort`; an effort without a row is left out and named."""
     summary_fields: Json = field(default_factory=dict[str, Any])
-    """The model's own fields that make its thinking seen, where it must be asked for that."""
+    """The model's own fields that put its thinking on and make it seen, where it must be asked for that."""
+    thinks_when_forced: bool = True
+    """Whether a model that must call a tool may think before."""
     json_schema: Literal["native", "tool", "refused"] = "native"
-    """How an answer is held to a schema: `tool` makes the answer a forced call's arguments."""
+    """How an answer is held to a schema: `tool` makes the answer a forced call's arguments.
+
+    A schema that neither takes, because its root is no object, is told in words.
+    """
     service_tiers: frozenset[str] = frozenset()
     """Tiers besides the default one."""
     cache_places: frozenset[CachePlace] = frozenset()

@@ -33,17 +33,13 @@ class TextBlock:
 
 
 class Prose:
-    """Passes text on: white space only if words follow, and leaked thinking as what it is.
+    """Passes text on: white space only if words follow or nothing else, and leaked thinking as what it is."""
 
-    `kept_back` text is told only where the answer turns out to be no call (`tools.ANSWER`).
-    """
-
-    def __init__(self, tag: str, *, kept_back: bool) -> None:
+    def __init__(self, tag: str) -> None:
         self._tag = tag
-        self._kept_back = kept_back
-        self._kept: list[str] = []
         self._run: list[TextBlock] = []
         self._held = ""
+        """White space that no words have followed yet."""
         self._speaking: TextBlock | None = None
         """The latest block that said something in this run."""
 
@@ -88,19 +84,15 @@ class Prose:
             out.append(BlockEnded(self._speaking.name))
         self._held, self._speaking = "", None
 
-    def let_go(self, out: list[Delta], *, answered: bool) -> None:
-        """What was kept back is told after all, unless the answer came as a call."""
-        kept, self._kept = "".join(self._kept), []
-        self._kept_back = answered
-        if kept and not answered:
-            block = TextBlock(("kept", 0))
-            self._run.append(block)
-            self._say(block, kept, out)
+    def tell_blank(self, out: list[Delta]) -> None:
+        """The answer is over, and white space is all that was said: then that is what was said."""
+        held, self._held = self._held, ""
+        if held and self._run:
+            self._speaking = block = self._run[-1]
+            block.said += len(held)
+            out.append(Text(block.name, held))
 
     def _say(self, block: TextBlock, piece: str, out: list[Delta]) -> None:
-        if self._kept_back:
-            self._kept.append(piece)
-            return
         block.pieces.append(piece)
         if self._speaking is None:
             if not piece.strip():

@@ -29,18 +29,22 @@ class ReasoningPlan:
     dropped: list[str] = field(default_factory=list[str])
 
 
-def plan_reasoning(request: Json, profile: ConverseProfile, *, may_budget: bool) -> ReasoningPlan:
+def plan_reasoning(
+    request: Json, profile: ConverseProfile, *, forced: bool, may_budget: bool
+) -> ReasoningPlan:
     """What is asked of the model. An effort that it does not know is left out and named.
 
-    `may_budget` is false where a budget of thought would be refused: beside a forced call, and in a loop of
-    calls that began without thoughts of this model's own.
+    A call that is `forced` counts for more than thinking, where both are not to be had. `may_budget` is false
+    where a budget of thought would be refused: in a loop of calls that began without thoughts of this model's
+    own.
     """
+    may_think = not forced or profile.thinks_when_forced
     plan = ReasoningPlan(limit=request.get("max_output_tokens"))
     reasoning: Json = request.get("reasoning") or {}
     effort: Any = reasoning.get("effort")
     if effort in profile.budgets:
-        _plan_budget(plan, profile.budgets[effort], may_budget=may_budget)
-    elif effort in profile.efforts:
+        _plan_budget(plan, profile.budgets[effort], may_budget=may_budget and may_think)
+    elif effort in profile.efforts and (may_think or effort == "none"):
         plan.fields, plan.thinks = profile.efforts[effort], effort != "none"
     elif effort is not None and not (effort == "none" and profile.budgets):
         plan.dropped.append("reasoning.effort")
@@ -49,9 +53,24 @@ def plan_reasoning(request: Json, profile: ConverseProfile, *, may_budget: bool)
             continue
         if name not in _SUMMARIES or not profile.reasoning_is_summary:
             plan.dropped.append(f"reasoning.{name}")
-        elif plan.thinks:
-            plan.fields = merged(plan.fields, profile.summary_fields)
+        else:
+            _plan_summary(plan, name, profile, effort, may_think=may_think)
     return plan
+
+
+def _plan_summary(
+    plan: ReasoningPlan, name: str, profile: ConverseProfile, effort: str | None, *, may_think: bool
+) -> None:
+    """Thinking is seen where it is on, if need be by asking for that; it is put on where no effort is said.
+
+    Of a model that shall not think, nothing is missing.
+    """
+    if effort is None and profile.summary_fields and may_think:
+        plan.thinks = True
+    if plan.thinks:
+        plan.fields = merged(plan.fields, profile.summary_fields)
+    elif effort != "none":
+        plan.dropped.append(f"reasoning.{name}")
 
 
 def _plan_budget(plan: ReasoningPlan, budget: int, *, may_budget: bool) -> None:

@@ -5,7 +5,6 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStre
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -14,7 +13,6 @@ from lambda_responses.transformers.base import Rendered
 from lambda_responses.transformers.bedrock_converse.caching import place_cache_points
 from lambda_responses.transformers.bedrock_converse.messages import render_conversation
 from lambda_responses.transformers.bedrock_converse.reasoning import merged, plan_reasoning
-from lambda_responses.transformers.bedrock_converse.schemas import strict_schema
 from lambda_responses.transformers.bedrock_converse.tools import (
     advice_on_tools,
     plan_tools,
@@ -38,7 +36,6 @@ UNPLACED = ("presence_penalty", "frequency_penalty")
 
 _IDENTITIES = ("safety_identifier", "user")
 _METADATA = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{1,256}")
-_JSON_ADVICE = "Answer with one JSON object and nothing else: no prose before or after it, no code fence."
 
 
 def render_request(turn: Turn, profile: ConverseProfile) -> Rendered:
@@ -52,10 +49,10 @@ def render_request(turn: Turn, profile: ConverseProfile) -> Rendered:
     plan = plan_tools(turn, profile)
     conversation = render_conversation(turn, profile, plan.names)
     reasoning = plan_reasoning(
-        request, profile, may_budget=plan.choice is None and conversation.loop_began_thinking
+        request, profile, forced=plan.choice is not None, may_budget=conversation.loop_began_thinking
     )
     settings = _Settings(request, profile)
-    settings.render_text()
+    settings.render_text(plan)
     settings.render_inference(reasoning)
     settings.render_tools(plan, conversation)
     settings.render_own_fields(plan, reasoning)
@@ -100,21 +97,13 @@ class _Settings:
         self._request = request
         self._profile = profile
 
-    def render_text(self) -> None:
-        """The answer's format, but for one that a call stands for (`tools.ToolPlan.answer`)."""
+    def render_text(self, plan: ToolPlan) -> None:
+        """The answer's format, but for one that a call stands for."""
+        if plan.answer.config is not None:
+            self.body["outputConfig"] = plan.answer.config
+        if plan.answer.advice:
+            self.advice.append(plan.answer.advice)
         text: Json = self._request.get("text") or {}
-        match text.get("format"):
-            case None | {"type": "text"}:
-                pass
-            case {"type": "json_object"}:
-                self.advice.append(_JSON_ADVICE)
-            case {"type": "json_schema"} as wanted if self._profile.json_schema == "native":
-                self.body["outputConfig"] = _render_format(wanted)
-            case {"type": "json_schema"} if self._profile.json_schema == "tool":
-                pass
-            case wanted:
-                message = f"This model cannot be held to the format '{wanted.get('type')}'."
-                raise UnsupportedError(message, param="text.format")
         if text.get("verbosity"):
             self.dropped.append("text.verbosity")
 
@@ -184,12 +173,3 @@ class _Settings:
             self.body["requestMetadata"] = metadata
         if request.get("truncation") == "auto":
             self.dropped.append("truncation")
-
-
-def _render_format(wanted: Json) -> Json:
-    """The schema goes as text."""
-    schema: Json = {"schema": json.dumps(strict_schema(wanted.get("schema") or {}), ensure_ascii=False)}
-    for name in ("name", "description"):
-        if wanted.get(name):
-            schema[name] = wanted[name]
-    return {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": schema}}}

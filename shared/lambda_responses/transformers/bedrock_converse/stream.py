@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from lambda_responses.stream.deltas import Delta, Envelope, Failed, Stopped, StopReason, Usage
 from lambda_responses.transformers.base import unknown
+from lambda_responses.transformers.bedrock_converse.answer_gate import ANSWERED, WORDS, AnswerGate
 from lambda_responses.transformers.bedrock_converse.blocks import (
     AnswerBlock,
     BlockName,
@@ -21,7 +22,7 @@ from lambda_responses.transformers.bedrock_converse.errors import is_exception, 
 from lambda_responses.transformers.bedrock_converse.hosted import KINDS, HostedCall, ResultBlock
 from lambda_responses.transformers.bedrock_converse.known_members import EVENTS
 from lambda_responses.transformers.bedrock_converse.prose import Prose, TextBlock
-from lambda_responses.transformers.bedrock_converse.tools import ANSWER, plan_tools
+from lambda_responses.transformers.bedrock_converse.tools import plan_tools
 from lambda_responses.transformers.bedrock_converse.usage import map_usage
 from lambda_responses.transformers.readings import members, read_objects, read_text
 from lambda_responses.wire.errors import UpstreamFaultError
@@ -65,8 +66,9 @@ class ConverseDecoder:
         self._profile = profile = profile.for_model(turn.model)
         plan = plan_tools(turn, profile)
         self._names = plan.names
-        self._answers_by_call = plan.answer is not None
-        self._prose = Prose(profile.leaked_thinking, kept_back=self._answers_by_call)
+        self._answer_name = plan.answer_name
+        self._gate = AnswerGate() if plan.answer_name is not None else None
+        self._prose = Prose(profile.leaked_thinking)
         self._open: dict[int, _Open] = {}
         self._hosted: dict[Any, HostedCall] = {}
         self._begun = 0
@@ -94,14 +96,14 @@ class ConverseDecoder:
                 out.append(Failed(map_exception(kind, said)))
             else:
                 _unknown(f"event {kind!r} that is {type(cast('object', said)).__name__}")
-        return out
+        return out if self._gate is None else self._gate.pass_on(out)
 
     def end(self, *, marked: bool) -> list[Delta]:
         """What was held back. `Stopped` was yielded when the model stopped, or not at all."""
         out: list[Delta] = []
         if not (self._failed or self._stopped):
             self._close_texts(out)
-        return out
+        return out if self._gate is None else [*self._gate.pass_on(out), *self._gate.end()]
 
     # Events.
 
@@ -225,7 +227,7 @@ class ConverseDecoder:
     def _text_block(self, index: int, out: list[Delta]) -> TextBlock:
         self._close(index, out)
         self._begun += 1
-        block = self._prose.begin(("text", self._begun))
+        block = self._prose.begin((WORDS, self._begun))
         self._open[index] = block
         return block
 
@@ -239,12 +241,10 @@ class ConverseDecoder:
             else:
                 _unknown(f"server tool {name!r}")
             return
-        if self._answers_by_call:
-            self._prose.let_go(out, answered=name == ANSWER)
-        block_name = self._name("call", out)
-        if self._answers_by_call and name == ANSWER:
-            self._open[index] = AnswerBlock(block_name)
+        if name == self._answer_name:
+            self._open[index] = AnswerBlock(self._name(ANSWERED, out))
             return
+        block_name = self._name("call", out)
         self._called = True
         self._open[index] = call = CallBlock(block_name)
         call.begin(id, self._names.restore(name), out)
@@ -287,8 +287,8 @@ class ConverseDecoder:
         for block in self._open.values():
             if isinstance(block, TextBlock):
                 self._prose.end_block(block, out)
-        if self._answers_by_call:
-            self._prose.let_go(out, answered=False)
+        if not self._called:
+            self._prose.tell_blank(out)
         self._prose.end(out)
 
 

@@ -1,4 +1,10 @@
-"""Tools and the choice among them: what is offered, how a call is forced, and what stands for an answer."""
+"""Tools and the choice among them: what is offered, how a call is forced, and what stands for an answer.
+
+Converse has no choice `none`, so tools that may not be called are withheld. But it wants tools as soon as
+the history has calls: then those that may not be called are shown nevertheless (those of the request, or the
+names that were called, where the request has none), and the system prompt says that none may be called now.
+A choice of `none` that is kept by words alone is named as left out (`tool_choice`).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +12,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lambda_responses.transformers.bedrock_converse.schemas import inlined, strict_schema
+from lambda_responses.transformers.bedrock_converse.answer_format import AnswerFormat, plan_answer
+from lambda_responses.transformers.bedrock_converse.schemas import inlined, object_schema, strict_schema
 from lambda_responses.transformers.tool_choice import describe, hosted_kind, parameters_of, read_offer
 from lambda_responses.transformers.updates import with_updates
 from lambda_responses.wire.errors import UnsupportedError
@@ -19,9 +26,6 @@ if TYPE_CHECKING:
     from lambda_responses.transformers.tool_choice import Offer
     from lambda_responses.transformers.tool_names import OfferedTool, ToolNames
     from lambda_responses.wire.json import Json
-
-ANSWER = "final_answer"
-"""The function whose arguments are the answer, for models that cannot be held to a schema otherwise."""
 
 MOST_STRICT_TOOLS = 20
 """So many tools of a request may be strict."""
@@ -42,8 +46,14 @@ class ToolPlan:
     """Whether tools are shown for what was called earlier, and none may be called now."""
     choice: Json | None = None
     """`toolChoice`; without one the model decides."""
-    answer: Json | None = None
-    """The schema of the function whose arguments are the answer."""
+    answer: AnswerFormat = field(default_factory=AnswerFormat)
+    """How the answer's format is had, maybe by one more tool."""
+
+    @property
+    def answer_name(self) -> str | None:
+        """The function whose arguments are the answer, if there is one."""
+        return self.answer.tool["name"] if self.answer.tool is not None else None
+
     dropped: list[str] = field(default_factory=list[str])
 
 
@@ -64,8 +74,11 @@ def plan_tools(turn: Turn, profile: ConverseProfile) -> ToolPlan:
         plan.hosted = offer.hosted
     if offer.mode == "required":
         plan.choice = _forced(offer, profile, serial=turn.request.get("parallel_tool_calls") is False)
-    elif profile.json_schema == "tool":
-        _plan_answer(plan, turn, profile)
+    text: Json = with_updates(turn).get("text") or {}
+    taken = {tool.flat for tool in offer.declared}
+    plan.answer = plan_answer(text.get("format"), profile, may_force=offer.mode != "required", taken=taken)
+    if plan.answer_name is not None:
+        _force_answer(plan, plan.answer_name, profile)
     return plan
 
 
@@ -86,17 +99,12 @@ def _forced(offer: Offer, profile: ConverseProfile, *, serial: bool) -> Json:
     raise UnsupportedError("This model cannot be forced to call a tool.", param="tool_choice")
 
 
-def _plan_answer(plan: ToolPlan, turn: Turn, profile: ConverseProfile) -> None:
-    """Where the answer must fit a schema: a function of that schema, called at the end of the tools' work."""
-    text: Json = with_updates(turn).get("text") or {}
-    wanted: Json = text.get("format") or {}
-    if wanted.get("type") != "json_schema":
-        return
-    plan.answer = {"type": "object", **(wanted.get("schema") or {})}
+def _force_answer(plan: ToolPlan, name: str, profile: ConverseProfile) -> None:
+    """The function that gives the answer is called at the end of the tools' work."""
     if plan.uncalled:
         plan.functions, plan.uncalled = [], False
     alone = not (plan.functions or plan.hosted)
-    plan.choice = {"tool": {"name": ANSWER}} if alone and "tool" in profile.tool_choices else {"any": {}}
+    plan.choice = {"tool": {"name": name}} if alone and "tool" in profile.tool_choices else {"any": {}}
 
 
 def render_tool_config(plan: ToolPlan, called: Iterable[str], profile: ConverseProfile) -> Json | None:
@@ -117,8 +125,8 @@ def render_tool_config(plan: ToolPlan, called: Iterable[str], profile: ConverseP
             plan.dropped.append(f"{tool.path}.strict")
         tools.append(_render_function(tool, profile, strict=strict))
     tools += [_system_tool(profile.hosts[hosted_kind(tool.tool)]) for tool in plan.hosted]
-    if plan.answer is not None:
-        tools.append(_render_answer(plan.answer, profile))
+    if plan.answer.tool is not None:
+        tools.append({"toolSpec": plan.answer.tool})
     if not tools:
         hosted = profile.hosts.values()
         tools = [_system_tool(n) if n in hosted else _spec(n, "", _NO_ARGUMENTS) for n in earlier]
@@ -129,7 +137,7 @@ def render_tool_config(plan: ToolPlan, called: Iterable[str], profile: ConverseP
 
 def advice_on_tools(plan: ToolPlan, called: Iterable[str]) -> str:
     """What is told in words, because Converse has no choice `none` and asks for tools nevertheless."""
-    nothing_offered = plan.uncalled or not (plan.functions or plan.hosted or plan.answer is not None)
+    nothing_offered = plan.uncalled or not (plan.functions or plan.hosted or plan.answer.tool is not None)
     return _UNCALLED if nothing_offered and any(True for _ in called) else ""
 
 
@@ -139,18 +147,13 @@ def usable_name(name: str) -> str:
 
 
 def _render_function(tool: OfferedTool, profile: ConverseProfile, *, strict: bool) -> Json:
-    schema: Json = {"type": "object", **parameters_of(tool)}
+    schema = object_schema(parameters_of(tool))
     if profile.inlines_references:
         schema = inlined(schema)
     spec = _spec(tool.flat, describe(tool), strict_schema(schema) if strict else schema)
     if strict:
         spec["toolSpec"]["strict"] = True
     return spec
-
-
-def _render_answer(schema: Json, profile: ConverseProfile) -> Json:
-    shown = inlined(schema) if profile.inlines_references else schema
-    return _spec(ANSWER, "Gives the final answer to the user. Call it once, at the end.", shown)
 
 
 def _system_tool(name: str) -> Json:

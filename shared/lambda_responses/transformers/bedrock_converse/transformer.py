@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from lambda_responses.transformers.base import Traits
 from lambda_responses.transformers.bedrock_converse import errors, plain_answer, request, stream
+from lambda_responses.transformers.bedrock_converse.content import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +26,9 @@ class BedrockConverse:
 
     def traits(self, model: str, profile: ConverseProfile) -> Traits:
         """Media go as bytes or lie in S3; who made the model is told by its id, where that tells."""
-        family = profile.for_model(model).family
-        return Traits(fetches=frozenset({"input_image", "input_file"}), family=family)
+        profile = profile.for_model(model)
+        inputs = frozenset(KINDS[medium] for medium in profile.inputs)
+        return Traits(inputs=inputs, fetches=frozenset({"input_image", "input_file"}), family=profile.family)
 
     def decoder(self, turn: Turn, profile: ConverseProfile) -> Decoder:
         """See `stream.ConverseDecoder`."""

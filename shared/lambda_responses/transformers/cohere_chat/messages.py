@@ -25,15 +25,16 @@ SAID_AS = "cohere"
 _FOLLOWS = "The result follows in the next message."
 
 
-def render_messages(turn: Turn, profile: CohereProfile, names: ToolNames) -> Json:
-    """`messages`, and `documents` where users attached any.
+def render_messages(turn: Turn, profile: CohereProfile, names: ToolNames, advice: Sequence[str]) -> Json:
+    """`messages`, and `documents` where users attached any; `advice` is added to what the system says first.
 
     Raises `InvalidRequestError`, naming the item, for what the format cannot carry, for a result without its
     call and for a call without its result.
     """
     conversation = _Conversation(turn, profile, names)
-    if instructions := turn.request.get("instructions"):
-        conversation.messages.append({"role": "system", "content": instructions})
+    for told in (turn.request.get("instructions"), *advice):
+        if told:
+            conversation.messages.append({"role": "system", "content": told})
     for passage in passages(turn.items):
         conversation.add(passage)
     rendered: Json = {"messages": conversation.messages}

@@ -13,9 +13,14 @@ if TYPE_CHECKING:
 
 
 def as_chunks(body: Json) -> Iterator[Json]:
-    """Content and calls whole, the end included. A body without an answer stands for itself."""
+    """Content and calls whole, the end included; or the fault that stands for an answer.
+
+    Raises `ValueError` for a body that is neither.
+    """
     message = body.get("message")
     if not isinstance(message, dict):
+        if not (body.get("error") or isinstance(message, str)):
+            raise ValueError("The body holds no answer, and no fault.")
         yield body
         return
     told = cast("Json", message)

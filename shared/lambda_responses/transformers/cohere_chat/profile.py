@@ -24,6 +24,8 @@ class CohereProfile:
     """Relative to the base URL."""
     efforts: Mapping[str, Json] = field(default_factory=dict[str, Any])
     """What each `reasoning.effort` adds to the body; one without a row is left out and named."""
+    inputs: frozenset[str] = frozenset({"input_image", "input_file"})
+    """Kinds of content that a user's message may hold besides text."""
     takes_thinking: bool = False
     """Whether an assistant's message may hold what other models thought before it."""
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict[str, Any])
@@ -53,7 +55,13 @@ _EFFORTS: dict[str, Json] = {
 
 COHERE = CohereProfile(
     ranges={"top_p": (0.01, 0.99), "frequency_penalty": (0, 1), "presence_penalty": (0, 1)},
-    models=(ModelRule(r"reasoning|command-a-plus|north", {"efforts": _EFFORTS, "takes_thinking": True}),),
+    models=(
+        ModelRule(r"reasoning|command-a-plus|north", {"efforts": _EFFORTS, "takes_thinking": True}),
+        ModelRule(
+            r"command-(?:r|light|nightly|a-(?:\d|reasoning|translate))|aya-expanse",
+            {"inputs": frozenset({"input_file"})},
+        ),
+    ),
 )
 """Cohere's own platform."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from lambda_responses.transformers.base import Rendered
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from lambda_responses.wire.json import Json
 
 LOGPROBS = "message.output_text.logprobs"
+
+_SCHEMA_ADVICE = "Answer with JSON that fits this schema, and nothing before or after it:\n"
 
 SAMPLING: dict[str, str] = {
     "temperature": "temperature",
@@ -54,7 +57,7 @@ def render_request(turn: Turn, profile: CohereProfile) -> Rendered:
         settings.dropped.append("parallel_tool_calls")
     body: Json = {
         "model": turn.model,
-        **render_messages(turn, profile, offer.names),
+        **render_messages(turn, profile, offer.names, settings.advice),
         **settings.body,
         **tools,
         "stream": True,
@@ -68,6 +71,8 @@ class _Settings:
     def __init__(self, turn: Turn, profile: CohereProfile) -> None:
         self.body: Json = {}
         self.dropped: list[str] = []
+        self.advice: list[str] = []
+        """What must be told in words, for want of a parameter."""
         self.request = with_updates(turn)
         self._profile = profile
 
@@ -92,8 +97,10 @@ class _Settings:
                 pass
             case {"type": "json_object"}:
                 self.body["response_format"] = {"type": "json_object"}
-            case {"type": "json_schema", "schema": schema}:
+            case {"type": "json_schema", "schema": {"type": "object"} as schema}:
                 self.body["response_format"] = {"type": "json_object", "json_schema": schema}
+            case {"type": "json_schema", "schema": schema}:  # the root of one that is kept is an object
+                self.advice.append(_SCHEMA_ADVICE + json.dumps(schema, ensure_ascii=False))
             case wanted:
                 message = f"This model's provider cannot answer in the format '{wanted.get('type')}'."
                 raise UnsupportedError(message, param="text.format")

@@ -25,7 +25,7 @@ class CohereChat:
 
     def traits(self, model: str, profile: CohereProfile) -> Traits:
         """Documents are text in the request itself; images may stay where they are."""
-        return Traits(fetches=frozenset({"input_file"}))
+        return Traits(inputs=profile.for_model(model).inputs, fetches=frozenset({"input_file"}))
 
     def decoder(self, turn: Turn, profile: CohereProfile) -> Decoder:
         """See `stream.CohereDecoder`."""
