@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from lambda_responses.lifecycle.ports import Principal
@@ -88,6 +88,9 @@ class _Answer:
     step: Step
     plain: bool = False
 
+    def redacted(self, text: str) -> str:
+        return text.replace("s3cret", "[redacted]")
+
     async def __aiter__(self) -> AsyncIterator[Sequence[Any]]:
         for entry in self.step:
             await asyncio.sleep(0)
@@ -109,9 +112,10 @@ class PlayedServices:
         self.first_event_wait = first_event_wait
         self.max_steps = 3
         self.entropy = counted()
+        self.failed: list[tuple[str, str]] = []
         self.noted: list[tuple[str, int | None]] = []
         self.reported: list[BaseException] = []
-        self.outbound = Outbound()
+        self.outbound: Any = Outbound()
         self._targets = [Target(each, Identity(), each.profile, "m") for each in providers]
 
     async def sealer(self, tenant: str) -> Sealer:
@@ -128,8 +132,19 @@ class PlayedServices:
             raise model_not_found(model)
         return self._targets
 
+    def upstream_failed(self, target: str, fault: APIError) -> None:
+        self.failed.append((target, type(fault.__cause__ or fault).__name__))
+
     def note(self, target: Target, fault: APIError | None) -> None:
         self.noted.append((target.name, fault and fault.status))
+
+    def speak(self, *transformers: Any) -> None:
+        """Let the targets speak these formats, the last one for all that are left."""
+        last = len(transformers) - 1
+        self._targets = [
+            replace(target, transformer=transformers[min(place, last)])
+            for place, target in enumerate(self._targets)
+        ]
 
     def models(self) -> Sequence[dict[str, Any]]:
         return [{"id": "m", "object": "model", "created": 0, "owned_by": "played"}]

@@ -51,6 +51,8 @@ def _headers(run: ResponseRun, request: Request) -> dict[str, str]:
     headers = {"x-responses-target": _plain(run.target)}
     if run.dropped:
         headers["x-responses-dropped"] = _plain(", ".join(run.dropped))
+    if run.bound:
+        headers["x-responses-bound"] = run.bound
     return headers
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from lambda_responses.providers.base import Router
     from lambda_responses.sealing.sealer import Sealer
     from lambda_responses.storage.responses import ResponseStore
+    from lambda_responses.wire.errors import APIError
     from lambda_responses.wire.json import Event
 
 
@@ -100,6 +101,10 @@ class Services(Protocol):
 
     def report(self, error: BaseException) -> None:
         """Tell the operator of a fault of our own that the client hears of in general terms only."""
+        ...
+
+    def upstream_failed(self, target: str, fault: APIError) -> None:
+        """Tell the operator that a target did not do what it was asked; `fault.__cause__` may say more."""
         ...
 
     def entropy(self, digits: int, /) -> str:

@@ -8,23 +8,22 @@ drained. What differs is when a fault is still an HTTP status: until the first e
 from __future__ import annotations
 
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
 
-from lambda_responses.lifecycle.context import assemble, unsealed
-from lambda_responses.lifecycle.media import carried
+from lambda_responses.lifecycle.context import assemble
 from lambda_responses.lifecycle.placement import placed
 from lambda_responses.lifecycle.ports import Unbounded, Unkept
 from lambda_responses.lifecycle.seals import MAKER, seal
-from lambda_responses.lifecycle.upstream import deltas_of, may_fail_over
-from lambda_responses.lifecycle.waiting import OutOfTime, StopRequested, heard, stop_signal
+from lambda_responses.lifecycle.targets import Targets
+from lambda_responses.lifecycle.waiting import OutOfTime, StopRequested, stop_signal
 from lambda_responses.storage.responses import StoredResponse
 from lambda_responses.stream.deltas import Envelope
 from lambda_responses.stream.emitter import ResponseEmitter
 from lambda_responses.tools.steps import goes_on
-from lambda_responses.transformers.base import Turn, shows_seals
-from lambda_responses.wire.errors import APIError, InvalidRequestError, ServerError
+from lambda_responses.transformers.base import shows_seals
+from lambda_responses.wire.errors import APIError, ServerError
 from lambda_responses.wire.ids import ItemIds, ResponseId
 from lambda_responses.wire.responses import new_response
 
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
     from lambda_responses.sealing.sealer import Sealer
     from lambda_responses.storage.responses import Context
     from lambda_responses.stream.deltas import Delta
-    from lambda_responses.transformers.base import Rendered
     from lambda_responses.wire.json import Event, Json
 
 
@@ -82,7 +80,7 @@ class ResponseRun:
         bounds: RunBounds,
     ) -> None:
         self.request = request
-        self._waiting = list(targets)
+        self._candidates = targets
         self._tenant = tenant
         self._known = known
         self._using = using
@@ -92,10 +90,9 @@ class ResponseRun:
         self._made: list[Event] = []
         self._context: ModelContext
         self._emitter: ResponseEmitter
-        self._target: Target
-        self._shown: Sequence[Json]
-        self._turn: Turn
-        self._rendered: Rendered
+        self._targets: Targets
+        self._step_began_at = 0
+        self._bound: str | None = None
 
     @property
     def id(self) -> str:
@@ -105,12 +102,17 @@ class ResponseRun:
     @property
     def target(self) -> str:
         """`provider/model` that answers."""
-        return self._target.name
+        return self._targets.current.name
 
     @property
     def dropped(self) -> Sequence[str]:
         """Settings and tools for which the target's format has no place."""
-        return self._rendered.dropped
+        return self._targets.dropped
+
+    @property
+    def bound(self) -> str | None:
+        """The bound at which the loop of steps ended, if it did: a name of a setting."""
+        return self._bound
 
     async def response(self) -> Json:
         """The whole response at once. Raises `APIError`, with the real status, for whatever goes wrong."""
@@ -135,7 +137,6 @@ class ResponseRun:
         place = placed(self._tenant, previous, created_at=created_at, keep=keep, using=self._using)
         async with place as placement, stop_signal(self._bounds.cancellation) as self._stop:
             self._begin(placement.response_id, created_at)
-            await self._choose_next_target()
             try:
                 async with aclosing(self._steps(patient=streamed)) as steps:
                     async for _ in steps:
@@ -168,20 +169,24 @@ class ResponseRun:
             previous_response_id=request.get("previous_response_id"),
         )
         self._emitter = ResponseEmitter(response, ids, taken_call_ids=self._context.call_ids, seal=self._seal)
+        self._targets = Targets(self._candidates, request, self._context, self._using)
 
     def _seal(self, item_type: str, origin: Json) -> str | None:
         """What the client is shown of an origin: a compacted context always, of reasoning if it asked."""
         sealer = self._known.sealer
         if sealer is None or not (item_type == "compaction" or shows_seals(self.request)):
             return None
-        return seal({**origin, MAKER: self._target.maker}, sealer)
+        return seal({**origin, MAKER: self._targets.current.maker}, sealer)
 
     async def _steps(self, *, patient: bool) -> AsyncGenerator[None, None]:
         """Yields whenever there are events in `_made`, over as many upstream steps as it takes."""
         emitter = self._emitter
         for steps in count(1):
             patience = self._using.first_event_wait if patient and steps == 1 else None
-            async with aclosing(self._answered(patience)) as batches:
+            answer = self._targets.answer(
+                emitter, patience=patience, deadline=self._bounds.deadline, stop=self._stop
+            )
+            async with aclosing(answer) as batches:
                 async for deltas in batches:
                     if not self._started:
                         self._start(deltas)
@@ -189,10 +194,14 @@ class ResponseRun:
                         self._made += emitter.apply(delta)
                     if self._made:
                         yield
-            if not goes_on(emitter.stop, steps=steps, max_steps=self._using.max_steps):
+            progressed = emitter.next_sequence_number > self._step_began_at
+            if not goes_on(emitter.stop, progressed=progressed):
+                return
+            if steps >= self._using.max_steps:
+                self._bound = "max_steps"
                 return
             self._made += emitter.end_step()
-            self._show_what_was_said()
+            self._step_began_at = emitter.next_sequence_number
 
     def _start(self, deltas: Sequence[Delta]) -> None:
         """Make the first events, with what the upstream says of itself in its first words in them."""
@@ -201,72 +210,7 @@ class ResponseRun:
                 self._emitter.apply(delta)
         self._started = True
         self._made += self._emitter.start()
-
-    async def _answered(self, patience: float | None) -> AsyncGenerator[Sequence[Delta], None]:
-        """One step's deltas, from the first target that answers.
-
-        With `patience`, an empty batch comes first when the upstream keeps silent for longer than that.
-        """
-        while True:
-            said = deltas_of(self._target, self._turn, self._rendered, self._using.report)
-            try:
-                async with (
-                    aclosing(said),
-                    aclosing(
-                        heard(said, patience=patience, deadline=self._bounds.deadline, stop=self._stop)
-                    ) as batches,
-                ):
-                    async for deltas in batches:
-                        patience = None
-                        yield deltas
-            except APIError as error:
-                if may_fail_over(error):
-                    self._using.router.note(self._target, error)
-                if self._emitter.spoken or not self._waiting or not may_fail_over(error):
-                    raise
-                self._emitter.forget_upstream()
-                await self._choose_next_target(error)
-            else:
-                self._using.router.note(self._target, None)
-                return
-
-    async def _choose_next_target(self, fault: APIError | None = None) -> None:
-        """Turn to the next target whose format can carry the request.
-
-        Raises `fault`, or what the first format had against the request, when there is none.
-        """
-        while self._waiting:
-            self._target = self._waiting.pop(0)
-            try:
-                await self._render()
-            except InvalidRequestError as error:
-                fault = fault or error
-            else:
-                return
-        if fault is not None:
-            raise fault
-
-    async def _render(self) -> None:
-        items, origins = self._context.shown_to(self._target.maker)
-        traits, outbound = self._target.traits, self._using.outbound
-        self._shown = await carried(
-            items,
-            fetches=traits.fetches,
-            opens=traits.opens,
-            native=traits.native,
-            fetch=outbound.fetch,
-            policy=outbound.policy,
-            history=len(self._context.history),
-        )
-        self._turn = Turn(self._target.model, self.request, self._shown, origins)
-        self._rendered = self._target.transformer.render_request(self._turn, self._target.profile)
-
-    def _show_what_was_said(self) -> None:
-        """The next step's turn: what the model was shown, and what it has said since."""
-        output: list[Json] = self._emitter.response["output"]
-        origins = {**self._turn.origins, **self._emitter.origins}
-        self._turn = replace(self._turn, items=[*self._shown, *map(unsealed, output)], origins=origins)
-        self._rendered = self._target.transformer.render_request(self._turn, self._target.profile)
+        self._step_began_at = self._emitter.next_sequence_number
 
     def _as_api_error(self, error: Exception) -> APIError:
         match error:
@@ -300,11 +244,11 @@ class ResponseRun:
         return closing
 
     def _record(self) -> StoredResponse:
-        maker = {MAKER: self._target.maker}
+        maker = {MAKER: self._targets.current.maker}
         made = {id: {**maker, **data} for id, data in self._emitter.origins.items()}
         return StoredResponse(
             response=self._emitter.response,
             input=self._context.own,
             origins={**self._context.own_origins, **made},
-            target=self._target.name,
+            target=self._targets.current.name,
         )

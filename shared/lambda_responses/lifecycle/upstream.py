@@ -15,7 +15,14 @@ from lambda_responses.providers.base import (
     UpstreamUnreadable,
 )
 from lambda_responses.stream.deltas import Failed, Stopped
-from lambda_responses.wire.errors import APIError, InvalidRequestError, ServerError, UpstreamFaultError
+from lambda_responses.wire.errors import (
+    APIError,
+    InvalidRequestError,
+    OverloadedError,
+    RateLimitError,
+    ServerError,
+    UpstreamFaultError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
@@ -47,14 +54,14 @@ async def deltas_of(
                     if isinstance(delta, Failed):
                         if at:
                             yield deltas[:at]
-                        raise delta.error
+                        raise _redacted(delta.error, answer)
                     stopped = stopped or isinstance(delta, Stopped)
                 yield deltas
             if not stopped:
                 raise UpstreamCutShort("no end")
     except UpstreamError as error:
         if not stopped:
-            raise as_api_error(target, error) from None
+            raise as_api_error(target, error) from error
 
 
 async def _read(
@@ -88,9 +95,21 @@ def _decoded(
     for chunk in chunks:
         if isinstance(chunk, Marker):
             continue
-        for piece in target.transformer.as_chunks(chunk) if plain else (chunk,):
+        for piece in _restated(target, chunk) if plain else (chunk,):
             deltas.extend(decoder.feed(piece))
     return deltas
+
+
+def _restated(target: Target, body: Json) -> Sequence[Json]:
+    try:
+        return list(target.transformer.as_chunks(body))
+    except ValueError:
+        raise UpstreamUnreadable("a success that is no answer") from None
+
+
+def _redacted(error: APIError, answer: Answer) -> APIError:
+    error.message = answer.redacted(error.message)
+    return error
 
 
 def as_api_error(target: Target, error: UpstreamError) -> APIError:
@@ -106,6 +125,11 @@ def as_api_error(target: Target, error: UpstreamError) -> APIError:
             return ServerError("The model's answer was cut off before its end.")
         case _:
             return UpstreamFaultError(f"The provider of {target.name} gave an answer that cannot be read.")
+
+
+def is_outage(error: APIError) -> bool:
+    """Whether a fault speaks of the target rather than of what it was asked."""
+    return isinstance(error.__cause__, UpstreamError) or isinstance(error, (OverloadedError, RateLimitError))
 
 
 def may_fail_over(error: APIError) -> bool:

@@ -12,7 +12,7 @@ from lambda_responses.providers.base import UpstreamCutShort, UpstreamError, Ups
 from lambda_responses.providers.framings import ArrayFraming, EventFraming, parsed_object
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from lambda_responses.providers.base import Marker
     from lambda_responses.providers.framings import Framing
@@ -27,11 +27,20 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _EVENT_STARTS = (b"data:", b"event:", b"id:", b"retry:", b":")
 
 
+def redacted(text: str, secrets: Iterable[str]) -> str:
+    """The text without them; the longest come first, since one may be a part of another."""
+    for secret in secrets:
+        text = text.replace(secret, "[redacted]")
+    return text
+
+
 class HttpAnswer:
     """See `Answer`. Its own iterator: whoever peeks at the first chunks may go on later."""
 
-    def __init__(self, name: str, content_type: str, inflow: Inflow) -> None:
+    def __init__(self, name: str, content_type: str, inflow: Inflow, secrets: Sequence[str] = ()) -> None:
+        """`secrets` are this server's own, which some upstreams quote."""
         self.plain = False
+        self._secrets = secrets
         self._name = name
         self._content_type = content_type.lower()
         self._inflow = inflow
@@ -40,6 +49,10 @@ class HttpAnswer:
         self._unfinished = 0
         self._fault: UpstreamError | None = None
         self._over = False
+
+    def redacted(self, text: str) -> str:
+        """See `Answer.redacted`."""
+        return redacted(text, self._secrets)
 
     async def look(self) -> None:
         """Tell what kind of answer it is, by its first bytes where its type does not say it is a stream.

@@ -59,6 +59,10 @@ class Answer(Protocol):
         """Whether the upstream answered plainly: the one chunk is then the whole body, for `as_chunks`."""
         ...
 
+    def redacted(self, text: str) -> str:
+        """What the upstream said, without this server's own keys, which some quote."""
+        ...
+
     def __aiter__(self) -> AsyncIterator[Sequence[Json | Marker]]:
         """Chunks in the upstream's format, as many at a time as one network read held."""
         ...

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from lambda_responses.providers.addresses import filled, join
-from lambda_responses.providers.answers import HttpAnswer
+from lambda_responses.providers.answers import HttpAnswer, redacted
 from lambda_responses.providers.base import (
     UpstreamError,
     UpstreamRefused,
@@ -27,7 +27,7 @@ from lambda_responses.transformers.base import UpstreamFailure
 from lambda_responses.wire.json import to_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable, Mapping
+    from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 
     from lambda_responses.providers.base import Credential
     from lambda_responses.providers.connections import Connections
@@ -90,7 +90,8 @@ class HttpProvider:
         response = await self._send(rendered)
         inflow = Inflow(response)
         try:
-            answer = HttpAnswer(self.name, response.headers.get("content-type", ""), inflow)
+            secrets = self._secrets_in(response.request)
+            answer = HttpAnswer(self.name, response.headers.get("content-type", ""), inflow, secrets)
             await answer.look()
             yield answer
             await answer.take_last_bytes()
@@ -159,15 +160,17 @@ class HttpProvider:
         finally:
             await response.aclose()
         headers = {k: v for k, v in response.headers.items() if k not in _PRIVATE_HEADERS}
-        text = self._without_secrets(body[:LONGEST_COMPLAINT].decode("utf-8", "replace"), response.request)
+        text = body[:LONGEST_COMPLAINT].decode("utf-8", "replace")
+        text = redacted(text, self._secrets_in(response.request))
         return UpstreamFailure(response.status_code, headers, text)
 
-    def _without_secrets(self, text: str, request: httpx.Request) -> str:
-        made = (request.headers.get(name, "") for name in _MADE_HEADERS) if self._credential else ()
-        for secret in (*self._secrets, *(word for value in made for word in value.split())):
-            if len(secret) >= SHORTEST_SECRET:
-                text = text.replace(secret, "[redacted]")
-        return text
+    def _secrets_in(self, request: httpx.Request) -> Sequence[str]:
+        """What of this server's own the upstream was sent, and nobody else may see."""
+        if not self._credential:
+            return self._secrets
+        made = (request.headers.get(name, "") for name in _MADE_HEADERS)
+        words = (word for value in made for word in value.split() if len(word) >= SHORTEST_SECRET)
+        return [*self._secrets, *words]
 
 
 @lru_cache(maxsize=512)

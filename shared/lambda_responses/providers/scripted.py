@@ -45,6 +45,10 @@ class ScriptedAnswer:
         self.plain = script.plain
         self._parts = self._play(script, sleep)
 
+    def redacted(self, text: str) -> str:
+        """See `Answer.redacted`: a script knows no keys."""
+        return text
+
     def __aiter__(self) -> AsyncIterator[Sequence[Json | Marker]]:
         return self._parts
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from lambda_responses.sealing.sealer import Sealer
     from lambda_responses.storage.keyed import KeyedStore
     from lambda_responses.storage.responses import ResponseStore
+    from lambda_responses.wire.errors import APIError
     from lambda_responses.wire.json import Json
 
 
@@ -86,6 +87,14 @@ class LiveServices:
         from lambda_responses.storage.responses import ResponseStore
 
         return ResponseStore(self.store, now=self.now, retention_days=self._settings.retention_days)
+
+    def upstream_failed(self, target: str, fault: APIError) -> None:
+        """Log which target failed, how the client is told, and what was seen; never what anybody said."""
+        from lambda_responses.providers.base import UpstreamError
+
+        seen = fault.__cause__ or fault
+        cause = f"{type(seen).__name__}: {seen}" if isinstance(seen, UpstreamError) else type(seen).__name__
+        logger.warning("upstream failed", target=target, status=fault.status, code=fault.code, cause=cause)
 
     async def sealer(self, tenant: str) -> Sealer:
         """Seals for that tenant, with the operator's keys or those that the store keeps."""

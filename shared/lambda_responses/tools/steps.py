@@ -12,6 +12,6 @@ if TYPE_CHECKING:
     from lambda_responses.stream.deltas import StopReason
 
 
-def goes_on(stop: StopReason | None, *, steps: int, max_steps: int) -> bool:
-    """Whether another upstream step follows the `steps` that have been taken."""
-    return stop == "pause" and steps < max_steps
+def goes_on(stop: StopReason | None, *, progressed: bool) -> bool:
+    """Whether another upstream step should follow one that ended so; one that said nothing leads nowhere."""
+    return stop == "pause" and progressed

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def as_chunks(body: Json) -> Iterator[Json]:
-    """One chunk: calls whole, the end included. Raises ValueError for a body without an answer or an error."""
+    """One chunk: calls whole, the end included. Raises ValueError for a body with neither answer nor error."""
     choices = body.get("choices")
     if not isinstance(choices, list) and not read_envelope(body).message:
         raise ValueError("neither an answer nor an error")
