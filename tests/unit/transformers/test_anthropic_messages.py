@@ -8,14 +8,16 @@ from typing import Any
 import pytest
 
 from lambda_responses.transformers.anthropic_messages import ANTHROPIC_MESSAGES, MessagesProfile, profiles
-from lambda_responses.transformers.anthropic_messages.messages import BEGUN_BEFORE
-from lambda_responses.transformers.base import Turn
+from lambda_responses.transformers.anthropic_messages.messages import BEGUN_BEFORE, GOES_ON
+from lambda_responses.transformers.base import Rendered, Turn
 from lambda_responses.wire.errors import InvalidRequestError
 
 Json = dict[str, Any]
 
 LATE_SYSTEM = "claude-opus-5"
 NO_LATE_SYSTEM = "claude-sonnet-5"
+GOES_ON_FROM_WORDS = "claude-sonnet-4-5"
+CLOSED: Json = {"type": "object", "properties": {}, "additionalProperties": False}
 PDF = base64.b64encode(b"%PDF-1.7").decode()
 
 
@@ -46,7 +48,13 @@ def output(id: str, told: Any = "ok", **more: Any) -> Json:
 def render(
     *items: Json, model: str = LATE_SYSTEM, profile: MessagesProfile = profiles.ANTHROPIC, **request: Any
 ) -> Json:
-    return ANTHROPIC_MESSAGES.render_request(Turn(model, request, items), profile).body
+    return rendered(*items, model=model, profile=profile, **request).body
+
+
+def rendered(
+    *items: Json, model: str = LATE_SYSTEM, profile: MessagesProfile = profiles.ANTHROPIC, **request: Any
+) -> Rendered:
+    return ANTHROPIC_MESSAGES.render_request(Turn(model, request, items), profile)
 
 
 def said(*items: Json, **options: Any) -> list[tuple[str, Any]]:
@@ -122,6 +130,55 @@ def test_system_text_alone_is_what_the_user_says(model: str):
 def test_who_was_not_asked_is_given_a_reason():
     told = said(assistant("a"), user("b"))
     assert told == [("user", [BEGUN_BEFORE]), ("assistant", ["a"]), ("user", ["b"])]
+
+
+@pytest.mark.parametrize(
+    "model",
+    ["claude-opus-4-6", "claude-sonnet-4-6@default", "claude-opus-4-8", "claude-sonnet-5", "claude-fable-6"],
+)
+@pytest.mark.parametrize("profile", [profiles.ANTHROPIC, profiles.BEDROCK, profiles.VERTEX])
+def test_the_user_has_the_last_word_with_newer_models(model: str, profile: MessagesProfile):
+    told = said(user("a"), assistant("b "), model=model, profile=profile)
+    assert told == [("user", ["a"]), ("assistant", ["b "]), ("user", [GOES_ON])]
+
+
+@pytest.mark.parametrize(
+    "model", [GOES_ON_FROM_WORDS, "claude-opus-4-1", "claude-sonnet-4-20250514", "claude-3-haiku-20240307"]
+)
+@pytest.mark.parametrize("profile", [profiles.ANTHROPIC, profiles.BEDROCK, profiles.VERTEX])
+def test_an_older_model_goes_on_from_words_that_end_in_no_white_space(model: str, profile: MessagesProfile):
+    told = said(user("a"), assistant("b "), assistant("c \n"), model=model, profile=profile)
+    assert told == [("user", ["a"]), ("assistant", ["b ", "c"])]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"reasoning": {"effort": "low"}},
+        {"text": {"format": {"type": "json_schema", "schema": CLOSED}}},
+    ],
+)
+def test_who_thinks_or_keeps_to_a_schema_goes_on_from_no_words(request_: Json):
+    told = said(user("a"), assistant("b"), model=GOES_ON_FROM_WORDS, **request_)
+    assert told[-1] == ("user", [GOES_ON])
+
+
+def test_a_server_of_which_nothing_is_known_is_given_a_users_last_word():
+    assert said(user("a"), assistant("b"), profile=profiles.DEFAULT)[-1] == ("user", [GOES_ON])
+
+
+def test_system_text_that_stands_elsewhere_than_it_came_is_named():
+    items = [developer("a"), user("b"), assistant("c"), developer("d"), user("e")]
+    assert rendered(*items, model=NO_LATE_SYSTEM).dropped == ("input[3]",)
+    assert rendered(*items, model=LATE_SYSTEM).dropped == ()
+    assert rendered(*items[:4], model=NO_LATE_SYSTEM).dropped == ()
+
+
+def test_a_wish_for_detail_is_named():
+    picture = {"type": "input_image", "image_url": "data:image/png;base64,AAAA"}
+    parts = [{**picture, **more} for more in ({}, {"detail": "auto"}, {"detail": "low"}, {"detail": None})]
+    told = [user(text("a"), *parts), call("1"), output("1", [{**picture, "detail": "high"}])]
+    assert rendered(*told).dropped == ("input[0].content[3].detail", "input[2].output[0].detail")
 
 
 @pytest.mark.parametrize("items", [[], [user("")], [user(" \n")], [{"type": "reasoning", "summary": []}]])

@@ -102,17 +102,25 @@ def test_betas_are_named_in_a_header():
     assert render("m", profile).headers["anthropic-beta"] == "one,two"
 
 
+SEEN = frozenset({"input_image", "input_file"})
+
+
 @pytest.mark.parametrize(
     ("profile", "traits"),
     [
-        (profiles.ANTHROPIC, Traits()),
-        (profiles.BEDROCK, Traits(fetches=frozenset({"input_image", "input_file"}), family="anthropic")),
-        (profiles.VERTEX, Traits(fetches=frozenset({"input_image", "input_file"}), family="anthropic")),
-        (profiles.DEFAULT, Traits(fetches=frozenset({"input_image", "input_file"}))),
+        (profiles.ANTHROPIC, Traits(inputs=SEEN)),
+        (profiles.BEDROCK, Traits(inputs=SEEN, fetches=SEEN, family="anthropic")),
+        (profiles.VERTEX, Traits(inputs=SEEN, fetches=SEEN, family="anthropic")),
+        (profiles.DEFAULT, Traits(inputs=SEEN, fetches=SEEN)),
     ],
 )
 def test_what_a_place_takes_as_bytes_alone_is_fetched_before(profile: MessagesProfile, traits: Traits):
     assert ANTHROPIC_MESSAGES.traits(NEWEST, profile) == traits
+
+
+@pytest.mark.parametrize("model", ["claude-2.1", "claude-instant-1.2", "anthropic.claude-v2:1"])
+def test_the_first_models_are_blind(model: str):
+    assert ANTHROPIC_MESSAGES.traits(model, profiles.BEDROCK).inputs == frozenset()
 
 
 # Sampling and hints.

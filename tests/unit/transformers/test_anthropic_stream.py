@@ -595,6 +595,17 @@ def test_a_plain_answer_is_the_stream_it_would_have_been():
     assert heard(*ANTHROPIC_MESSAGES.as_chunks(body)) == heard(*SPOKEN, *end())
 
 
+@pytest.mark.parametrize("body", [{"hello": 1}, {"content": "Hi"}, {"error": None}, {}])
+def test_a_plain_body_that_is_no_answer_is_a_fault(body: Json):
+    with pytest.raises(ValueError, match="holds no answer"):
+        list(ANTHROPIC_MESSAGES.as_chunks(body))
+
+
+def test_a_plain_answer_of_the_first_models_is_an_answer():
+    deltas = heard(*ANTHROPIC_MESSAGES.as_chunks({"completion": "Hi", "stop_reason": "stop_sequence"}))
+    assert deltas == [Text(0, "Hi"), Stopped("end")]
+
+
 def test_a_plain_error_is_an_error():
     body = {"type": "error", "error": {"type": "overloaded_error", "message": "Full."}}
     (failed,) = heard(*ANTHROPIC_MESSAGES.as_chunks(body))

@@ -47,6 +47,16 @@ def render_content(content: str | list[Json] | None, profile: MessagesProfile, *
     ]
 
 
+def unkept_details(content: str | list[Json] | None, *, at: str) -> list[str]:
+    """Where a wish for more or less detail stands, which this format has no place for."""
+    parts = content if isinstance(content, list) else ()
+    return [
+        f"{at}[{index}].detail"
+        for index, part in enumerate(parts)
+        if part.get("detail") not in (None, "auto")
+    ]
+
+
 def texts_of(content: str | list[Json] | None, *, at: str) -> list[str]:
     """A system message's texts. Raises `UnsupportedError`, naming the part, for what is no text."""
     if content is None or isinstance(content, str):

@@ -11,9 +11,14 @@ if TYPE_CHECKING:
 
 
 def as_chunks(body: Json) -> Iterator[Json]:
-    """The message's start, its blocks whole, and its end. What is no message is one chunk by itself."""
+    """The message's start, its blocks whole, and its end; a fault, or text of the first models, as it is.
+
+    Raises `ValueError` for a body that is none of these.
+    """
     content = body.get("content")
     if not isinstance(content, list):
+        if not (body.get("error") or "completion" in body):
+            raise ValueError("The body holds no answer, and no fault.")
         yield body
         return
     yield {"type": "message_start", "message": {**body, "content": [], "stop_reason": None}}

@@ -31,6 +31,12 @@ class Plan:
     thinking: Thinking
     answer: AnswerFormat
 
+    @property
+    def ends_with_user(self) -> bool:
+        """Whether the user must have the last word: nobody goes on from words who thinks before, or must
+        keep to a schema from the first."""
+        return self.profile.ends_with_user or self.thinking.on or self.answer.schema is not None
+
 
 def plan_turn(turn: Turn, profile: MessagesProfile) -> Plan:
     """Raises `InvalidRequestError`, naming `param`, for tools, choices and forms that cannot be had."""

@@ -44,6 +44,9 @@ class MessagesProfile:
     """Those of them that go as bytes alone, never as an address."""
     system_messages: bool = False
     """Whether system text may come after the first message; elsewhere it joins the system prompt."""
+    ends_with_user: bool = True
+    """Whether a conversation that ends with the assistant is refused; elsewhere the model goes on from there,
+    unless it is to think or to keep to a schema."""
     thinks: bool = True
     """Whether earlier thinking may come back; a model that never thinks refuses it."""
     unsigned_thinking: bool = True

@@ -66,6 +66,7 @@ _CLAUDE = (
         r"claude-(\w+-)?4",
         {
             "system_messages": False,
+            "ends_with_user": False,
             "efforts": {**_BUDGETED, "none": _OFF},
             "display": False,
             "sampling": _SAMPLING,
@@ -88,7 +89,12 @@ _CLAUDE = (
     ),
     ModelRule(
         r"claude-\w+-4-[6-9]",
-        {"efforts": {**_ADAPTIVE_WITHOUT_XHIGH, "none": _OFF}, "display": True, "max_tokens": 128_000},
+        {
+            "ends_with_user": True,
+            "efforts": {**_ADAPTIVE_WITHOUT_XHIGH, "none": _OFF},
+            "display": True,
+            "max_tokens": 128_000,
+        },
     ),
     ModelRule(r"claude-\w+-4-[7-9]", {"efforts": {**_ADAPTIVE, "none": _OFF}, "sampling": _NOTHING}),
     ModelRule(r"claude-\w+-4-[89]", {"forced_choice": "always", "system_messages": True}),
@@ -96,6 +102,7 @@ _CLAUDE = (
         r"claude-(3|v?2|instant)",
         {
             "system_messages": False,
+            "ends_with_user": False,
             "thinks": False,
             "efforts": {"none": {}},
             "display": False,
@@ -106,6 +113,7 @@ _CLAUDE = (
             "hosted": {},
         },
     ),
+    ModelRule(r"claude-(v?2|instant)", {"inputs": _NOTHING}),
     ModelRule(r"claude-3-[57]", {"max_tokens": 8_192, "hosted": {"web_search": _WEB_SEARCH}}),
     ModelRule(
         r"claude-3-7",

@@ -30,8 +30,7 @@ def render_request(turn: Turn, profile: MessagesProfile) -> Rendered:
     """
     plan = plan_turn(turn, profile)
     profile, thinking = plan.profile, plan.thinking
-    advice = [plan.answer.advice] if plan.answer.advice else []
-    conversation = render_conversation(turn, profile, plan.offer.names, advice)
+    conversation = render_conversation(turn, plan)
     if thinking.budgeted and conversation.calls_without_thought:
         thinking.give_up()
     settings = _Settings(plan)
@@ -51,7 +50,7 @@ def render_request(turn: Turn, profile: MessagesProfile) -> Rendered:
     if profile.betas:
         headers["anthropic-beta"] = ",".join(profile.betas)
     path = profile.path.replace("{model}", quote(turn.model, safe="@"))
-    return Rendered(path=path, body=body, headers=headers, dropped=(*settings.dropped,))
+    return Rendered(path=path, body=body, headers=headers, dropped=(*conversation.dropped, *settings.dropped))
 
 
 class _Settings:

@@ -20,8 +20,9 @@ class AnthropicMessages:
     """`transformers.base.Transformer`, for a place's dialect of Messages."""
 
     def traits(self, model: str, profile: MessagesProfile) -> Traits:
-        """Some places take images and documents as bytes alone."""
-        return Traits(fetches=profile.for_model(model).fetches, family=profile.family)
+        """Some places take images and documents as bytes alone, and the first models take none."""
+        dialect = profile.for_model(model)
+        return Traits(inputs=dialect.inputs, fetches=dialect.fetches, family=dialect.family)
 
     def render_request(self, turn: Turn, profile: MessagesProfile) -> Rendered:
         """See `request.render_request`."""
