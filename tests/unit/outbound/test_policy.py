@@ -93,8 +93,74 @@ def test_the_setting_lists_exceptions() -> None:
 @pytest.mark.parametrize(
     "entry",
     ["a b", "http://example.com", "example.com:0", "example.com:65536", "10.0.0.1/8", "10.0.0.0/33", "127.1",
-     "*.example.com", "[::1", "::1:9000:x", "[example.com]:x", "a:b:c", "example.com/24"],
+     "*.example.com", "[::1", "::1:9000:x", "[example.com]:x", "a:b:c", "example.com/24",
+     "s3://", "s3://B", "s3://bucket?bucketOwner=1", "gs://bucket/a/../b", "az://bucket"],
 )  # fmt: skip
 def test_an_entry_that_says_nothing_is_named_by_its_place_alone(entry: str) -> None:
-    with pytest.raises(ValueError, match=r"^entry 2 is no host, address or network"):
+    with pytest.raises(ValueError, match=r"^entry 2 is no host, address or network, .* and no bucket$"):
         read_policy(f"example.com,{entry}")
+
+
+def opens_stored(policy: OutboundPolicy, address: str) -> bool:
+    try:
+        policy.check_stored(address)
+    except Refused:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("entry", ["s3://bucket/in", "s3://bucket/in/"])
+@pytest.mark.parametrize(
+    ("address", "is_open"),
+    [
+        ("s3://bucket/in/cat.png", True),
+        ("s3://bucket/in/a b/ä%20.png", True),
+        ("s3://bucket/in", True),
+        ("s3://bucket/inside.png", False),
+        ("s3://bucket/cat.png", False),
+        ("s3://bucket", False),
+        ("s3://bucket2/in/cat.png", False),
+        ("gs://bucket/in/cat.png", False),
+        ("S3://bucket/in/cat.png", False),
+        ("s3://bucket/in/cat.png?bucketOwner=123456789012", False),
+        ("s3://bucket/in/cat.png#x", False),
+        ("s3://bucket/in/../cat.png", False),
+        ("s3://bucket/in/%2e%2e/cat.png", False),
+        ("s3://bucket/in/..%2fcat.png", False),
+        ("s3://bucket/in/./cat.png", False),
+        ("s3://bucket/in/\\..\\cat.png", False),
+        ("s3://bucket/in/\ncat.png", False),
+        ("s3://me@bucket/in/cat.png", False),
+        ("s3://bucket:80/in/cat.png", False),
+        ("s3:///bucket/in/cat.png", False),
+        ("s3://bucket/in/" + "a" * 5_000, False),
+    ],
+)
+def test_an_entry_opens_a_prefix_of_a_bucket(entry: str, address: str, is_open: bool) -> None:
+    assert opens_stored(read_policy(entry), address) == is_open
+    assert not opens_stored(read_policy("bucket,10.0.0.0/8"), address)
+
+
+def test_an_entry_opens_a_whole_bucket_and_no_host() -> None:
+    policy = read_policy("gs://bucket, s3:9000")
+    assert opens_stored(policy, "gs://bucket/any/thing.pdf")
+    assert not opens_stored(policy, "gs://bucket.other/thing.pdf")
+    assert not opens(policy, "http://bucket/")
+    assert opens(policy, "http://s3:9000/bucket/cat.png")
+
+
+@pytest.mark.parametrize(
+    ("url", "alone"),
+    [
+        ("http://localhost/", True),
+        ("http://10.0.0.1/", True),
+        ("http://8.8.8.8:9000/", True),
+        ("https://files.example.com/", True),
+        ("http://printer.lan/", True),
+        ("http://8.8.8.8/", False),
+        ("https://www.example.com/", False),
+    ],
+)
+def test_what_an_exception_opens_is_open_to_us_alone(url: str, alone: bool) -> None:
+    policy = read_policy("localhost, 10.0.0.0/8, 8.8.8.8:9000, files.example.com")
+    assert policy.opens_for_us_alone(check_url(url, policy)) == alone
