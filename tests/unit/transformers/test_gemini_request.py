@@ -12,6 +12,7 @@ from lambda_responses.transformers.gemini_generate_content import (
     GeminiProfile,
     profiles,
 )
+from lambda_responses.transformers.gemini_generate_content.contents import BEGUN_BEFORE
 from lambda_responses.wire.errors import InvalidRequestError, UnsupportedError
 
 Json = dict[str, Any]
@@ -139,6 +140,37 @@ def test_a_service_tier_is_said_in_the_vendors_word_or_named():
 )
 def test_an_effort_is_what_the_model_knows_of_thinking(model: str, effort: str, thinking: Json):
     assert config(model=model, reasoning={"effort": effort})["thinkingConfig"] == thinking
+
+
+@pytest.mark.parametrize(
+    ("model", "effort", "limit", "budget", "dropped"),
+    [
+        (OLD, "high", 2_000, 1_000, ()),
+        (OLD, "high", 65_536, 16_384, ()),
+        (OLD, "none", 2_000, 0, ()),
+        (OLD, "low", 1, 0, ("reasoning.effort",)),
+        ("gemini-2.5-flash-lite", "high", 1_024, 512, ()),
+        ("gemini-2.5-flash-lite", "high", 1_023, 0, ("reasoning.effort",)),
+        ("gemini-2.5-pro", "medium", 256, 128, ()),
+        ("gemini-2.5-pro", "medium", 255, 128, ("reasoning.effort",)),
+        ("gemini-2.5-pro", "none", 255, 128, ()),
+    ],
+)
+def test_a_budget_leaves_room_for_an_answer(
+    model: str, effort: str, limit: int, budget: int, dropped: tuple[str, ...]
+):
+    rendered = render(model=model, reasoning={"effort": effort}, max_output_tokens=limit)
+    assert rendered.body["generationConfig"]["thinkingConfig"] == {"thinkingBudget": budget}
+    assert rendered.dropped == dropped
+
+
+def test_nobody_tells_of_thoughts_that_are_not_had():
+    off = render(model=OLD, reasoning={"effort": "none", "summary": "auto"})
+    assert off.body["generationConfig"]["thinkingConfig"] == {"thinkingBudget": 0}
+    assert off.dropped == ()
+    cut = render(model=OLD, reasoning={"effort": "low", "summary": "auto"}, max_output_tokens=1)
+    assert cut.body["generationConfig"]["thinkingConfig"] == {"thinkingBudget": 0}
+    assert cut.dropped == ("reasoning.effort", "reasoning.summary")
 
 
 def test_a_model_that_does_not_think_is_not_asked_to():
@@ -284,6 +316,34 @@ def test_both_kinds_that_have_addresses_are_fetched():
     assert not traits.native
 
 
+@pytest.mark.parametrize("profile", [profiles.GEMINI, profiles.VERTEX])
+@pytest.mark.parametrize("model", [NEW, OLD, "gemma-3-4b-it"])
+def test_google_opens_what_anybody_may_see_and_no_tenants_files(model: str, profile: GeminiProfile):
+    opens = GEMINI_GENERATE_CONTENT.traits(model, profile).opens
+    assert "https://www.youtube.com/watch?v=x".startswith(opens)
+    assert not "https://generativelanguage.googleapis.com/v1beta/files/x".startswith(opens)
+
+
+@pytest.mark.parametrize(
+    ("model", "inputs"),
+    [
+        (NEW, {"input_image", "input_file", "input_audio"}),
+        ("gemini-3-pro-image-preview", {"input_image", "input_file"}),
+        ("gemini-2.5-flash-preview-tts", set[str]()),
+        ("gemma-3-27b-it", {"input_image"}),
+        ("gemma-3-1b-it", set[str]()),
+    ],
+)
+def test_what_a_model_does_not_take_is_said_and_refused(model: str, inputs: set[str]):
+    assert GEMINI_GENERATE_CONTENT.traits(model, profiles.GEMINI).inputs == inputs
+    sound = {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "mp3"}}
+    for part in (sound, {"type": "input_image", "image_url": PIXEL}):
+        if part["type"] not in inputs:
+            assert refused(said([part]), model=model) == "input[0].content[0]"
+        else:
+            assert contents(said([part]), model=model)
+
+
 # Calls and results.
 
 
@@ -307,6 +367,13 @@ def test_a_call_and_its_result_are_told_one_for_one():
             ],
         },
     ]
+
+
+@pytest.mark.parametrize("begun", [[CALL, RESULT], [answered("a")]])
+def test_a_model_that_was_not_asked_is_given_a_reason(begun: list[Json]):
+    first, second, *_ = contents(said("Be kind.", "developer"), *begun, said("x"))
+    assert first == {"role": "user", "parts": [{"text": BEGUN_BEFORE}]}
+    assert second["role"] == "model"
 
 
 def test_what_the_user_says_after_results_stands_apart_from_them():

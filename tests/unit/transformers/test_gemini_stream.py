@@ -459,8 +459,20 @@ def test_an_error_inside_the_stream_is_a_failure_and_the_end():
 def test_a_plain_answer_is_its_own_end():
     (told,) = GEMINI_GENERATE_CONTENT.as_chunks(chunk({"text": "Hi"}))
     assert heard(told)[-1] == Stopped("end")
-    assert heard(*GEMINI_GENERATE_CONTENT.as_chunks({"usageMetadata": {}})) == []
     assert list(GEMINI_GENERATE_CONTENT.as_chunks({"candidates": ["x"]})) == [{"candidates": ["x"]}]
+
+
+@pytest.mark.parametrize("body", [{"hello": 1}, {"usageMetadata": {}}, {"candidates": []}, {}])
+def test_a_plain_body_that_is_no_answer_is_a_fault(body: Json):
+    with pytest.raises(ValueError, match="holds no answer"):
+        list(GEMINI_GENERATE_CONTENT.as_chunks(body))
+
+
+@pytest.mark.parametrize(
+    "body", [{"promptFeedback": {"blockReason": "SAFETY"}}, {"error": {"code": 503, "message": "Full."}}]
+)
+def test_a_plain_body_that_says_why_there_is_no_answer_is_no_fault(body: Json):
+    assert list(GEMINI_GENERATE_CONTENT.as_chunks(body)) == [body]
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from lambda_responses.transformers.tool_names import ToolNames
     from lambda_responses.wire.json import Json
 
+BEGUN_BEFORE = "[The conversation begins with the model.]"
+"""What stands before a turn of the model that nothing precedes: a call must follow one of the user's."""
 _FOLLOWS = "The result follows in the next message."
 
 
@@ -38,7 +40,7 @@ def render_contents(turn: Turn, profile: GeminiProfile, names: ToolNames) -> tup
     call and for a call without its result.
     """
     conversation = _Conversation(turn, profile, names)
-    system = list(render_parts(turn.request.get("instructions"), at="instructions"))
+    system = list(render_parts(turn.request.get("instructions"), profile, at="instructions"))
     for passage in passages(turn.items, keep=conversation.made):
         match passage.role:
             case "system" | "developer":
@@ -46,7 +48,7 @@ def render_contents(turn: Turn, profile: GeminiProfile, names: ToolNames) -> tup
             case "user":
                 for index, item in passage.items:
                     at = f"input[{index}].content"
-                    conversation.add("user", render_parts(item.get("content"), at=at))
+                    conversation.add("user", render_parts(item.get("content"), profile, at=at))
             case "assistant":
                 conversation.add_answer(passage)
     if conversation.contents:
@@ -92,7 +94,7 @@ class _Conversation:
         """Its words; it has no others. Raises `UnsupportedError` for anything else."""
         for index, item in passage.items:
             at = f"input[{index}].content"
-            for place, part in enumerate(render_parts(item.get("content"), at=at)):
+            for place, part in enumerate(render_parts(item.get("content"), self._profile, at=at)):
                 if "text" not in part:
                     raise UnsupportedError("The system speaks in text alone here.", param=f"{at}[{place}]")
                 yield part
@@ -101,6 +103,8 @@ class _Conversation:
         """One turn of the model, and the results of what it called."""
         parts = [part for index, item in passage.items for part in self._render_said(index, item)]
         self._sign_first_call(parts)
+        if parts and not self.contents:
+            self.add("user", [{"text": BEGUN_BEFORE}])
         self.add("model", parts)
         calls = [item for _, item in passage.items if item.get("type") in CALLS]
         responses: list[Json] = []
@@ -160,7 +164,7 @@ class _Conversation:
         held: list[Json] = []
         media: list[Json] = []
         if not isinstance(output, str):
-            parts = list(render_parts(output, at=f"input[{index}].output"))
+            parts = list(render_parts(output, self._profile, at=f"input[{index}].output"))
             output = "\n".join(str(part["text"]) for part in parts if "text" in part)
             for part in parts:
                 if "text" not in part:

@@ -10,27 +10,31 @@ from lambda_responses.wire.errors import InvalidRequestError, UnsupportedError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lambda_responses.transformers.gemini_generate_content.profile import GeminiProfile
     from lambda_responses.wire.json import Json
 
 
-def render_parts(content: str | list[Json] | None, *, at: str) -> Iterator[Json]:
+def render_parts(content: str | list[Json] | None, profile: GeminiProfile, *, at: str) -> Iterator[Json]:
     """A message's content; text without any is no part. Raises `InvalidRequestError`, naming the part."""
     if content is None or isinstance(content, str):
         if content:
             yield {"text": content}
         return
     for index, part in enumerate(content):
-        rendered = _render_part(part, at=f"{at}[{index}]")
+        rendered = _render_part(part, profile, at=f"{at}[{index}]")
         if rendered.get("text") != "":
             yield rendered
 
 
-def _render_part(part: Json, *, at: str) -> Json:
+def _render_part(part: Json, profile: GeminiProfile, *, at: str) -> Json:
     match part:
         case {"type": "input_text" | "output_text" | "text" | "summary_text", "text": str(text)}:
             return {"text": text}
         case {"type": "refusal", "refusal": str(text)}:
             return {"text": text}
+        case {"type": str(kind)} if kind not in profile.inputs:
+            what = kind.removeprefix("input_")
+            raise UnsupportedError(f"This model does not take {what} input.", param=at)
         case {"type": "input_image", "image_url": str(url)}:
             return _render_address(url, at=f"{at}.image_url", likely="image/")
         case {"type": "input_audio", "input_audio": {"data": str(data), "format": str(form)}}:
@@ -48,7 +52,7 @@ def _render_part(part: Json, *, at: str) -> Json:
 
 
 def _render_address(url: str, *, at: str, likely: str = "") -> Json:
-    """Bytes in the address itself, or an address that Google opens: its own files, its storage, YouTube."""
+    """Bytes in the address itself, or an address that Google opens: its storage, YouTube."""
     inline = split_data_url(url)
     if inline is None:
         told = type_of(url)

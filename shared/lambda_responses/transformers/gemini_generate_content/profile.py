@@ -26,14 +26,13 @@ class GeminiProfile:
 
     # Contents.
 
+    inputs: frozenset[str] = frozenset({"input_image", "input_file", "input_audio"})
+    """Kinds of content besides text."""
     fetches: frozenset[Fetched] = frozenset({"input_image", "input_file"})
-    opens: tuple[str, ...] = (
-        "https://generativelanguage.googleapis.com/",
-        "https://www.youtube.com/watch",
-        "https://youtu.be/",
-    )
-    """How addresses begin that Google opens: those of its Files API, and of videos."""
-    """Kinds that go as bytes: an address tells no media type, and Google opens few besides its own."""
+    """Kinds that go as bytes: an address tells no media type, and Google opens few."""
+    opens: tuple[str, ...] = ("https://www.youtube.com/watch", "https://youtu.be/")
+    """How addresses of videos begin, which Google opens for anybody. It would open files that were uploaded
+    to it as well, but those of all tenants lie under the one key that this server has."""
     signature_placeholder: str | None = "skip_thought_signature_validator"
     """Stands for the signature of a call that these models did not make; None where none is asked for.
     https://ai.google.dev/gemini-api/docs/thought-signatures"""
@@ -63,6 +62,8 @@ class GeminiProfile:
     """Settings that shape how tokens are drawn, those that are passed on; the rest is left out and named."""
     efforts: Mapping[str, Json] = field(default_factory=dict[str, Any])
     """What each `reasoning.effort` puts into `thinkingConfig`; one without a row is left out and named."""
+    least_budget: int = 1
+    """The fewest tokens of a `thinkingBudget`, if the model thinks at all."""
     thoughts: bool = True
     """Whether the model can be asked for summaries of its thoughts."""
     logprobs: bool = False

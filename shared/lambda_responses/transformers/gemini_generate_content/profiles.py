@@ -42,19 +42,23 @@ _BEFORE_3: dict[str, Any] = {
     "combines": False,
     "formats_with_functions": False,
 }
+_SEEN = frozenset({"input_image", "input_file"})
 _THOUGHTLESS: dict[str, Any] = {"efforts": {}, "thoughts": False}
 
 _MODELS = (
     ModelRule(r"-pro|gemini-(3\.[78]-flash(?!-lite)|[4-9])", {"efforts": _levels("LOW")}),
     ModelRule(r"gemini-(1|2)\b", _BEFORE_3),
     ModelRule(r"gemini-2\.5-flash", {"efforts": _budgets(0, 512)}),
-    ModelRule(r"gemini-2\.5-pro", {"efforts": _budgets(128, 128)}),
+    ModelRule(r"gemini-2\.5-flash-lite", {"least_budget": 512}),
+    ModelRule(r"gemini-2\.5-pro", {"efforts": _budgets(128, 128), "least_budget": 128}),
     ModelRule(
         r"gemini-(1|2\.0)",
         {**_THOUGHTLESS, "json_schemas": False, "validates": False, "hosted": {"web_search": _SEARCH[:1]}},
     ),
-    ModelRule(r"-image", {"draws": True, "hosted": {"web_search": _SEARCH[:1]}}),
+    ModelRule(r"-image", {"draws": True, "inputs": _SEEN, "hosted": {"web_search": _SEARCH[:1]}}),
     ModelRule(r"gemini-2\.5-.*(tts|image|audio)", {**_THOUGHTLESS, "hosted": {}}),
+    ModelRule(r"-tts|gemma-3-(270m|1b)", {"inputs": frozenset[str]()}),
+    ModelRule(r"gemma-3-(4b|12b|27b)", {"inputs": frozenset({"input_image"})}),
 )
 
 GEMINI = GeminiProfile(

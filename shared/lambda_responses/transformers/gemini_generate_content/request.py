@@ -124,8 +124,28 @@ class _Settings:
                 thinking["includeThoughts"] = True
             else:
                 self.dropped.append(f"reasoning.{name}")
+        self._fit_budget(thinking)
+        thoughtless = thinking.get("thinkingBudget") == 0
+        if thoughtless and thinking.pop("includeThoughts", False) and reasoning["effort"] != "none":
+            self.dropped.append("reasoning.summary")
         if thinking:
             self.config["thinkingConfig"] = thinking
+
+    def _fit_budget(self, thinking: Json) -> None:
+        """The budget is part of the cap: half of that at most, so that there is room for an answer.
+
+        A model that cannot do with so little thinks as little as it can.
+        """
+        limit: int | None = self.config.get("maxOutputTokens")
+        budget: int | None = thinking.get("thinkingBudget")
+        if limit is None or not budget:
+            return
+        fitted = min(budget, limit // 2)
+        if fitted < self._profile.least_budget:
+            fitted = self._profile.efforts["none"]["thinkingBudget"]
+            if fitted < budget:
+                self.dropped.append("reasoning.effort")
+        thinking["thinkingBudget"] = fitted
 
     def render_logprobs(self) -> None:
         """Log probabilities that were asked for are part of the answer, so they are never left out."""

@@ -24,9 +24,9 @@ class GeminiGenerateContent:
         return request.render_request(turn, profile)
 
     def traits(self, model: str, profile: GeminiProfile) -> Traits:
-        """What goes as bytes is the dialect's affair."""
+        """What a model sees and hears, and what of it goes as bytes, is the dialect's affair."""
         dialect = profile.for_model(model)
-        return Traits(fetches=dialect.fetches, opens=dialect.opens)
+        return Traits(inputs=dialect.inputs, fetches=dialect.fetches, opens=dialect.opens)
 
     def decoder(self, turn: Turn, profile: GeminiProfile) -> Decoder:
         """See `stream.GeminiDecoder`."""
