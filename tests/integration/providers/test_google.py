@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -317,6 +318,8 @@ async def test_an_identity_of_aws_is_a_signed_question_who_it_is():
 async def test_no_identity_of_aws_is_the_servers_fault(
     environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
+    for name in [name for name in os.environ if name.startswith("AWS_")]:  # a store's emulator may have some
+        monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("HOME", str(tmp_path))
     async with issuer() as (google, connections):
