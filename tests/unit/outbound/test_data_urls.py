@@ -49,7 +49,8 @@ def test_a_data_url_that_tells_all_stays_the_same_object(url: str) -> None:
 @pytest.mark.parametrize(
     "content",
     ["", "=", "====", "A", "AAAAA", "AA=A", "A===B", "a b", "-_-_", "ä", "http://example.com/", "s3://bucket/a",
-     "data:", "data:text/plain", "data:text/plain;base64,", "data:,", "\n", "data:text/plain;base64", "AAAA====="],
+     "data:", "data:text/plain", "data:text/plain;base64,", "data:,", "\n", "data:text/plain;base64",
+     "AAAA====="],
 )  # fmt: skip
 def test_what_is_neither_is_none(content: str) -> None:
     assert as_data_url(content, "notes.txt") is None
