@@ -40,7 +40,7 @@ class Settings(BaseModel):
     sealing_keys: str | None = Field(default=None, repr=False)
     """Keys that seal reasoning, `id:base64,…`; the first seals, all open. By default the store keeps one."""
     outbound_allow: str = ""
-    """Hosts and networks, with commas between, to which clients' URLs may lead besides public addresses."""
+    """Hosts, networks and buckets, with commas between, that clients may name besides public addresses."""
     media_max_bytes: int = Field(default=20_000_000, ge=1)
     """Size of a file that is fetched for a provider that takes no addresses."""
     media_timeout_ms: int = Field(default=10_000, ge=1)
