@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def as_chunks(body: Json) -> Iterator[Json]:
-    """One chunk: calls whole, the end included. Raises ValueError for a body with neither answer nor error."""
+    """One chunk, calls whole and the end included. Raises ValueError for neither an answer nor an error."""
     choices = body.get("choices")
     if not isinstance(choices, list) and not read_envelope(body).message:
         raise ValueError("neither an answer nor an error")
