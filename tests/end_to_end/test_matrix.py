@@ -203,3 +203,20 @@ def check_seals(one: Maker, other: Maker, told: str) -> None:
     assert theirs not in told
     for envelope in re.findall(r'"encrypted_content": "([^"]+)"', told):
         assert envelope not in json.dumps([one.bodies, other.bodies])
+
+
+@pytest.mark.parametrize("first", [name for name in MAKERS if name != "chat"])
+async def test_a_model_that_cannot_see_is_told_that_there_was_a_picture(
+    http: httpx.AsyncClient, upstream: Upstream, first: str
+):
+    one, other = maker(first, number=1), maker("chat", number=1)
+    begun = Conversation(http, stored=True)
+    seen = await begun.say(served(upstream, one.format, one), user("Look at this", PIXEL))
+    blind = {"model": f"groq/{upstream.serve(other, f'blind-after-{first}')}", "input": "And now?"}
+    answered = await http.post("/responses", json={**blind, "previous_response_id": seen["id"]})
+    assert answered.status_code == 200, answered.text
+    assert answered.headers["x-responses-dropped"] == "previous_response_id.input_image"
+    assert "[An image that this model cannot see.]" in json.dumps(other.bodies)
+    shown_now = {**blind, "input": [user("Look", PIXEL)]}
+    refused = await http.post("/responses", json=shown_now)
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "input[0].content[1]")
