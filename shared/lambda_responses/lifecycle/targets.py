@@ -10,6 +10,7 @@ from lambda_responses.lifecycle.context import unsealed
 from lambda_responses.lifecycle.media import carried
 from lambda_responses.lifecycle.upstream import deltas_of, is_outage, may_fail_over
 from lambda_responses.lifecycle.waiting import heard
+from lambda_responses.outbound.faults import OutboundFault, TooLarge
 from lambda_responses.transformers.base import Turn
 from lambda_responses.wire.errors import APIError, InvalidRequestError
 
@@ -39,6 +40,7 @@ class Targets:
         self._using = using
         self._files: dict[str, Fetched] = {}
         """What was fetched for this run, by address."""
+        self._lacking: dict[str, OutboundFault] = {}
         self._shown: Sequence[Json] | None = None
         """The context as the current target is shown it; None until it is known."""
         self._lost: tuple[str, ...] = ()
@@ -50,7 +52,7 @@ class Targets:
         """What the current target's format has no place for, once it is known."""
         if self._rendered is None:
             return ()
-        return [*self._lost, *(self._as_asked(path) for path in self._rendered.dropped)]
+        return list(dict.fromkeys([*self._lost, *map(self._as_asked, self._rendered.dropped)]))
 
     async def answer(
         self,
@@ -98,12 +100,12 @@ class Targets:
     async def _render(self, emitter: ResponseEmitter) -> tuple[Turn, Rendered]:
         """What the current target is shown, with what the response has said in earlier steps."""
         target = self.current
+        if self._shown is None:
+            await self._look_at_context(target)
+        output: list[Json] = emitter.response["output"]
+        items = [*(self._shown or ()), *map(unsealed, output)]
+        turn = Turn(target.model, self._request, items, {**self._origins, **emitter.origins})
         try:
-            if self._shown is None:
-                await self._look_at_context(target)
-            output: list[Json] = emitter.response["output"]
-            items = [*(self._shown or ()), *map(unsealed, output)]
-            turn = Turn(target.model, self._request, items, {**self._origins, **emitter.origins})
             self._rendered = target.transformer.render_request(turn, target.profile)
         except InvalidRequestError as error:
             error.param = error.param and self._as_asked(error.param)
@@ -123,9 +125,17 @@ class Targets:
         self._shown, self._lost = shown.items, shown.dropped
 
     async def _fetch(self, url: str, *, largest: int | None = None) -> Fetched:
-        """A file, fetched once for all targets."""
+        """A file, asked for once for all targets, whatever came of it."""
+        if url in self._lacking:
+            raise self._lacking[url]
         if url not in self._files:
-            self._files[url] = await self._using.outbound.fetch(url, largest=largest)
+            try:
+                self._files[url] = await self._using.outbound.fetch(url, largest=largest)
+            except TooLarge:  # for the room that was left
+                raise
+            except OutboundFault as fault:
+                self._lacking[url] = fault
+                raise
         return self._files[url]
 
     def _turn_to_next(self) -> None:
@@ -133,7 +143,7 @@ class Targets:
         self._shown = self._rendered = None
 
     def _note(self, fault: APIError | None) -> None:
-        if fault is None or isinstance(fault, InvalidRequestError):
+        if fault is None or not may_fail_over(fault):
             return
         self._using.upstream_failed(self.current.name, fault)
         if is_outage(fault):

@@ -12,10 +12,11 @@ import pytest
 from lambda_responses.lifecycle.create import create_response
 from lambda_responses.lifecycle.run import ResponseRun, RunBounds
 from lambda_responses.outbound.client import Fetched
+from lambda_responses.outbound.faults import Unsuccessful
 from lambda_responses.outbound.policy import OutboundPolicy
-from lambda_responses.providers.base import UpstreamUnreachable
+from lambda_responses.providers.base import UpstreamRefused, UpstreamUnreachable
 from lambda_responses.stream.deltas import Failed, Stopped, Text
-from lambda_responses.transformers.base import Rendered, Traits
+from lambda_responses.transformers.base import Rendered, Traits, UpstreamFailure
 from lambda_responses.wire.errors import (
     APIError,
     InvalidRequestError,
@@ -195,3 +196,47 @@ async def test_the_bound_that_ended_the_loop_is_known(play: Play) -> None:
     whole = await begun(play(Played([HELLO])), store=False)
     await whole.response()
     assert whole.bound is None
+
+
+class Missing(Web):
+    """Nothing is there."""
+
+    async def fetch(self, url: str, *, largest: int | None = None) -> Fetched:
+        self.fetched.append(url)
+        raise Unsuccessful(404)
+
+
+async def test_a_file_that_is_not_there_is_asked_for_once_and_named_as_the_client_knows_it(
+    play: Play,
+) -> None:
+    services = speaking(play(Played([HELLO]), Played([]), Played([])), Bytes())
+    first = await plain(services)
+    services.outbound = web = Missing()
+    text = {"type": "input_text", "text": "Look"}
+    with pytest.raises(InvalidRequestError) as raised:
+        await plain(services, previous_response_id=first["id"], **looking(text, IMAGE))
+    assert raised.value.param == "input[0].content[1].image_url"
+    assert len(web.fetched) == 1
+
+
+async def test_what_is_left_out_of_earlier_turns_is_named_once(play: Play) -> None:
+    services = play(Played([HELLO, HELLO]))
+    first = await plain(services)
+    picky = Picky(dropped=("input[0]", "input[1]", "temperature"))
+    run = await begun(speaking(services, picky), previous_response_id=first["id"])
+    await run.response()
+    assert run.dropped == ["previous_response_id", "temperature"]
+
+
+async def test_a_model_that_is_gone_counts_against_its_target(play: Play) -> None:
+    gone = UpstreamRefused(UpstreamFailure(404, {}, ""))
+
+    class Gone(Identity):
+        def map_error(self, failure: UpstreamFailure) -> APIError:
+            return InvalidRequestError("No such model.", code="model_not_found", param="model")
+
+    services = play(Played([[gone]], name="a"), Played([HELLO], name="b"))
+    services.speak(Gone(), Identity())
+    await plain(services)
+    assert services.noted == [("a/m", 400), ("b/m", None)]
+    assert services.failed == [("a/m", "UpstreamRefused")]

@@ -529,6 +529,12 @@ def test_a_plain_body_that_answers_nothing_is_no_answer() -> None:
         list(CHAT_COMPLETIONS.as_chunks({"id": "c"}))
 
 
+def test_an_error_without_words_is_an_error() -> None:
+    (failed,) = decode(*CHAT_COMPLETIONS.as_chunks({"error": {"type": "rate_limit_exceeded"}}))
+    assert isinstance(failed, Failed)
+    assert failed.error.status == 429
+
+
 def test_a_plain_body_with_an_error_is_a_failure() -> None:
     (failed,) = decode(*CHAT_COMPLETIONS.as_chunks({"error": {"message": "No.", "code": 400}}))
     assert isinstance(failed, Failed)

@@ -221,6 +221,15 @@ def test_white_space_that_is_the_whole_answer_is_told() -> None:
     assert [item["type"] for item in items(*use(0), delta(1, text="\n"), end(1))] == ["function_call"]
 
 
+def test_white_space_after_something_was_said_says_nothing() -> None:
+    thought = {"reasoningContent": {"text": "hm"}}
+    said = items(
+        *(delta(0, text="Hi"), end(0), delta(1, **thought), end(1), delta(2, text="\n"), end(2)),
+        {"messageStop": {"stopReason": "end_turn"}},
+    )
+    assert [item["type"] for item in said] == ["message", "reasoning"]
+
+
 def test_several_texts_are_one_message_and_go_back_as_they_were() -> None:
     chunks = (delta(0, text="a"), end(0), delta(1, text="b"), end(1))
     [said] = items(*chunks)

@@ -285,3 +285,17 @@ def test_arguments_are_one_object(schema: Json, expected: Json) -> None:
 )
 def test_a_strict_schema_is_closed_and_tells_its_bounds(schema: Json, expected: Json) -> None:
     assert strict_schema(schema) == expected
+
+
+def test_a_member_that_alternatives_define_otherwise_may_be_either() -> None:
+    one = {"properties": {"kind": {"const": "a"}, "v": {"type": "string"}}, "required": ["kind"]}
+    other = {"properties": {"kind": {"const": "b"}, "v": {"type": "string"}}, "required": ["kind", "v"]}
+    joined = object_schema({"anyOf": [one, other]})
+    assert joined["properties"] == {
+        "kind": {"anyOf": [{"const": "a"}, {"const": "b"}]},
+        "v": {"type": "string"},
+    }
+    assert joined["required"] == ["kind"]
+    assert object_schema({"allOf": [one, other]})["properties"]["kind"] == {
+        "allOf": [{"const": "a"}, {"const": "b"}]
+    }

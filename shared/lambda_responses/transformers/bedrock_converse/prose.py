@@ -40,6 +40,8 @@ class Prose:
         self._run: list[TextBlock] = []
         self._held = ""
         """White space that no words have followed yet."""
+        self._spoke = False
+        """Whether an earlier run said something."""
         self._speaking: TextBlock | None = None
         """The latest block that said something in this run."""
 
@@ -82,12 +84,13 @@ class Prose:
             if len(blocks) > 1 or any(block.citations for block in run):
                 out.append(Opaque(self._speaking.name, {"content": blocks}))
             out.append(BlockEnded(self._speaking.name))
+        self._spoke = self._spoke or self._speaking is not None
         self._held, self._speaking = "", None
 
     def tell_blank(self, out: list[Delta]) -> None:
         """The answer is over, and white space is all that was said: then that is what was said."""
         held, self._held = self._held, ""
-        if held and self._run:
+        if held and self._run and not self._spoke:
             self._speaking = block = self._run[-1]
             block.said += len(held)
             out.append(Text(block.name, held))

@@ -49,8 +49,9 @@ def rooted(schema: Json) -> Json:
 def object_schema(schema: Json) -> Json:
     """The same schema as one object, which a function's arguments are.
 
-    The members of alternatives are joined, and the alternatives described; what must be there is what every
-    alternative demands, or any of them with `allOf`.
+    The members of alternatives are joined; one that differs among them may be either, or must be all with
+    `allOf`. The alternatives are described, too. What must be there is what every alternative demands, or any
+    of them with `allOf`.
     """
     schema = rooted(schema)
     if not has_alternatives(schema):
@@ -60,12 +61,19 @@ def object_schema(schema: Json) -> Json:
     required = _required(schema)
     for name, given in told.items():
         demanded: list[set[str]] = []
+        joint: dict[str, list[Any]] = {}
         for alternative in json_objects(given):
             part = rooted(
                 {**{place: schema[place] for place in _DEFINITIONS if place in schema}, **alternative}
             )
-            properties |= members(part.get("properties"))
+            for member, schema_of_it in members(part.get("properties")).items():
+                known = joint.setdefault(member, [])
+                if schema_of_it not in known:
+                    known.append(schema_of_it)
             demanded.append(_required(part))
+        together = "allOf" if name == "allOf" else "anyOf"
+        for member, schemas in joint.items():
+            properties[member] = schemas[0] if len(schemas) == 1 else {together: schemas}
         if demanded:
             required |= (
                 set[str]().union(*demanded) if name == "allOf" else demanded[0].intersection(*demanded)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def as_chunks(body: Json) -> Iterator[Json]:
     """One chunk, calls whole and the end included. Raises ValueError for neither an answer nor an error."""
     choices = body.get("choices")
-    if not isinstance(choices, list) and not read_envelope(body).message:
+    if not (isinstance(choices, list) or body.get("error") or read_envelope(body).message):
         raise ValueError("neither an answer nor an error")
     told = cast("list[Any]", choices) if isinstance(choices, list) else []
     yield {**body, "choices": [_restate(members(choice)) for choice in told]}
