@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from lambda_responses.providers.base import Marker
     from lambda_responses.wire.json import Json
 
-MEDIA_TYPE = "application/vnd.amazon.eventstream"
-
 
 class FrameFraming:
     """`Framing` of these frames. One chunk says what kind its frame was, and what was in it:
