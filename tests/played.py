@@ -157,7 +157,7 @@ class PlayedRuntime:
         self.services = services
         self.settings = Settings(**settings)
 
-    def principal_of(self, scope: Any) -> Principal:
+    async def principal_of(self, scope: Any) -> Principal:
         return ME
 
 

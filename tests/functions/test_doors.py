@@ -24,10 +24,14 @@ UNKNOWN = "resp_" + "0" * 48
 
 @dataclass
 class Context:
-    """What Lambda tells of an invocation, as far as Mangum and the logger ask."""
+    """What Lambda tells of an invocation, as far as anybody asks."""
 
     function_name: str = "door"
     aws_request_id: str = "1"
+    milliseconds: int = 60_000
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.milliseconds
 
 
 @pytest.fixture(autouse=True)

@@ -77,7 +77,7 @@ OPEN = """
 import sys
 sys.path[:0] = sys.argv[1:]
 import handler
-print(handler.lambda_handler.__name__)
+print(handler.lambda_handler.operation.name)
 """
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @operation("POST /v1/responses/{response_id}/cancel")
 async def cancel_response(request: Request) -> Response:
     """Only background responses can be cancelled, and there are none yet."""
-    principal = principal_of(request)
+    principal = await principal_of(request)
     response_id: str = request.path_params["response_id"]
     note(request, response_id=response_id[:80])
     await retrieve.get_response(response_id, principal=principal, using=runtime_of(request).services)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 
-@operation("POST /v1/responses/compact")
+@operation("POST /v1/responses/compact", stored=False)
 async def compact_response(request: Request) -> Response:
     """Says that this is not offered yet."""
-    principal_of(request)
+    await principal_of(request)
     raise UnsupportedError("Compaction is not supported yet.")

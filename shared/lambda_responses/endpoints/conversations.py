@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     "GET /v1/conversations/{conversation_id}/items",
     "GET /v1/conversations/{conversation_id}/items/{item_id}",
     "DELETE /v1/conversations/{conversation_id}/items/{item_id}",
+    stored=False,
 )
 async def conversations(request: Request) -> Response:
     """Says that this is not offered yet."""
-    principal_of(request)
+    await principal_of(request)
     raise UnsupportedError("Conversations are not supported yet. Chain with 'previous_response_id' instead.")

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 
-@operation("POST /v1/responses/input_tokens")
+@operation("POST /v1/responses/input_tokens", stored=False)
 async def count_input_tokens(request: Request) -> Response:
     """Says that this is not offered yet."""
-    principal_of(request)
+    await principal_of(request)
     raise UnsupportedError("Counting input tokens is not supported yet.")

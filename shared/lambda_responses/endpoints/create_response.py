@@ -6,9 +6,17 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from lambda_responses.endpoints.event_stream import EventStreamResponse, Framing
-from lambda_responses.endpoints.exchange import note, principal_of, read_body, runtime_of, unless_gone
+from lambda_responses.endpoints.exchange import (
+    deadline_of,
+    note,
+    principal_of,
+    read_body,
+    runtime_of,
+    unless_gone,
+)
 from lambda_responses.lifecycle import create
 from lambda_responses.lifecycle.checked import CheckedEvents
+from lambda_responses.lifecycle.ports import Unkept
 from lambda_responses.lifecycle.run import RunBounds
 from lambda_responses.runtime.operations import json_response, operation
 from lambda_responses.wire.requests import read_json
@@ -26,10 +34,11 @@ _SAFE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
 @operation("POST /v1/responses")
 async def create_response(request: Request) -> Response:
     """A response, whole or as events while it is made."""
-    runtime, principal = runtime_of(request), principal_of(request)
+    runtime, principal = runtime_of(request), await principal_of(request)
     body = read_json(await read_body(request))
     services, settings = runtime.services, runtime.settings
-    bounds = RunBounds(sink=CheckedEvents(services.report)) if settings.check_streams else None
+    sink = CheckedEvents(services.report) if settings.check_streams else Unkept()
+    bounds = RunBounds(sink=sink, deadline=deadline_of(request))
     run = await create.create_response(body, principal=principal, using=services, bounds=bounds)
     if not run.request.get("stream"):
         response = await unless_gone(request, run.response())

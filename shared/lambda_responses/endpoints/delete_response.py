@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @operation("DELETE /v1/responses/{response_id}")
 async def delete_response(request: Request) -> Response:
     """Delete a stored response."""
-    principal = principal_of(request)
+    principal = await principal_of(request)
     response_id: str = request.path_params["response_id"]
     note(request, response_id=response_id[:80])
     deleted = await delete.delete_response(

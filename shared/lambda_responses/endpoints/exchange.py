@@ -7,17 +7,23 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.requests import ClientDisconnect
 
+from lambda_responses.lifecycle.ports import Unbounded
+from lambda_responses.wire.errors import PermissionDeniedError
 from lambda_responses.wire.requests import MAX_BODY_BYTES
+from lambda_responses.wire.scopes import scope_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
     from starlette.requests import Request
 
-    from lambda_responses.lifecycle.ports import Principal
+    from lambda_responses.lifecycle.ports import Deadline, Principal
     from lambda_responses.runtime.services import Runtime
 
 T = TypeVar("T")
+
+CLOSING_SECONDS = 3.0
+"""What a run that is out of time gets to close its items, to be stored and to say so."""
 
 
 def runtime_of(request: Request) -> Runtime:
@@ -25,11 +31,34 @@ def runtime_of(request: Request) -> Runtime:
     return request.app.state.runtime
 
 
-def principal_of(request: Request) -> Principal:
-    """Who asks. Raises `AuthenticationError`."""
-    principal = runtime_of(request).principal_of(request.scope)
+async def principal_of(request: Request) -> Principal:
+    """Who asks, and may ask for this. Raises `AuthenticationError`, `PermissionDeniedError`."""
+    principal = await runtime_of(request).principal_of(request.scope)
     note(request, tenant=principal.tenant)
+    wanted = scope_of(request.method, request.url.path)
+    if wanted not in principal.scopes:
+        raise PermissionDeniedError(
+            f"You have insufficient permissions for this operation. Missing scopes: {wanted}.",
+            code="missing_scope",
+        )
     return principal
+
+
+def deadline_of(request: Request) -> Deadline:
+    """How long this request's run may take: on Lambda, until shortly before the invocation ends."""
+    context: Any = request.scope.get("aws.context")
+    return Unbounded() if context is None else InvocationDeadline(context)
+
+
+class InvocationDeadline:
+    """What is left of a Lambda invocation, less what it takes to keep and tell the end."""
+
+    def __init__(self, context: Any) -> None:
+        self._remaining_milliseconds: Callable[[], int] = context.get_remaining_time_in_millis
+
+    def remaining(self) -> float:
+        """Seconds until the run has to end."""
+        return self._remaining_milliseconds() / 1000 - CLOSING_SECONDS
 
 
 def note(request: Request, **ids: str) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @operation("GET /v1/responses/{response_id}")
 async def get_response(request: Request) -> Response:
     """A stored response, or (`stream=true`) the events that make it up."""
-    runtime, principal = runtime_of(request), principal_of(request)
+    runtime, principal = runtime_of(request), await principal_of(request)
     response_id: str = request.path_params["response_id"]
     note(request, response_id=response_id[:80])
     query = read_retrieve_query(request.query_params.multi_items())

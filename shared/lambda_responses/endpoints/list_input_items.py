@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @operation("GET /v1/responses/{response_id}/input_items")
 async def list_input_items(request: Request) -> Response:
     """A page of what the model was shown."""
-    principal = principal_of(request)
+    principal = await principal_of(request)
     response_id: str = request.path_params["response_id"]
     note(request, response_id=response_id[:80])
     query = read_list_query(request.query_params.multi_items())

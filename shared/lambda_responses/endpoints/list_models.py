@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 
-@operation("GET /v1/models", "GET /v1/models/{model:path}")
+@operation("GET /v1/models", "GET /v1/models/{model:path}", stored=False)
 async def list_models(request: Request) -> Response:
     """The models that can be called, or one of them."""
-    principal_of(request)
+    await principal_of(request)
     services = runtime_of(request).services
     name: str | None = request.path_params.get("model")
     return json_response(models.list_models(services) if name is None else models.get_model(name, services))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from lambda_responses.wire.scopes import SCOPES
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -22,6 +24,8 @@ class Principal:
 
     tenant: str
     key_id: str | None = None
+    scopes: frozenset[str] = SCOPES
+    """What the credential may do."""
 
 
 class Deadline(Protocol):

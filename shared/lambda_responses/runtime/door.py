@@ -1,7 +1,8 @@
-"""From an operation to a Lambda handler.
+"""From an operation to what Lambda calls.
 
-Mangum turns API Gateway's events into ASGI and back. It collects an answer before it returns one, so a stream
-reaches the client in one piece here; `make dev` sends each event as it is made.
+A door is called in two ways, and an explicit setting of the function says which. Where `AWS_LAMBDA_EXEC_WRAPPER`
+starts `runtime.streaming`, that loop takes the door's ASGI application and sends its answer as it is made.
+Otherwise Lambda's own runtime calls the door like any handler; Mangum then collects the answer.
 """
 
 from __future__ import annotations
@@ -17,28 +18,42 @@ from lambda_responses.runtime.services import process_runtime
 from lambda_responses.runtime.settings import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from starlette.types import ASGIApp
 
     from lambda_responses.runtime.operations import Operation
     from lambda_responses.runtime.services import Runtime
     from lambda_responses.wire.json import Json
 
-    Handler = Callable[..., Json]
+
+class Door:
+    """The Lambda handler of one operation."""
+
+    def __init__(self, operation: Operation) -> None:
+        self.operation = operation
+        self._adapter = functools.cache(self._adapted)
+
+    def __call__(self, event: Json, context: Any, *, using: Runtime | None = None) -> Json:
+        """The answer in one piece, as a proxy integration wants it. Tests pass `using=`; Lambda never does."""
+        answer = self._adapter(using or _deployed_runtime())
+        return answer(event, context)
+
+    def opened(self) -> ASGIApp:
+        """Make all that the first request would otherwise wait for. Raises `SettingsError`."""
+        runtime = _deployed_runtime()
+        if self.operation.stored:
+            runtime.open_store()
+        return self._adapter(runtime).app
+
+    def _adapted(self, runtime: Runtime) -> Mangum:
+        return Mangum(application(self.operation, runtime=runtime), lifespan="off")
 
 
-def door(operation: Operation) -> Handler:
-    """A Lambda handler for that operation. Tests pass `using=`; Lambda never does."""
-
-    @functools.cache
-    def adapter(runtime: Runtime) -> Mangum:
-        return Mangum(application(operation, runtime=runtime), lifespan="off")
-
-    @functools.wraps(operation.endpoint, assigned=("__module__", "__name__", "__doc__"))
-    def lambda_handler(event: Json, context: Any, *, using: Runtime | None = None) -> Json:
-        answer = adapter(using or _deployed_runtime())
-        return answer(event, context)  # pyright: ignore[reportArgumentType, reportReturnType]
-
-    return lambda_handler
+def door(operation: Operation) -> Door:
+    """A Lambda handler for that operation; on Lambda, everything it needs is made at once."""
+    made = Door(operation)
+    if "AWS_LAMBDA_RUNTIME_API" in os.environ:
+        made.opened()
+    return made
 
 
 @functools.cache

@@ -48,12 +48,14 @@ class Operation:
     routes: tuple[tuple[str, str], ...]
     """Method and path, such as `("GET", "/v1/responses/{response_id}")`."""
     endpoint: Endpoint
+    stored: bool = True
+    """Whether it reads or writes what is stored."""
 
 
-def operation(*routes: str) -> Callable[[Endpoint], Operation]:
-    """Say which routes (`"POST /v1/responses"`) an endpoint serves."""
+def operation(*routes: str, stored: bool = True) -> Callable[[Endpoint], Operation]:
+    """Say which routes (`"POST /v1/responses"`) an endpoint serves, and whether it needs the store."""
     pairs = tuple((method, path) for method, _, path in (route.partition(" ") for route in routes))
-    return lambda endpoint: Operation(getattr(endpoint, "__name__", ""), pairs, endpoint)
+    return lambda endpoint: Operation(getattr(endpoint, "__name__", ""), pairs, endpoint, stored)
 
 
 def application(

@@ -8,19 +8,19 @@ from lambda_responses.lifecycle.ports import Principal
 from lambda_responses.wire.errors import AuthenticationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from starlette.types import Scope
 
     from lambda_responses.wire.json import Json
 
 
-def anybody(scope: Scope) -> Principal:
+async def anybody(scope: Scope) -> Principal:
     """`none`: whoever can connect is the one tenant there is."""
     return Principal("default")
 
 
-def signer(scope: Scope) -> Principal:
+async def signer(scope: Scope) -> Principal:
     """`iam`: API Gateway has checked the signature; the tenant is the AWS account that signed.
 
     Raises `AuthenticationError` for a request that did not come through such a check.
@@ -33,4 +33,4 @@ def signer(scope: Scope) -> Principal:
     return Principal(account, key_id=caller)
 
 
-PRINCIPALS: dict[str, Callable[[Scope], Principal]] = {"none": anybody, "iam": signer}
+PRINCIPALS: dict[str, Callable[[Scope], Awaitable[Principal]]] = {"none": anybody, "iam": signer}

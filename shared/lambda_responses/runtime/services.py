@@ -204,9 +204,13 @@ class Runtime:
         """Close what was opened."""
         await self._live.aclose()
 
-    def principal_of(self, scope: Scope) -> Principal:
+    async def principal_of(self, scope: Scope) -> Principal:
         """Who asks. Raises `AuthenticationError`."""
-        return self._principal_of(scope)
+        return await self._principal_of(scope)
+
+    def open_store(self) -> None:
+        """Make the store's client now rather than for the first request."""
+        _ = self._live.responses
 
 
 @functools.cache
