@@ -1,8 +1,8 @@
 """From an operation to what Lambda calls.
 
-A door is called in two ways, and an explicit setting of the function says which. Where `AWS_LAMBDA_EXEC_WRAPPER`
-starts `runtime.streaming`, that loop takes the door's ASGI application and sends its answer as it is made.
-Otherwise Lambda's own runtime calls the door like any handler; Mangum then collects the answer.
+A door is called in two ways, and a setting of the function says which. Where `AWS_LAMBDA_EXEC_WRAPPER` starts
+`runtime.streaming`, that loop takes the door's ASGI application and sends its answer as it is made. Otherwise
+Lambda's own runtime calls the door like any handler; Mangum then collects the answer.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Door:
         self._adapter = functools.cache(self._adapted)
 
     def __call__(self, event: Json, context: Any, *, using: Runtime | None = None) -> Json:
-        """The answer in one piece, as a proxy integration wants it. Tests pass `using=`; Lambda never does."""
+        """The answer in one piece, for a proxy integration. Tests pass `using=`; Lambda never does."""
         answer = self._adapter(using or _deployed_runtime())
         return answer(event, context)
 
