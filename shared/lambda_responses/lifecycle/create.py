@@ -14,7 +14,7 @@ from lambda_responses.lifecycle.run import Known, ResponseRun, RunBounds
 from lambda_responses.lifecycle.seals import hold_seals, opened
 from lambda_responses.storage.responses import ResponseNotFound, TooLargeToStore, check_storable
 from lambda_responses.transformers.base import shows_seals
-from lambda_responses.wire.context import check_calls_answered, check_json_mentioned
+from lambda_responses.wire.context import check_calls_answered, check_json_mentioned, without_cut_calls
 from lambda_responses.wire.not_found import (
     conversation_not_found,
     previous_response_not_found,
@@ -47,7 +47,7 @@ async def create_response(
     request = check_create_request(body, native=native)
     previous = await _look_up(request, principal, using, native=native)
     check_input_present(request)
-    history = previous.items if previous else ()
+    history = without_cut_calls(previous.items, continued=request["input"]) if previous else ()
     request["input"], origins = await resolved(
         request["input"], known={item["id"] for item in history}, principal=principal, using=using
     )
@@ -55,7 +55,7 @@ async def create_response(
     sealer = await using.sealer(principal.tenant) if _concerns_seals(request) else None
     origins = {**(previous.origins if previous else {}), **origins}
     brought = opened(request["input"], sealer) if sealer is not None else {}
-    known = Known(previous, origins, brought, sealer)
+    known = Known(previous, history, origins, brought, sealer)
     return ResponseRun(request, targets, principal.tenant, known, using, bounds or RunBounds())
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from lambda_responses.lifecycle.seals import asked_for, with_seal
 from lambda_responses.storage.responses import ResponseNotFound
+from lambda_responses.wire.context import without_cut_calls
 from lambda_responses.wire.includes import apply_include
 from lambda_responses.wire.listed import listed_item
 from lambda_responses.wire.lists import page
@@ -29,5 +30,5 @@ async def list_input_items(
     except ResponseNotFound:
         raise response_not_found(response_id) from None
     sealer = await using.sealer(principal.tenant) if asked_for(query.include) else None
-    items = [with_seal(item, shown.origins, sealer) for item in shown.items]
+    items = [with_seal(item, shown.origins, sealer) for item in without_cut_calls(shown.items)]
     return page([listed_item(apply_include(item, query.include)) for item in items], query)

@@ -55,6 +55,8 @@ class Known:
     """What had been said, and sealed, before the request."""
 
     previous: Context | None
+    history: Sequence[Json]
+    """Items of the previous response's context, as far as a model can go on from them."""
     origins: Mapping[str, Json]
     """Of the previous response's context and of referenced items, by item id."""
     brought: Mapping[int, Json]
@@ -152,11 +154,11 @@ class ResponseRun:
             yield await self._ended(closing, placement, streamed=streamed)
 
     def _begin(self, response_id: str, created_at: int) -> None:
-        previous, request = self._known.previous, self.request
+        request = self.request
         ids = ItemIds(ResponseId(response_id), self._using.entropy)
         self._context = assemble(
             request["input"],
-            history=previous.items if previous else (),
+            history=self._known.history,
             origins=self._known.origins,
             brought=self._known.brought,
             ids=ids,
@@ -217,12 +219,18 @@ class ResponseRun:
             case APIError():
                 return error
             case OutOfTime():
-                return ServerError("The response took longer than this server lets one run take.")
+                return ServerError(self._too_late(), headers={"x-should-retry": "false"})
             case StopRequested():
                 return ServerError("The response was cancelled.")
             case _:
                 self._using.report(error)
                 return ServerError("The server had an error while making this response.")
+
+    def _too_late(self) -> str:
+        message = "The response took longer than this server lets one run take."
+        if self._started and self.request.get("store", True):
+            message += f" To go on from what was said, send 'previous_response_id': '{self.id}'."
+        return message
 
     async def _ended(self, closing: list[Event], placement: Placement, *, streamed: bool) -> Sequence[Event]:
         """Commit the record, so that whoever hears of the end finds it; only then hand the end out."""

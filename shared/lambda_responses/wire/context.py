@@ -8,7 +8,7 @@ from lambda_responses.wire.errors import InvalidRequestError
 from lambda_responses.wire.faults import clip
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from lambda_responses.wire.json import Json
 
@@ -56,6 +56,28 @@ def check_calls_answered(items: Iterable[Json]) -> None:
             answered.add(call)
     for kind, call_id in open_calls:
         raise InvalidRequestError(f"No tool output found for {SPOKEN[kind]} {clip(call_id)}.", param="input")
+
+
+def without_cut_calls(items: Sequence[Json], *, continued: Sequence[Json] = ()) -> list[Json]:
+    """What a model can go on from, where an earlier answer was cut off in the middle.
+
+    A call that was never said to its end is left out unless something answers it, here or in what the items
+    are `continued` with; so are thoughts that were cut, or that led to nothing but such a call.
+    """
+    answers = (item for item in (*items, *continued) if item.get("type") in ANSWERS)
+    answered = {(ANSWERS[item["type"]], _call_id(item)) for item in answers}
+    kept: list[Json] = []
+    leads_nowhere = False
+    for item in reversed(items):
+        kind = item.get("type", "")
+        cut = item.get("status") == "incomplete"
+        if cut and kind in SPOKEN and (kind, _call_id(item)) not in answered:
+            leads_nowhere = True
+        elif kind != "reasoning" or not (cut or leads_nowhere):
+            leads_nowhere = False
+            kept.append(item)
+    kept.reverse()
+    return kept
 
 
 def _call_id(item: Json) -> str | None:

@@ -19,6 +19,7 @@ from lambda_responses.stream.deltas import (
     Failed,
     Stopped,
     Text,
+    ToolArguments,
     ToolCall,
     Usage,
 )
@@ -371,6 +372,29 @@ async def test_a_bound_ends_the_response_in_good_order_however_silent_the_model(
     assert (await stored(services, run.id))["status"] == "failed"
     assert provider.open_answers == 0
     assert services.reported == []
+
+
+async def test_what_was_said_in_time_can_be_gone_on_from(play: Play) -> None:
+    cut = [Text(0, "Let me look."), ToolCall(1, "call_1", "look"), ToolArguments(1, '{"a'), asyncio.Event()]
+    provider = Played([cut, HELLO])
+    services = play(provider)
+    tools = [{"type": "function", "name": "look", "parameters": {"type": "object"}}]
+    run = await begun(services, stream=True, tools=tools, bounds=RunBounds(deadline=Reached()))
+    events = [event async for batch in run.events() for event in batch]
+    check(events)
+    failed = events[-1]["response"]
+    assert failed["error"]["message"].endswith(f"'previous_response_id': '{run.id}'.")
+    assert [item["status"] for item in failed["output"]] == ["completed", "incomplete"]
+    await plain(services, input="Go on.", previous_response_id=run.id)
+    assert [item["type"] for item in provider.turns[1].items] == ["message"] * 3
+
+
+async def test_a_plain_answer_that_takes_too_long_is_not_asked_for_again(play: Play) -> None:
+    run = await begun(play(Played([[asyncio.Event()]])), bounds=RunBounds(deadline=Reached()))
+    with pytest.raises(APIError) as caught:
+        await run.response()
+    assert caught.value.headers == {"x-should-retry": "false"}
+    assert "previous_response_id" not in caught.value.message
 
 
 async def test_a_reader_who_leaves_a_silent_upstream_closes_it(play: Play) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_responses.wire.context import ANSWERS, check_calls_answered
+from lambda_responses.wire.context import ANSWERS, SPOKEN, check_calls_answered, without_cut_calls
 from lambda_responses.wire.errors import InvalidRequestError
 
 Json = dict[str, Any]
@@ -76,3 +76,31 @@ def test_parallel_calls_may_be_answered_in_any_order(calls: list[int], outputs: 
             *({**OUTPUT, "call_id": f"c{n}"} for n in outputs),
         ]
     )
+
+
+def cut(kind: str, call_id: str = "c", status: str = "incomplete") -> Json:
+    return {"type": kind, "call_id": call_id, "status": status}
+
+
+THOUGHT: Json = {"type": "reasoning", "summary": []}
+
+
+@pytest.mark.parametrize("kind", SPOKEN)
+def test_a_call_that_was_cut_is_no_part_of_what_a_model_goes_on_from(kind: str):
+    assert without_cut_calls([SAID, THOUGHT, cut(kind)]) == [SAID]
+    assert without_cut_calls([SAID, cut(kind), cut(kind, "d", "completed")]) == [
+        SAID,
+        cut(kind, "d", "completed"),
+    ]
+
+
+def test_a_cut_call_that_is_answered_stays():
+    call, answer = cut("function_call"), {"type": "function_call_output", "call_id": "c"}
+    assert without_cut_calls([THOUGHT, call, answer]) == [THOUGHT, call, answer]
+    assert without_cut_calls([THOUGHT, call], continued=[answer]) == [THOUGHT, call]
+
+
+def test_thoughts_stay_that_were_thought_to_their_end():
+    thinking = {**THOUGHT, "status": "incomplete"}
+    assert without_cut_calls([THOUGHT, SAID, thinking]) == [THOUGHT, SAID]
+    assert without_cut_calls([THOUGHT]) == [THOUGHT]
