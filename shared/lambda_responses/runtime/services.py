@@ -6,14 +6,14 @@ Parts are made when they are first needed, so that an operation pays for nothing
 from __future__ import annotations
 
 import functools
-import json
 import os
 import secrets
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from lambda_responses.runtime.logs import logger, place_of
+from lambda_responses.runtime.parameters import OperatorParameters
 from lambda_responses.runtime.principals import PRINCIPALS
 from lambda_responses.runtime.settings import SettingsError, read_settings
 
@@ -27,17 +27,13 @@ if TYPE_CHECKING:
     from lambda_responses.providers.connections import Connections
     from lambda_responses.providers.local_model import LocalModel
     from lambda_responses.providers.routing import ProviderRouter
+    from lambda_responses.runtime.parameters import Kept
     from lambda_responses.runtime.settings import Settings
     from lambda_responses.sealing.keys import KeyRing
     from lambda_responses.sealing.sealer import Sealer
     from lambda_responses.storage.keyed import KeyedStore
     from lambda_responses.storage.responses import ResponseStore
     from lambda_responses.wire.errors import APIError
-    from lambda_responses.wire.json import Json
-
-
-SSM = "ssm:"
-"""How the name of a parameter in the Systems Manager begins, where a path could stand as well."""
 
 
 class LiveServices:
@@ -50,6 +46,9 @@ class LiveServices:
         self._wants_local_model = local_model
         self._environment = environment
         self._key_ring = _key_ring(settings)
+        self._parameters = OperatorParameters(settings)
+        self._router: ProviderRouter | None = None
+        self._routed_by: Kept | None = None
         self.first_event_wait = settings.first_event_wait_ms / 1000
         self.max_steps = settings.max_steps
 
@@ -138,9 +137,21 @@ class LiveServices:
 
         return LocalModel() if local_model_available() else None
 
-    @functools.cached_property
+    @property
     def router(self) -> ProviderRouter:
-        """What model names stand for."""
+        """What model names stand for, by the keys and the models file as they are now."""
+        kept = self._parameters.current()
+        if self._router is None or kept is not self._routed_by:
+            try:
+                self._router = self._router_by(kept)
+            except SettingsError as fault:
+                if self._router is None:
+                    raise
+                logger.error("parameters kept as they were", fault=str(fault))
+            self._routed_by = kept
+        return self._router
+
+    def _router_by(self, kept: Kept) -> ProviderRouter:
         from lambda_responses.providers.base import ProviderSettingsError
         from lambda_responses.providers.models_file import read_models_file
         from lambda_responses.providers.retries import Retries
@@ -148,8 +159,8 @@ class LiveServices:
 
         try:
             return ProviderRouter(
-                {**_secrets_of(self._settings), **self._environment},
-                models_file=read_models_file(_models_file(self._settings)),
+                {**kept.secrets, **self._environment},
+                models_file=read_models_file(kept.models),
                 default_provider=self._settings.default_provider,
                 connections=self.connections,
                 retries=Retries(limit=self._settings.max_retries),
@@ -162,7 +173,7 @@ class LiveServices:
     async def aclose(self) -> None:
         """Close what was opened, once. What was never used is not opened for it."""
         made = self.__dict__
-        router: ProviderRouter | None = made.pop("router", None)
+        router, self._router = self._router, None
         if router is not None:
             await router.aclose()
         made.pop("responses", None)
@@ -229,54 +240,3 @@ def _key_ring(settings: Settings) -> KeyRing | None:
         return parse_key_ring(settings.sealing_keys)
     except ValueError as error:
         raise SettingsError(f"RESPONSES_SEALING_KEYS cannot be used: {error}.") from None
-
-
-def _models_file(settings: Settings) -> Json:
-    """The content of the models file: of a file here, or of an SSM parameter (`ssm:<name>`)."""
-    if settings.models is None:
-        return {}
-    try:
-        place = settings.models.removeprefix(SSM)
-        content: Any = json.loads(_parameter(place) if place != settings.models else Path(place).read_text())
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not JSON"
-        raise SettingsError(f"RESPONSES_MODELS cannot be used: {reason}.") from None
-    return content
-
-
-def _parameter(name: str) -> str:
-    from aws_lambda_powertools.utilities import parameters
-
-    get_parameter = cast("Any", parameters).get_parameter  # its overloads leave types open
-    try:
-        value: str = get_parameter(name)
-    except Exception:  # no such parameter, no right to read it, no credentials, no region, no boto3
-        raise SettingsError("RESPONSES_MODELS cannot be used: the parameter cannot be read.") from None
-    return value
-
-
-def _secrets_of(settings: Settings) -> dict[str, str]:
-    """Provider keys out of one secret, a JSON object such as `{"OPENAI_API_KEY": "…"}`.
-
-    Read once: a process lives with the keys that it started with.
-    """
-    if settings.secrets is None:
-        return {}
-    from aws_lambda_powertools.utilities import parameters
-
-    get_secret = cast("Any", parameters).get_secret  # its overloads leave types open
-    try:
-        secret: str | bytes = get_secret(settings.secrets)
-    except Exception:  # no such secret, no right to read it, no credentials, no region, no boto3
-        raise SettingsError("RESPONSES_SECRETS cannot be used: the secret cannot be read.") from None
-    try:
-        content: Any = json.loads(secret)
-    except ValueError:
-        content = None
-    match content:
-        case dict() if all(isinstance(value, str) for value in cast("Json", content).values()):
-            return cast("dict[str, str]", content)
-        case _:
-            raise SettingsError(
-                "RESPONSES_SECRETS cannot be used: the secret is not a JSON object of strings."
-            )

@@ -7,9 +7,9 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aws_lambda_powertools.utilities import parameters
 
 from lambda_responses.runtime.logs import logger
+from lambda_responses.runtime.parameters import AWSParameters
 from lambda_responses.runtime.services import Runtime
 from lambda_responses.runtime.settings import SettingsError
 from lambda_responses.storage.sqlite import SQLiteStore
@@ -25,16 +25,9 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return {"RESPONSES_STORE": f"sqlite:///{tmp_path}/responses.db"}
 
 
-def keep_secret(monkeypatch: pytest.MonkeyPatch, secret: str | bytes) -> list[str]:
-    """Let the secrets manager know one; gives the names that it was asked for."""
-    asked: list[str] = []
-
-    def get_secret(name: str) -> str | bytes:
-        asked.append(name)
-        return secret
-
-    monkeypatch.setattr(parameters, "get_secret", get_secret)
-    return asked
+def keep_secret(monkeypatch: pytest.MonkeyPatch, secret: str | bytes) -> None:
+    """Let the secrets manager know one."""
+    monkeypatch.setattr(AWSParameters, "secret", lambda self, name: secret)
 
 
 async def test_what_was_opened_is_closed_once(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch):
@@ -65,15 +58,19 @@ async def test_the_level_of_the_log_is_a_setting(environment: dict[str, str]):
     assert logger.log_level == logging.INFO
 
 
-@pytest.mark.parametrize("secret", ['{"GROQ_API_KEY": "gsk-secret"}', b'{"GROQ_API_KEY": "gsk-secret"}'])
-async def test_provider_keys_come_from_one_secret_that_is_read_once(
-    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, secret: str | bytes
+async def test_a_rotated_key_is_used_and_a_look_that_fails_changes_nothing(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ):
-    asked = keep_secret(monkeypatch, secret)
+    keep_secret(monkeypatch, '{"GROQ_API_KEY": "gsk-secret"}')
     services: Any = Runtime({**environment, "RESPONSES_SECRETS": "keys"}).services
-    assert services.router.ready() == ["groq"]
-    assert services.router.resolve("groq/llama")
-    assert asked == ["keys"]
+    first = services.router
+    assert first.ready() == ["groq"]
+    assert services.router is first
+    keep_secret(monkeypatch, '{"GROQ_API_KEY": "gsk-secret", "MISTRAL_API_KEY": "ms-secret"}')
+    second = services.router
+    assert second.ready() == ["groq", "mistral"]
+    keep_secret(monkeypatch, "gone")
+    assert services.router is second
 
 
 @pytest.mark.parametrize(
@@ -95,25 +92,27 @@ MODELS = '{"aliases": {"fast": "scripted/echo"}}'
 async def test_the_models_file_may_be_a_parameter(
     environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ):
-    asked: list[str] = []
-
-    def get_parameter(name: str) -> str:
-        asked.append(name)
-        return MODELS
-
-    monkeypatch.setattr(parameters, "get_parameter", get_parameter)
+    monkeypatch.setattr(AWSParameters, "parameter", lambda self, name: {"/team/models": MODELS}[name])
     services: Any = Runtime({**environment, "RESPONSES_MODELS": "ssm:/team/models"}).services
     assert services.router.resolve("fast")[0].name == "scripted/echo"
-    assert asked == ["/team/models"]
+
+
+async def test_a_models_file_that_cannot_be_used_leaves_the_last_one_in_place(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(AWSParameters, "parameter", lambda self, name: MODELS)
+    services: Any = Runtime({**environment, "RESPONSES_MODELS": "ssm:/team/models"}).services
+    first = services.router
+    monkeypatch.setattr(AWSParameters, "parameter", lambda self, name: '{"aliases": {"fast": "nobody/x"}}')
+    assert services.router is first
+    monkeypatch.setattr(AWSParameters, "parameter", lambda self, name: "{}")
+    assert services.router is not first
 
 
 async def test_a_parameter_that_cannot_be_read_is_one_sentence(
     environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ):
-    def get_parameter(name: str) -> str:
-        raise parameters.GetParameterError(name)
-
-    monkeypatch.setattr(parameters, "get_parameter", get_parameter)
+    monkeypatch.setattr(AWSParameters, "parameter", lambda self, name: {}[name])
     with pytest.raises(SettingsError) as raised:
         Runtime({**environment, "RESPONSES_MODELS": "ssm:/team/models"}).check()
     assert str(raised.value) == "RESPONSES_MODELS cannot be used: the parameter cannot be read."

@@ -1,0 +1,154 @@
+"""What the operator keeps with AWS and may change while functions run: provider keys and the models file.
+
+Powertools Parameters reads both and remembers them for `FRESH_SECONDS`: a rotated key is in use within that
+time, and a request in between costs no call. A look that fails later on leaves what was last read in place.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from lambda_responses.runtime.logs import logger
+from lambda_responses.runtime.settings import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from lambda_responses.runtime.settings import Settings
+    from lambda_responses.wire.json import Json
+
+SSM = "ssm:"
+"""How the name of a parameter in the Systems Manager begins, where something else could stand as well."""
+FRESH_SECONDS = 300
+QUIET_SECONDS = 30
+"""How long nobody is asked again after a look that failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What was read."""
+
+    secrets: Mapping[str, str]
+    """By the name of the environment variable that each stands for."""
+    models: Json
+    """The content of the models file."""
+
+
+class AWSParameters:
+    """Secrets Manager and the Systems Manager's parameters, asked with short patience."""
+
+    def secret(self, name: str) -> str | bytes:
+        """A secret, by name or ARN."""
+        return self._secrets.get(name, max_age=FRESH_SECONDS)
+
+    def parameter(self, name: str) -> str:
+        """A parameter, decrypted where it is a secure one."""
+        return self._parameters.get(name, max_age=FRESH_SECONDS, decrypt=True)
+
+    @cached_property
+    def _secrets(self) -> Any:
+        from aws_lambda_powertools.utilities.parameters import SecretsProvider
+
+        return SecretsProvider(boto_config=_patience())
+
+    @cached_property
+    def _parameters(self) -> Any:
+        from aws_lambda_powertools.utilities.parameters import SSMProvider
+
+        return SSMProvider(boto_config=_patience())
+
+
+def _patience() -> Any:
+    from botocore.config import Config
+
+    return Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
+
+
+class OperatorParameters:
+    """The parameters that the settings name, as they are now."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        source: AWSParameters | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._source = source or AWSParameters()
+        self._clock = clock
+        self._quiet_until = 0.0
+        self._read: tuple[str | bytes, str] | None = None
+        self._kept: Kept | None = None
+
+    def current(self) -> Kept:
+        """The same object for as long as nothing has changed.
+
+        Raises `SettingsError` when they cannot be read or used, unless they once could.
+        """
+        if self._kept is not None and self._clock() < self._quiet_until:
+            return self._kept
+        try:
+            read = self._secrets_text(), self._models_text()
+            if self._kept is None or read != self._read:
+                self._kept = Kept(_secrets_in(read[0]), _models_in(read[1]))
+                self._read = read
+        except SettingsError as fault:
+            if self._kept is None:
+                raise
+            logger.error("parameters kept as they were", fault=str(fault))
+            self._quiet_until = self._clock() + QUIET_SECONDS
+        return self._kept
+
+    def _secrets_text(self) -> str | bytes:
+        if self._settings.secrets is None:
+            return "{}"
+        try:
+            return self._source.secret(self._settings.secrets)
+        except Exception:  # no such secret, no right to read it, no credentials, no region, no boto3
+            raise SettingsError("RESPONSES_SECRETS cannot be used: the secret cannot be read.") from None
+
+    def _models_text(self) -> str:
+        """Of a file here, read once, or of a parameter."""
+        models = self._settings.models
+        if models is None:
+            return "{}"
+        if not models.startswith(SSM):
+            return self._models_file
+        try:
+            return self._source.parameter(models.removeprefix(SSM))
+        except Exception:  # as above
+            raise SettingsError("RESPONSES_MODELS cannot be used: the parameter cannot be read.") from None
+
+    @cached_property
+    def _models_file(self) -> str:
+        try:
+            return Path(cast("str", self._settings.models)).read_text()
+        except OSError as error:
+            raise SettingsError(f"RESPONSES_MODELS cannot be used: {error.strerror}.") from None
+        except ValueError:
+            raise SettingsError("RESPONSES_MODELS cannot be used: it is not JSON.") from None
+
+
+def _secrets_in(text: str | bytes) -> dict[str, str]:
+    try:
+        content: Any = json.loads(text)
+    except ValueError:
+        content = None
+    if isinstance(content, dict):
+        secrets = cast("Json", content)
+        if all(isinstance(value, str) for value in secrets.values()):
+            return secrets
+    raise SettingsError("RESPONSES_SECRETS cannot be used: the secret is not a JSON object of strings.")
+
+
+def _models_in(text: str) -> Json:
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise SettingsError("RESPONSES_MODELS cannot be used: it is not JSON.") from None
