@@ -44,8 +44,7 @@ async def heard(
     Raises `OutOfTime` and `StopRequested` as soon as they apply, however silent the other side is.
     """
     nothing: Sequence[T] = ()
-    unbounded = stop is None and deadline.remaining() == float("inf")
-    while patience is not None or not unbounded:
+    while patience is not None or stop is not None:
         async with _coming(said) as coming:
             seconds = deadline.remaining() if patience is None else min(patience, deadline.remaining())
             ready = await _first_of(coming, stop, seconds)
@@ -59,8 +58,24 @@ async def heard(
         if batch is None:
             return
         yield batch
-    async for batch in said:
-        yield batch
+    if deadline.remaining() == float("inf"):
+        async for batch in said:
+            yield batch
+    else:
+        while (batch := await _in_time(said, deadline)) is not None:
+            yield batch
+
+
+async def _in_time(said: AsyncGenerator[T, None], deadline: Deadline) -> T | None:
+    """The next batch, None at the end. Raises `OutOfTime`; `said` is of no more use then."""
+    limit = asyncio.timeout(max(deadline.remaining(), 0))
+    try:
+        async with limit:
+            return await anext(said, None)
+    except TimeoutError:
+        if limit.expired():
+            raise OutOfTime from None
+        raise
 
 
 async def _first_of(coming: asyncio.Future[Any], stop: asyncio.Future[None] | None, seconds: float) -> bool:
