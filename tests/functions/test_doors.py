@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lambda_responses.endpoints.exchange import CLOSING_SECONDS
 from lambda_responses.stream.deltas import Stopped, Text
 from tests.played import Played, PlayedRuntime
 
@@ -159,3 +160,16 @@ def test_a_door_keeps_runtimes_apart(play: Play) -> None:
         for step in ([Text(0, "One"), Stopped("end")], [Text(0, "Two"), Stopped("end")])
     ]
     assert [each["output"][0]["content"][0]["text"] for each in said] == ["One", "Two"]
+
+
+def test_a_run_ends_before_its_invocation_does(play: Play) -> None:
+    silence = asyncio.Event()
+    runtime = PlayedRuntime(play(Played([[Text(0, "Hel"), silence]])), auth="iam")
+    handler = importlib.import_module("functions.create_response.handler").lambda_handler
+    context = Context(milliseconds=round(CLOSING_SECONDS * 1000) + 50)
+    request = event("POST", "/responses", {"model": "m", "input": "hi", "stream": True})
+    told = handler(request, context, using=runtime)["body"]
+    assert told.rstrip().splitlines()[-2] == "event: response.failed"
+    id = json.loads(told.rstrip().splitlines()[-1].removeprefix("data: "))["response"]["id"]
+    stored = json.loads(answered("get_response", event("GET", f"/responses/{id}"), runtime)[2])
+    assert (stored["status"], stored["output"][0]["content"][0]["text"]) == ("failed", "Hel")
