@@ -12,7 +12,7 @@ PACKAGE = ROOT / "shared" / "lambda_responses"
 ROOMS = {
     "pydantic": {"wire", "runtime"},
     "httpx": {"outbound", "providers"},
-    "boto3": {"storage", "queue", "providers/aws", "providers/aws_frames"},
+    "boto3": {"storage", "queue", "providers/aws", "providers/aws_frames", "runtime/parameters"},
     "mangum": {"runtime"},
     "aws_lambda_powertools": {"runtime", "functions"},
     "mcp": {"tools"},
