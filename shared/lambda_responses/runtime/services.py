@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 from lambda_responses.runtime.logs import logger, place_of
 from lambda_responses.runtime.parameters import OperatorParameters
-from lambda_responses.runtime.principals import PRINCIPALS
+from lambda_responses.runtime.principals.callers import Callers
 from lambda_responses.runtime.settings import SettingsError, read_settings
 
 if TYPE_CHECKING:
@@ -67,18 +67,13 @@ class LiveServices:
     @functools.cached_property
     def store(self) -> KeyedStore:
         """The keyed store that the settings name."""
-        scheme, _, place = self._settings.store.partition("://")
-        if scheme == "dynamodb":
-            from lambda_responses.storage.dynamodb import DynamoDBStore
-
-            return DynamoDBStore(place)
         from lambda_responses.storage.keyed import StoreUnavailable
-        from lambda_responses.storage.sqlite import SQLiteStore
 
         try:
-            return SQLiteStore(Path(place.removeprefix("/")))
+            return _store(self._settings)
         except StoreUnavailable as error:
-            raise SettingsError(f"RESPONSES_STORE cannot be used: {error.__cause__ or error}.") from None
+            reason = str(error.__cause__ or error).rstrip(".")
+            raise SettingsError(f"RESPONSES_STORE cannot be used: {reason}.") from None
 
     @functools.cached_property
     def responses(self) -> ResponseStore:
@@ -192,7 +187,7 @@ class Runtime:
         self._live = LiveServices(self.settings, environment, local_model=local_model)
         # A protocol's property and a cached one are the same to a reader, and different to the type checker.
         self.services = cast("Services", self._live)
-        self._principal_of = PRINCIPALS[self.settings.auth]
+        self.callers = Callers(self.settings, store=lambda: self._live.store, now=self._live.now)
 
     def check(self) -> None:
         """Make what may fail for want of the right settings. Raises `SettingsError`."""
@@ -217,7 +212,7 @@ class Runtime:
 
     async def principal_of(self, scope: Scope) -> Principal:
         """Who asks. Raises `AuthenticationError`."""
-        return await self._principal_of(scope)
+        return await self.callers.principal_of(scope)
 
     def open_store(self) -> None:
         """Make the store's client now rather than for the first request."""
@@ -228,6 +223,18 @@ class Runtime:
 def process_runtime() -> Runtime:
     """The runtime of this process, from its environment. Raises `SettingsError`."""
     return Runtime(os.environ)
+
+
+def _store(settings: Settings) -> KeyedStore:
+    """The store of the settings. Raises `StoreUnavailable` for a file or a client that cannot be made."""
+    scheme, _, place = settings.store.partition("://")
+    if scheme == "dynamodb":
+        from lambda_responses.storage.dynamodb import DynamoDBStore
+
+        return DynamoDBStore(place)
+    from lambda_responses.storage.sqlite import SQLiteStore
+
+    return SQLiteStore(Path(place.removeprefix("/")))
 
 
 def _key_ring(settings: Settings) -> KeyRing | None:

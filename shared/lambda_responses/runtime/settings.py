@@ -29,8 +29,17 @@ class Settings(BaseModel):
     """`sqlite:///<path>` or `dynamodb://<table>`."""
     retention_days: int = Field(default=30, ge=1, le=3650)
     """Days until a stored response is gone."""
-    auth: Literal["none", "iam"] = "none"
-    """`none` trusts whoever is on this machine, and its web pages alone; `iam` trusts API Gateway's check."""
+    auth: Literal["none", "keys", "jwt", "iam"] = "none"
+    """How callers are known: by API `keys` of ours, by an issuer's tokens (`jwt`), by AWS signatures that AWS
+    has checked (`iam`). `none` trusts whoever is on this machine, and its web pages alone."""
+    jwt_issuer: str | None = None
+    """With `jwt`: the issuer that tokens must name (`iss`); its OpenID configuration tells where keys are."""
+    jwt_audience: str | None = None
+    """With `jwt`: the audience that tokens must name (`aud`)."""
+    jwt_tenant_claim: str = Field(default="sub", min_length=1)
+    """With `jwt`: the claim that names the tenant. By default each subject is a tenant of its own."""
+    jwt_jwks_url: str | None = None
+    """With `jwt`: where the issuer's public keys are, if not where its configuration says."""
     default_provider: str = "openai"
     """The provider of model names without one."""
     models: str | None = None
@@ -80,3 +89,9 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         if first["type"] == "extra_forbidden":
             raise SettingsError(f"{name} is not a setting of this server.") from None
         raise SettingsError(f"{name} cannot be used: {first['msg']}.") from None
+
+
+def local_environment(environment: Mapping[str, str]) -> Mapping[str, str]:
+    """An environment with the store of this machine where it names none: SQLite in `$DATA_DIR` (`.data`)."""
+    folder = environment.get("DATA_DIR") or ".data"
+    return {"RESPONSES_STORE": f"sqlite:///{folder}/responses.db", **environment}

@@ -50,9 +50,13 @@ CONNECTIONS = 32
 def connect(
     *, endpoint_url: str | None = None, region: str | None = None, connections: int = CONNECTIONS
 ) -> DynamoDBClient:
-    """A client with short time limits, bounded retries and as many connections as threads will ask for."""
+    """A client with short time limits, bounded retries and as many connections as threads will ask for.
+
+    Raises `StoreUnavailable` where it cannot be known whom to call, as without a region.
+    """
     import boto3
     from botocore.config import Config
+    from botocore.exceptions import BotoCoreError
 
     config = Config(
         retries={"mode": "standard", "total_max_attempts": 4},
@@ -64,7 +68,11 @@ def connect(
         parameter_validation=False,
     )
     # boto3's own types know every service only once stubs for every service are there.
-    return cast("Any", boto3).client("dynamodb", endpoint_url=endpoint_url, region_name=region, config=config)
+    make: Any = cast("Any", boto3).client
+    try:
+        return make("dynamodb", endpoint_url=endpoint_url, region_name=region, config=config)
+    except BotoCoreError as fault:
+        raise StoreUnavailable(type(fault).__name__) from fault
 
 
 def table_definition(name: str) -> dict[str, Any]:

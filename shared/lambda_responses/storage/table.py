@@ -6,6 +6,8 @@
     {t}#T#{thread}      C#{depth:06}#{own}[#{k:02}]     what a turn added to the context, in one or more rows
     {t}#T#{thread}      S#{depth:06}#{own}[#{k:02}]     the whole context up to that depth, by turn `own`
     #                   K#seals                         the key ring of the installation, no tenant's
+    #K#{fingerprint}    0                               what an API key stands for, by the SHA-256 of the key
+    #A                  KEY#{key_id}                    the list of API keys, revoked ones included
 
 `thread` (24 hex) and `own` (16 hex) are parts of a response's id, `depth` counts turns from 0 across forks.
 """
@@ -22,10 +24,29 @@ if TYPE_CHECKING:
     from lambda_responses.wire.ids import ThreadKey
 
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@:+-]{0,127}")
+TENANT_RULE = "a tenant's name is 1 to 128 letters, digits and . _ @ : + -"
 MAX_DEPTH = 999_999
 
 KEY_RING = Key("#", "K#seals")
-"""No tenant's partition begins like this one's name."""
+"""No tenant's partition begins like this one's name, nor like those of the API keys."""
+
+API_KEYS = Range("#A", "KEY#", "KEY#~")
+"""The list of API keys."""
+
+
+def api_key(fingerprint: str) -> Key:
+    """What the key with that SHA-256 stands for."""
+    return Key(f"#K#{fingerprint}", "0")
+
+
+def listed_api_key(key_id: str) -> Key:
+    """A key's place in the list."""
+    return Key(API_KEYS.pk, f"KEY#{key_id}")
+
+
+def is_tenant(name: str) -> bool:
+    """Whether that may be a tenant's name."""
+    return _TENANT.fullmatch(name) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +57,8 @@ class TenantTable:
 
     def __post_init__(self) -> None:
         # A separator in the name would let one tenant's prefix reach into another's.
-        if _TENANT.fullmatch(self.tenant) is None:
-            raise ValueError("a tenant's name is 1 to 128 letters, digits and . _ @ : + -")
+        if not is_tenant(self.tenant):
+            raise ValueError(TENANT_RULE)
 
     def control(self, thread: ThreadKey, response_id: str) -> Key:
         """The control row of a response."""
