@@ -1,0 +1,118 @@
+"""What an ASGI application receives and sends: https://asgi.readthedocs.io/en/latest/specs/www.html"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from lambda_responses.runtime.streaming.connection import ConnectionFault
+from lambda_responses.runtime.streaming.prelude import render_prelude
+
+if TYPE_CHECKING:
+    from starlette.types import Message
+
+    from lambda_responses.runtime.streaming.fault import Fault
+    from lambda_responses.runtime.streaming.invocation import Invocation
+    from lambda_responses.runtime.streaming.request import Request
+    from lambda_responses.runtime.streaming.runtime_api import AnswerBody, RuntimeApi
+
+BODILESS = frozenset({204, 205, 304})
+"""Statuses that never have a body; no answer to `HEAD` has one either."""
+
+
+class UnexpectedMessage(RuntimeError):
+    """The application sent a message that may not come now."""
+
+
+class Answer:
+    """One answer on its way out, message by message.
+
+    The status leaves together with the first message of the body: a fault before it can still be told as one.
+    """
+
+    def __init__(self, api: RuntimeApi, invocation: Invocation, request: Request) -> None:
+        self._api = api
+        self._invocation = invocation
+        self._request = request
+        self._asked: bytes | None = request.body
+        self._has_body = request.scope["method"] != "HEAD"
+        self._prelude: bytes | None = None
+        self._sending = asyncio.Lock()
+        self._body: AnswerBody | None = None
+        self._reply: asyncio.Task[None] | None = None
+        self._over = asyncio.Event()
+        self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done as soon as nobody takes the rest: the connection is lost, or the answer refused half-way."""
+
+    @property
+    def over(self) -> bool:
+        """Whether all of it has been sent."""
+        return self._over.is_set()
+
+    async def receive(self) -> Message:
+        """The request in one piece, then nothing until the answer is over: Lambda tells of no lost client."""
+        if self._asked is not None:
+            body, self._asked = self._asked, None
+            return {"type": "http.request", "body": body, "more_body": False}
+        await self._over.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        """Pass a message of the application on. Raises `UnexpectedMessage`, `UnusablePrelude`."""
+        async with self._sending:
+            match message:
+                case {"type": "http.response.start", "status": status} if self._prelude is None:
+                    headers = message.get("headers", ())
+                    self._prelude = render_prelude(
+                        status, headers, repeats=not self._request.from_function_url
+                    )
+                    self._has_body = self._has_body and status not in BODILESS
+                case {"type": "http.response.body"} if self._prelude is not None and not self.over:
+                    body = message.get("body", b"") if self._has_body else b""
+                    await self._forward(self._prelude, body, last=not message.get("more_body", False))
+                case _:
+                    raise UnexpectedMessage(message["type"])
+
+    async def finish(self, fault: Fault | None) -> None:
+        """Tell of that fault, unless all has been sent; return when the Runtime API has taken everything.
+
+        Raises `ConnectionFault`, `RuntimeApiRefused`.
+        """
+        if self.broken.done():
+            self._api.drop()
+            self.broken.result()
+        elif self._body is None or self._reply is None:
+            if fault is not None:
+                await self._api.fail(self._invocation, fault)
+        else:
+            if not self.over:
+                self._over.set()
+                await self._body.end(fault)
+            await self._reply
+
+    async def _forward(self, prelude: bytes, body: bytes, *, last: bool) -> None:
+        if last:
+            self._over.set()
+        try:
+            if self._body is None:
+                self._body = await self._api.begin_answer(self._invocation)
+                self._reply = asyncio.ensure_future(self._body.reply())
+                self._reply.add_done_callback(self._replied)
+                await self._body.send(prelude, body, last=last)
+            else:
+                await self._body.send(body, last=last)
+        except ConnectionFault as fault:
+            if not self.broken.done():
+                self.broken.set_exception(fault)
+            await asyncio.Future[
+                Any
+            ]()  # not the application's fault, so it is not told: it is cancelled here
+
+    def _replied(self, reply: asyncio.Future[None]) -> None:
+        """A reply before the end is a refusal; how it is meant, `finish` says."""
+        if self.over or self.broken.done() or reply.cancelled():
+            return
+        if (error := reply.exception()) is not None:
+            self.broken.set_exception(error)
+        else:
+            self.broken.set_result(None)
