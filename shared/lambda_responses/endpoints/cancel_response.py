@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lambda_responses.endpoints.exchange import note, principal_of, runtime_of
+from lambda_responses.endpoints.exchange import principal_of, response_id_of, runtime_of
 from lambda_responses.lifecycle import retrieve
 from lambda_responses.runtime.operations import operation
 from lambda_responses.wire.errors import InvalidRequestError
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 async def cancel_response(request: Request) -> Response:
     """Only background responses can be cancelled, and there are none yet."""
     principal = await principal_of(request)
-    response_id: str = request.path_params["response_id"]
-    note(request, response_id=response_id[:80])
+    response_id = response_id_of(request)
     await retrieve.get_response(response_id, principal=principal, using=runtime_of(request).services)
     raise InvalidRequestError(
         "Cannot cancel a synchronous response. Background responses are not supported yet."

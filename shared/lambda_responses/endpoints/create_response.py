@@ -8,6 +8,7 @@ from urllib.parse import quote
 from lambda_responses.endpoints.event_stream import EventStreamResponse, Framing
 from lambda_responses.endpoints.exchange import (
     deadline_of,
+    meter_of,
     note,
     principal_of,
     read_body,
@@ -16,7 +17,6 @@ from lambda_responses.endpoints.exchange import (
 )
 from lambda_responses.lifecycle import create
 from lambda_responses.lifecycle.checked import CheckedEvents
-from lambda_responses.lifecycle.ports import Unkept
 from lambda_responses.lifecycle.run import RunBounds
 from lambda_responses.runtime.operations import json_response, operation
 from lambda_responses.wire.requests import read_json
@@ -37,7 +37,8 @@ async def create_response(request: Request) -> Response:
     runtime, principal = runtime_of(request), await principal_of(request)
     body = read_json(await read_body(request))
     services, settings = runtime.services, runtime.settings
-    sink = CheckedEvents(services.report) if settings.check_streams else Unkept()
+    meter = meter_of(request)
+    sink = CheckedEvents(services.report, onward=meter) if settings.check_streams else meter
     bounds = RunBounds(sink=sink, deadline=deadline_of(request))
     run = await create.create_response(body, principal=principal, using=services, bounds=bounds)
     if not run.request.get("stream"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lambda_responses.endpoints.exchange import note, principal_of, runtime_of
+from lambda_responses.endpoints.exchange import principal_of, response_id_of, runtime_of
 from lambda_responses.lifecycle import delete
 from lambda_responses.runtime.operations import json_response, operation
 
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 async def delete_response(request: Request) -> Response:
     """Delete a stored response."""
     principal = await principal_of(request)
-    response_id: str = request.path_params["response_id"]
-    note(request, response_id=response_id[:80])
+    response_id = response_id_of(request)
     deleted = await delete.delete_response(
         response_id, principal=principal, using=runtime_of(request).services
     )

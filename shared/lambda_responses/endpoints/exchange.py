@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from starlette.requests import ClientDisconnect
 
 from lambda_responses.lifecycle.ports import Unbounded
+from lambda_responses.runtime.metrics import Meter
 from lambda_responses.wire.errors import PermissionDeniedError
+from lambda_responses.wire.ids import thread_of
 from lambda_responses.wire.requests import MAX_BODY_BYTES
 from lambda_responses.wire.scopes import scope_of
 
@@ -25,6 +27,8 @@ T = TypeVar("T")
 CLOSING_SECONDS = 3.0
 """What a run that is out of time gets to close its items, to be stored and to say so."""
 
+_MOST_OF_AN_ID = 200
+
 
 def runtime_of(request: Request) -> Runtime:
     """The runtime that the application was made with."""
@@ -34,7 +38,7 @@ def runtime_of(request: Request) -> Runtime:
 async def principal_of(request: Request) -> Principal:
     """Who asks, and may ask for this. Raises `AuthenticationError`, `PermissionDeniedError`."""
     principal = await runtime_of(request).principal_of(request.scope)
-    note(request, tenant=principal.tenant)
+    note(request, tenant=principal.tenant, key_id=principal.key_id)
     wanted = scope_of(request.method, request.url.path)
     if wanted not in principal.scopes:
         raise PermissionDeniedError(
@@ -61,9 +65,24 @@ class InvocationDeadline:
         return self._remaining_milliseconds() / 1000 - CLOSING_SECONDS
 
 
-def note(request: Request, **ids: str) -> None:
-    """Ids for this exchange's line in the log."""
-    request.scope["state"].update(ids)
+def note(request: Request, **ids: str | None) -> None:
+    """Ids for this exchange's line in the log; clients have a say in some of them."""
+    request.scope["state"].update({name: id[:_MOST_OF_AN_ID] for name, id in ids.items() if id})
+
+
+def response_id_of(request: Request) -> str:
+    """The id in the path. It is noted only where it is one: people put other things there."""
+    response_id: str = request.path_params["response_id"]
+    if thread_of(response_id):
+        note(request, response_id=response_id)
+    return response_id
+
+
+def meter_of(request: Request) -> Meter:
+    """What measures the response that this request asks for."""
+    meter = Meter(request.scope["state"]["started"])
+    request.scope["state"]["meter"] = meter
+    return meter
 
 
 async def read_body(request: Request) -> bytes:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 
 from lambda_responses.endpoints.event_stream import HEADERS, Framing
-from lambda_responses.endpoints.exchange import note, principal_of, runtime_of
+from lambda_responses.endpoints.exchange import principal_of, response_id_of, runtime_of
 from lambda_responses.lifecycle import retrieve
 from lambda_responses.runtime.operations import json_response, operation
 from lambda_responses.wire.queries import read_retrieve_query
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 async def get_response(request: Request) -> Response:
     """A stored response, or (`stream=true`) the events that make it up."""
     runtime, principal = runtime_of(request), await principal_of(request)
-    response_id: str = request.path_params["response_id"]
-    note(request, response_id=response_id[:80])
+    response_id = response_id_of(request)
     query = read_retrieve_query(request.query_params.multi_items())
     if not query.stream:
         response = await retrieve.get_response(

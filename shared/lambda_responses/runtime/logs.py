@@ -1,11 +1,56 @@
-"""One JSON object a line, with ids and figures and never what anybody said."""
+"""One JSON object a line, with ids and figures and never what anybody said.
+
+Powertools' decorator for handlers is of no use here: it is done when a handler returns, and a streamed body
+is made after that. `lines_of` tells the same of an invocation, for as long as its exchange takes.
+"""
 
 from __future__ import annotations
 
+import functools
+import json
+import logging
+import os
+from contextlib import contextmanager
+from itertools import chain, repeat
+from typing import TYPE_CHECKING, Any
+
 from aws_lambda_powertools.logging import Logger
 
-logger = Logger(service="lambda-responses", level="INFO")
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+SERVICE = "lambda-responses"
+
+# ASCII alone: a line stays one line for readers that break at U+2028, and no lone surrogate spoils it.
+_to_json = functools.partial(json.dumps, default=str, separators=(",", ":"))
+
+logger = Logger(service=SERVICE, level="INFO", json_serializer=_to_json)
 """Its level is a setting, which `Runtime` heeds."""
+
+# These tell of each request its address, in which clients and providers put keys, or what our line tells.
+for _library in ("httpx", "mangum.http"):
+    logging.getLogger(_library).setLevel(logging.WARNING)
+
+# Whether somebody waited for this process to start: for its first invocation, and never again.
+_cold_starts = chain(
+    [os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "provisioned-concurrency"], repeat(False)
+)
+
+
+@contextmanager
+def lines_of(request_id: str, context: Any = None) -> Generator[None]:
+    """Lines within say which exchange they belong to and, with Lambda's `context`, which invocation."""
+    logger.thread_safe_append_keys(request_id=request_id)
+    if context is not None:
+        logger.thread_safe_append_keys(
+            function_name=context.function_name,
+            function_request_id=context.aws_request_id,
+            cold_start=next(_cold_starts),
+        )
+    try:
+        yield
+    finally:
+        logger.thread_safe_clear_keys()
 
 
 def place_of(error: BaseException) -> str:

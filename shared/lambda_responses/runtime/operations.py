@@ -17,7 +17,8 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 
 from lambda_responses.runtime import loopback
-from lambda_responses.runtime.logs import logger, place_of
+from lambda_responses.runtime.logs import lines_of, logger, place_of
+from lambda_responses.runtime.metrics import publish_response
 from lambda_responses.wire.errors import (
     APIError,
     InvalidRequestError,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
+    from lambda_responses.runtime.metrics import Meter
     from lambda_responses.runtime.services import Runtime
     from lambda_responses.wire.json import Json
 
@@ -151,8 +153,12 @@ _FOREIGN = (
 _UNFORESEEN = "The server had an error while processing your request. Sorry about that!"
 
 
+class BrokenOff(Exception):
+    """An answer that had begun cannot be finished: the kind and place of the fault, and nothing it says."""
+
+
 class _Exchange:
-    """Around every exchange: its id, how long it took to answer, the last resort, and one line in the log."""
+    """Around every exchange: its id, the last resort, and what the operator is told when it has ended."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -161,38 +167,65 @@ class _Exchange:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = time.perf_counter()
-        told: dict[str, Any] = scope.setdefault("state", {})
-        told["request_id"] = request_id = f"req_{uuid.uuid4().hex}"
-        status = 0
+        answer = _Answer(send)
+        scope.setdefault("state", {})["started"] = answer.started
+        with lines_of(answer.request_id, scope.get("aws.context")):
+            try:
+                await self._app(scope, receive, answer.send)
+            except ClientDisconnect:
+                answer.status = CLIENT_CLOSED_REQUEST
+            except Exception as error:
+                answer.failed = True
+                fault, place = type(error).__name__, place_of(error)
+                logger.error("unforeseen", fault=fault, at=place)
+                if answer.status:  # whoever runs this has to know, and may log what it is told
+                    raise BrokenOff(f"{fault} at {place}") from None
+                await error_response(ServerError(_UNFORESEEN))(scope, receive, answer.send)
+            finally:
+                _tell(scope, answer)
 
-        async def answer(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["x-request-id"] = request_id
-                headers["openai-version"] = "2020-10-01"
-                headers["openai-processing-ms"] = str(round((time.perf_counter() - started) * 1000))
-            await send(message)
 
-        try:
-            await self._app(scope, receive, answer)
-        except ClientDisconnect:
-            status = CLIENT_CLOSED_REQUEST
-        except Exception as error:
-            logger.error("unforeseen", request_id=request_id, fault=type(error).__name__, at=place_of(error))
-            if not status:
-                await error_response(ServerError(_UNFORESEEN))(scope, receive, answer)
-            else:
-                raise
-        finally:
-            logger.info(
-                "exchange",
-                request_id=request_id,
-                method=scope["method"],
-                route=getattr(scope.get("route"), "path", None),
-                status=status,
-                milliseconds=round((time.perf_counter() - started) * 1000, 1),
-                **{key: told[key] for key in ("response_id", "tenant", "target") if key in told},
-            )
+class _Answer:
+    """An answer on its way out: gets the headers that all have, and is remembered by its status."""
+
+    def __init__(self, send: Send) -> None:
+        self.started = time.perf_counter()
+        self.request_id = f"req_{uuid.uuid4().hex}"
+        self.status = 0
+        self.failed = False
+        self._send = send
+
+    @property
+    def milliseconds(self) -> float:
+        """Since the request came in."""
+        return (time.perf_counter() - self.started) * 1000
+
+    async def send(self, message: Message) -> None:
+        """Send it on."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers["x-request-id"] = self.request_id
+            headers["openai-version"] = "2020-10-01"
+            headers["openai-processing-ms"] = str(round(self.milliseconds))
+        await self._send(message)
+
+
+def _tell(scope: Scope, answer: _Answer) -> None:
+    """One line in the log and, where a response was made, its metrics. The body has ended by now."""
+    state: Mapping[str, Any] = scope["state"]
+    ids = {name: state[name] for name in ("tenant", "key_id", "response_id", "target") if name in state}
+    meter: Meter | None = state.get("meter")
+    figures = meter.figures() if meter is not None else {}
+    if meter is not None and not 400 <= answer.status < 500:  # refused, or nobody waited
+        failed = answer.failed or answer.status >= 500 or figures.get("response_status") == "failed"
+        publish_response(figures, failed=failed, request_id=answer.request_id, **ids)
+    logger.info(
+        "exchange",
+        method=scope["method"],
+        route=getattr(scope.get("route"), "path", None),
+        status=answer.status,
+        milliseconds=round(answer.milliseconds, 1),
+        **ids,
+        **figures,
+    )

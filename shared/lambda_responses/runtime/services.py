@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from lambda_responses.runtime.logs import logger, place_of
+from lambda_responses.runtime.metrics import publish_upstream_error
 from lambda_responses.runtime.parameters import OperatorParameters
 from lambda_responses.runtime.principals.callers import Callers
 from lambda_responses.runtime.settings import SettingsError, read_settings
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from lambda_responses.storage.keyed import KeyedStore
     from lambda_responses.storage.responses import ResponseStore
     from lambda_responses.wire.errors import APIError
+
+_MOST_OF_A_NAME = 200
+"""Of a target's: the model's part is what a client wrote."""
 
 
 class LiveServices:
@@ -83,12 +87,14 @@ class LiveServices:
         return ResponseStore(self.store, now=self.now, retention_days=self._settings.retention_days)
 
     def upstream_failed(self, target: str, fault: APIError) -> None:
-        """Log which target failed, how the client is told, and what was seen; never what anybody said."""
+        """Count it, and log which target, how the client is told, and what was seen; never what was said."""
         from lambda_responses.providers.base import UpstreamError
 
         seen = fault.__cause__ or fault
         cause = f"{type(seen).__name__}: {seen}" if isinstance(seen, UpstreamError) else type(seen).__name__
-        logger.warning("upstream failed", target=target, status=fault.status, code=fault.code, cause=cause)
+        name = target[:_MOST_OF_A_NAME]
+        logger.warning("upstream failed", target=name, status=fault.status, code=fault.code, cause=cause)
+        publish_upstream_error(target)
 
     async def sealer(self, tenant: str) -> Sealer:
         """Seals for that tenant, with the operator's keys or those that the store keeps."""

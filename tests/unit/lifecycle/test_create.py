@@ -10,6 +10,7 @@ import pytest
 from lambda_responses.lifecycle.checked import CheckedEvents
 from lambda_responses.lifecycle.create import create_response
 from lambda_responses.lifecycle.delete import delete_response
+from lambda_responses.lifecycle.ports import Unkept
 from lambda_responses.lifecycle.retrieve import get_response, replay_response
 from lambda_responses.lifecycle.run import ResponseRun, RunBounds
 from lambda_responses.providers.base import UpstreamCutShort, UpstreamRefused, UpstreamUnreachable
@@ -320,7 +321,7 @@ async def test_a_response_that_cannot_be_kept_is_not_called_completed(
 
 async def test_the_debug_switch_reports_the_first_event_out_of_order_once(play: Play) -> None:
     services = play(Played([HELLO]))
-    checked = CheckedEvents(services.report)
+    checked = CheckedEvents(services.report, onward=Unkept())
     run = await begun(services, stream=True, bounds=RunBounds(sink=checked))
     events = [event async for batch in run.events() for event in batch]
     assert services.reported == []
