@@ -1,7 +1,8 @@
 """The keyed port on one DynamoDB table.
 
-boto3 is synchronous, so calls run on a bounded pool of threads; it is imported when a store is made, because
-it costs more to import than all the rest. Faults are told apart by their codes, never by their texts.
+boto3's clients are synchronous, so calls run on a bounded pool of threads. What makes them is imported when a
+store is made, because that costs more than all the rest. Faults are told apart by their codes, never by their
+texts.
 """
 
 from __future__ import annotations
@@ -54,9 +55,10 @@ def connect(
 
     Raises `StoreUnavailable` where it cannot be known whom to call, as without a region.
     """
-    import boto3
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
+
+    from lambda_responses.storage.clients import client_of
 
     config = Config(
         retries={"mode": "standard", "total_max_attempts": 4},
@@ -67,10 +69,8 @@ def connect(
         # Rows are checked before they leave; checking every parameter again takes longer than sending them.
         parameter_validation=False,
     )
-    # boto3's own types know every service only once stubs for every service are there.
-    make: Any = cast("Any", boto3).client
     try:
-        return make("dynamodb", endpoint_url=endpoint_url, region_name=region, config=config)
+        return client_of("dynamodb", config=config, endpoint_url=endpoint_url, region=region)
     except BotoCoreError as fault:
         raise StoreUnavailable(type(fault).__name__) from fault
 
