@@ -1,23 +1,31 @@
-"""`python -m lambda_responses dev`: serve the API on this machine."""
+"""`python -m lambda_responses dev`: serve the API on this machine. `… keys`: who may use it."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status."""
-    parser = argparse.ArgumentParser(prog="lambda_responses", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("dev", help="serve the API on 127.0.0.1:$PORT (8080), data in $DATA_DIR (.data)")
-    parser.parse_args()
-
-    from lambda_responses.endpoints.development import serve
+    from lambda_responses.runtime.key_commands import add_key_commands, run_key_command
     from lambda_responses.runtime.settings import SettingsError
 
+    parser = argparse.ArgumentParser(prog="python -m lambda_responses", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("dev", help="serve the API on 127.0.0.1:$PORT (8080), data in $DATA_DIR (.data)")
+    add_key_commands(commands.add_parser("keys", help="make, list and revoke API keys in $RESPONSES_STORE"))
+    given = parser.parse_args(arguments)
     try:
+        if given.command == "keys":
+            return run_key_command(given, os.environ)
+        from lambda_responses.endpoints.development import serve
+
         serve(os.environ)
     except KeyboardInterrupt:  # the server has ended in good order by then
         return 130

@@ -17,7 +17,7 @@ ROOMS = {
     "aws_lambda_powertools": {"runtime", "functions"},
     "mcp": {"tools"},
     "cryptography": {"sealing"},
-    "jwt": {"providers/google_tokens"},
+    "jwt": {"providers/google_tokens", "runtime/principals/tokens"},
 }
 ALIASES = {
     "pydantic_core": "pydantic",

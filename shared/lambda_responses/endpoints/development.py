@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import uvicorn
 
 from lambda_responses.endpoints.application import whole_application
 from lambda_responses.runtime.services import Runtime
-from lambda_responses.runtime.settings import SettingsError
+from lambda_responses.runtime.settings import SettingsError, local_environment
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -24,20 +25,25 @@ lambda-responses is listening.
   base URL   {base_url}
   models     {models}
 
-Try it:
+{callers}Try it:
 
-  curl -s {base_url}/responses -H 'content-type: application/json' \\
+  curl -s {base_url}/responses {credential}-H 'content-type: application/json' \\
     -d '{{"model": "{model}", "input": "Say hello in five words."}}'
 
 Add "stream": true to see the answer while it is made. Stop with Ctrl-C.
+"""
+_CREDENTIAL = '-H "authorization: Bearer $OPENAI_API_KEY" '
+_KEYS = """\
+Callers show an API key. With the same settings, this makes one:
+
+  {python} -m lambda_responses keys create
+
 """
 
 
 def serve(environment: Mapping[str, str]) -> None:
     """Serve until interrupted. Raises `SettingsError` for an environment that cannot be used."""
-    data_dir = environment.get("DATA_DIR") or ".data"
-    store = f"sqlite:///{data_dir}/responses.db"
-    runtime = Runtime({"RESPONSES_STORE": store, **environment}, local_model=True)
+    runtime = Runtime(local_environment(environment), local_model=True)
     runtime.check()
     listener = _listener(environment.get("PORT") or "8080")
 
@@ -45,10 +51,7 @@ def serve(environment: Mapping[str, str]) -> None:
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
         for complaint in await runtime.start():
             print(complaint, flush=True)
-        names = [model["id"] for model in runtime.services.router.models()]
-        base_url = f"http://{HOST}:{listener.getsockname()[1]}/v1"
-        first = next((name for name in names if name.startswith("local/")), names[0])
-        print(_BANNER.format(base_url=base_url, models=_listed(names), model=first), flush=True)
+        print(_banner(runtime, f"http://{HOST}:{listener.getsockname()[1]}/v1"), flush=True)
         yield
         await runtime.aclose()
 
@@ -61,6 +64,18 @@ def serve(environment: Mapping[str, str]) -> None:
         timeout_graceful_shutdown=3,
     )
     uvicorn.Server(config).run(sockets=[listener])
+
+
+def _banner(runtime: Runtime, base_url: str) -> str:
+    auth = runtime.settings.auth
+    names = [model["id"] for model in runtime.services.router.models()]
+    return _BANNER.format(
+        base_url=base_url,
+        models=_listed(names),
+        model=next((name for name in names if name.startswith("local/")), names[0]),
+        callers=_KEYS.format(python=sys.executable) if auth == "keys" else "",
+        credential=_CREDENTIAL if auth in ("keys", "jwt") else "",
+    )
 
 
 def _listener(port: str) -> socket.socket:

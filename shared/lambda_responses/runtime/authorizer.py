@@ -1,0 +1,66 @@
+"""What API Gateway asks before it lets a request through to any door: a TOKEN authorizer of the whole stage.
+
+The answer is kept by API Gateway for as long as the template says, by credential and for every route, so it
+allows the stage and not the one route that was asked for; what a credential may do on a route is the door's
+to judge, from the scopes that come with the answer. Event and answer:
+https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-use-lambda-authorizer.html
+
+Powertools has classes for both, which cost a tenth of a DynamoDB client to import, for the few lines below.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING, Any
+
+from lambda_responses.runtime.logs import logger
+from lambda_responses.runtime.principals.bearers import read_authorization
+from lambda_responses.runtime.principals.vouched import render_context
+from lambda_responses.runtime.services import process_runtime
+from lambda_responses.wire.errors import AuthenticationError
+
+if TYPE_CHECKING:
+    from lambda_responses.lifecycle.ports import Principal
+    from lambda_responses.runtime.services import Runtime
+    from lambda_responses.wire.json import Json
+
+UNAUTHORIZED = "Unauthorized"
+"""The one text of an exception that API Gateway makes a 401 of; any other is a 500."""
+
+
+class Authorizer:
+    """The Lambda handler."""
+
+    def __call__(self, event: Json, context: Any, *, using: Runtime | None = None) -> Json:
+        """The policy for the holder of `event["authorizationToken"]`. Tests pass `using=`; Lambda never does.
+
+        Raises `Exception("Unauthorized")`; other faults, such as a store that is down, as they come.
+        """
+        runtime = using or process_runtime()
+        try:
+            credential = read_authorization(event["authorizationToken"])
+            principal = asyncio.run(runtime.callers.bearers.holder(credential))
+        except AuthenticationError:
+            logger.info("refused")
+            raise Exception(UNAUTHORIZED) from None
+        logger.info("authorized", tenant=principal.tenant, key_id=principal.key_id)
+        return render_policy(principal, event["methodArn"])
+
+
+def authorizer() -> Authorizer:
+    """The handler; on Lambda, what the first request would wait for is made at once."""
+    if "AWS_LAMBDA_RUNTIME_API" in os.environ:
+        _ = process_runtime().callers.bearers
+    return Authorizer()
+
+
+def render_policy(principal: Principal, method_arn: str) -> Json:
+    """Leave to call everything in the stage of `arn:…:{api}/{stage}/{method}/{path}`, and who asks."""
+    api, stage, *_ = method_arn.split("/")
+    statement = {"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": [f"{api}/{stage}/*"]}
+    return {
+        "principalId": principal.key_id or principal.tenant,
+        "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
+        "context": render_context(principal),
+    }
