@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from lambda_responses.storage.keyed import Key, Range
-from lambda_responses.storage.table import KEY_RING, TenantTable, response_of, turn_of
+from lambda_responses.storage.table import (
+    API_KEYS,
+    KEY_RING,
+    TenantTable,
+    api_key,
+    listed_api_key,
+    response_of,
+    turn_of,
+)
 from lambda_responses.wire.ids import ThreadKey
 
 THREAD = ThreadKey("a" * 24)
@@ -65,3 +73,18 @@ def test_the_key_ring_lies_in_no_tenants_partition() -> None:
         TenantTable(KEY_RING.pk.partition("#")[0])
     with pytest.raises(ValueError, match="tenant"):
         TenantTable(KEY_RING.pk)
+
+
+def test_api_keys_lie_in_no_tenants_partition() -> None:
+    for pk in (api_key("0" * 64).pk, API_KEYS.pk, listed_api_key("key_1").pk):
+        assert pk.startswith("#")
+        for prefix in (pk, pk.partition("#")[0], pk[:2]):
+            with pytest.raises(ValueError, match="tenant"):
+                TenantTable(prefix)
+
+
+def test_every_key_of_the_list_is_within_its_range() -> None:
+    for digits in ("0" * 16, "f" * 16):
+        key = listed_api_key(f"key_{digits}")
+        assert key.pk == API_KEYS.pk
+        assert API_KEYS.low <= key.sk <= API_KEYS.high
