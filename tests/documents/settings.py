@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+from dataclasses import fields
 from typing import Any
 
 from lambda_responses.runtime.settings import PREFIX, Settings
@@ -14,8 +15,8 @@ def settings_table() -> str:
     """One line a setting, in the order of the class."""
     meanings = _docstrings(Settings)
     rows = [
-        [f"`{PREFIX}{name.upper()}`", _shown(field.default), meanings.get(name, "")]
-        for name, field in Settings.model_fields.items()
+        [f"`{PREFIX}{field.name.upper()}`", _shown(field.default), meanings.get(field.name, "")]
+        for field in fields(Settings)
     ]
     return table(["variable", "default", "meaning"], rows)
 

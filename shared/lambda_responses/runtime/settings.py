@@ -2,16 +2,26 @@
 
 Each setting is an environment variable `RESPONSES_<NAME>`. A name that is not known, or a value that does not
 fit, stops the start with one sentence: a misspelt setting that is silently ignored is worse than no server.
+
+Pydantic judges them by shapes, as it judges requests. No function starts without its settings, and to
+import what pydantic's models need would be a sixth of the time that the smaller ones take to start.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ValidationError
+
+from lambda_responses.wire.shapes import FLAG, NAMED, TEXT, Shape, one_of, text, validator, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+T = TypeVar("T")
+Auth: TypeAlias = Literal["none", "keys", "jwt", "iam"]
+LogLevel: TypeAlias = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 PREFIX = "RESPONSES_"
 
@@ -20,75 +30,88 @@ class SettingsError(Exception):
     """The environment cannot be used; the message says why in one sentence."""
 
 
-class Settings(BaseModel):
-    """The settings, with their defaults."""
+def _setting(default: T, shape: Shape, *, shown: bool = True) -> T:
+    """A setting's default, and the shape of what may stand in its place; `shown` to whoever prints it."""
+    made: Any = field(default=default, metadata={"shape": shape}, repr=shown)
+    return made
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    store: str = Field(default="sqlite:///.data/responses.db", pattern=r"^(sqlite:///|dynamodb://).+$")
+@dataclass(frozen=True)
+class Settings:
+    """The settings, with their defaults. Only `read_settings` holds them to their shapes."""
+
+    store: str = _setting("sqlite:///.data/responses.db", text(pattern="^(sqlite:///|dynamodb://).+$"))
     """`sqlite:///<path>` or `dynamodb://<table>`."""
-    retention_days: int = Field(default=30, ge=1, le=3650)
+    retention_days: int = _setting(30, whole(least=1, most=3650))
     """Days until a stored response is gone."""
-    auth: Literal["none", "keys", "jwt", "iam"] = "none"
+    auth: Auth = _setting("none", one_of(*get_args(Auth)))
     """How callers are known: by API `keys` of ours, by an issuer's tokens (`jwt`), by AWS signatures that AWS
     has checked (`iam`). `none` trusts whoever is on this machine, and its web pages alone."""
-    jwt_issuer: str | None = None
+    jwt_issuer: str | None = _setting(None, TEXT)
     """With `jwt`: the issuer that tokens must name (`iss`); its OpenID configuration tells where keys are."""
-    jwt_audience: str | None = None
+    jwt_audience: str | None = _setting(None, TEXT)
     """With `jwt`: the audience that tokens must name (`aud`)."""
-    jwt_tenant_claim: str = Field(default="sub", min_length=1)
+    jwt_tenant_claim: str = _setting("sub", NAMED)
     """With `jwt`: the claim that names the tenant. By default each subject is a tenant of its own."""
-    jwt_jwks_url: str | None = None
+    jwt_jwks_url: str | None = _setting(None, TEXT)
     """With `jwt`: where the issuer's public keys are, if not where its configuration says."""
-    default_provider: str = "openai"
+    default_provider: str = _setting("openai", TEXT)
     """The provider of model names without one."""
-    models: str | None = None
+    models: str | None = _setting(None, TEXT)
     """The models file (aliases, more providers): its path, or `ssm:<name>` of a parameter that holds it."""
-    secrets: str | None = None
+    secrets: str | None = _setting(None, TEXT)
     """Name or ARN of one secret that holds provider keys as a JSON object of environment names."""
-    sealing_keys: str | None = Field(default=None, repr=False)
+    sealing_keys: str | None = _setting(None, TEXT, shown=False)
     """Keys that seal reasoning, `id:base64,…`; the first seals, all open. By default the store keeps one."""
-    outbound_allow: str = ""
+    outbound_allow: str = _setting("", TEXT)
     """Hosts, networks and buckets, with commas between, that clients may name besides public addresses."""
-    media_max_bytes: int = Field(default=20_000_000, ge=1)
+    media_max_bytes: int = _setting(20_000_000, whole(least=1))
     """Size of a file that is fetched for a provider that takes no addresses."""
-    media_timeout_ms: int = Field(default=10_000, ge=1)
+    media_timeout_ms: int = _setting(10_000, whole(least=1))
     """How long such a file may take to fetch."""
-    first_event_wait_ms: int = Field(default=250, ge=0, le=60_000)
+    first_event_wait_ms: int = _setting(250, whole(least=0, most=60_000))
     """How long a stream's status line waits for the upstream's first event."""
-    connect_timeout_ms: int = Field(default=5_000, ge=1)
+    connect_timeout_ms: int = _setting(5_000, whole(least=1))
     """How long a connection to an upstream may take to open."""
-    read_timeout_ms: int = Field(default=300_000, ge=1)
+    read_timeout_ms: int = _setting(300_000, whole(least=1))
     """Silence after which an upstream counts as gone."""
-    max_retries: int = Field(default=2, ge=0, le=10)
+    max_retries: int = _setting(2, whole(least=0, most=10))
     """Further tries of an upstream request that has not answered yet."""
-    max_steps: int = Field(default=16, ge=1, le=1_000)
+    max_steps: int = _setting(16, whole(least=1, most=1_000))
     """Upstream steps of one response."""
-    keep_alive_ms: int = Field(default=15_000, ge=10)
+    keep_alive_ms: int = _setting(15_000, whole(least=10))
     """Silence after which a stream gets a comment line."""
-    done_marker: bool = False
+    done_marker: bool = _setting(False, FLAG)
     """End streams with `data: [DONE]`, as Open Responses specifies and the live API does not."""
-    check_streams: bool = False
+    check_streams: bool = _setting(False, FLAG)
     """Check every stream against the event grammar while it is made; a fault is a bug, and is logged."""
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_level: LogLevel = _setting("INFO", one_of(*get_args(LogLevel)))
     """What is worth a line in the log; `INFO` gives each exchange one."""
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """The settings of that environment. Raises `SettingsError`."""
-    given = {
+    given: Any = {
         name.removeprefix(PREFIX).lower(): value
         for name, value in environment.items()
         if name.startswith(PREFIX)
     }
     try:
-        return Settings.model_validate(given)
+        return Settings(**validator(_shape()).validate_strings(given))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = PREFIX + str(first["loc"][0]).upper()
         if first["type"] == "extra_forbidden":
             raise SettingsError(f"{name} is not a setting of this server.") from None
         raise SettingsError(f"{name} cannot be used: {first['msg']}.") from None
+
+
+def _shape() -> Shape:
+    members = {
+        each.name: {"type": "typed-dict-field", "required": False, "schema": each.metadata["shape"]}
+        for each in fields(Settings)
+    }
+    return {"type": "typed-dict", "extra_behavior": "forbid", "fields": members}
 
 
 def local_environment(environment: Mapping[str, str]) -> Mapping[str, str]:
