@@ -34,6 +34,9 @@ help: ## What make can do
 dev: .venv/ready ## Serve the API on 127.0.0.1:$PORT (8080), data in $DATA_DIR (.data), no key needed
 	@.venv/bin/python -m lambda_responses dev
 
+host: .venv-dev/ready ## Run the functions of template.yaml on 127.0.0.1:$PORT (8081) as Lambda does; prints base URLs and a key
+	@.venv-dev/bin/python -m infra.host
+
 test: .venv-dev/ready node-packages ## Run the tests that take minutes at most
 	.venv-dev/bin/python -m pytest -m "not slow"
 
@@ -109,4 +112,4 @@ node-packages: $(NODE_TESTS:package-lock.json=node_modules/.package-lock.json)
 %/node_modules/.package-lock.json: %/package-lock.json
 	npm ci --prefix $*
 
-.PHONY: help dev test test-all check docs build bench emulate emulate-stop deploy lock node-packages
+.PHONY: help dev host test test-all check docs build bench emulate emulate-stop deploy lock node-packages

@@ -1,0 +1,123 @@
+"""`make host`: the template's functions on this machine, each in processes of its own, as Lambda runs them.
+
+Takes what `make dev` takes from the environment: PORT (8081 here), DATA_DIR, RESPONSES_* and what providers need.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infra.host.declarations import read_deployment
+from infra.host.environment import Surroundings
+from infra.host.host import CONCURRENCY, Host
+from infra.host.template import TemplateError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROOT = Path(__file__).parents[2]
+SQLITE = "sqlite:///"
+
+_BANNER = """
+lambda-responses is hosted as on Lambda: a process for each instance of a function, frozen between calls.
+
+  base URL       {base_url}
+  function URLs  {url_base_url}
+{key}
+Try it:
+
+  curl -s {base_url}/responses -H "authorization: Bearer $OPENAI_API_KEY" \\
+    -H 'content-type: application/json' -d '{{"model": "scripted/echo", "input": "Say hello."}}'
+
+What follows is the functions' log. Stop with Ctrl-C.
+"""
+
+
+def main() -> int:
+    """Serve until interrupted; the exit status."""
+    given = _arguments()
+    try:
+        asyncio.run(_serve(given, os.environ))
+    except (TemplateError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.host", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--template", type=Path, default=ROOT / "template.yaml", help="as written, or as built"
+    )
+    parser.add_argument(
+        "--parameter", action="append", default=[], metavar="NAME=VALUE", help="a value for the template"
+    )
+    parser.add_argument(
+        "--concurrency", type=int, default=CONCURRENCY, help="instances of a function at most"
+    )
+    parser.add_argument("--snap-start", action="store_true", help="take functions with SnapStart through it")
+    return parser.parse_args()
+
+
+async def _serve(given: argparse.Namespace, environment: Mapping[str, str]) -> None:
+    parameters: list[str] = given.parameter
+    region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "us-east-1"
+    deployment = read_deployment(
+        given.template,
+        {name: value for name, _, value in (each.partition("=") for each in parameters)},
+        region=region,
+    )
+    surroundings = Surroundings(region, environment, _overrides(environment), given.snap_start)
+    stopping = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    host = Host(deployment, surroundings, log=_log, limit=given.concurrency)
+    try:
+        await host.start(int(environment.get("PORT") or 8081))
+        auth = {each.environment.get("RESPONSES_AUTH") for each in deployment.functions.values()}
+        key = _first_key({**environment, **surroundings.overrides}) if "keys" in auth else ""
+        print(
+            _BANNER.format(base_url=host.base_url, url_base_url=host.url_base_url, key=key),
+            flush=True,
+        )
+        await stopping.wait()
+    finally:
+        await host.stop()
+
+
+def _overrides(environment: Mapping[str, str]) -> dict[str, str]:
+    """What this machine has in place of what the template names: the shell's settings, a store on disk."""
+    settings = {name: value for name, value in environment.items() if name.startswith("RESPONSES_")}
+    data = Path(environment.get("DATA_DIR") or ".data")
+    store = settings.get("RESPONSES_STORE", f"{SQLITE}{data / 'responses.db'}")
+    if store.startswith(SQLITE):  # functions run in folders of their own
+        store = SQLITE + str(Path(store.removeprefix(SQLITE)).absolute())
+    models = settings.get("RESPONSES_MODELS")
+    if models is not None and not models.startswith("ssm:"):
+        settings["RESPONSES_MODELS"] = str(Path(models).absolute())
+    return {**settings, "RESPONSES_STORE": store}
+
+
+def _first_key(environment: Mapping[str, str]) -> str:
+    """A line with a new API key, where there was none."""
+    command = [sys.executable, "-m", "lambda_responses", "keys", "create", "--first", "--name", "host"]
+    made = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+    key = made.stdout.strip()
+    return f"  API key        {key}\n" if key else ""
+
+
+def _log(function: str, line: str) -> None:
+    print(f"[{function}] {line}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

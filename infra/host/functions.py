@@ -1,0 +1,177 @@
+"""The functions of a deployment, and the instances of each: reused where one is idle, started where none is.
+
+https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from infra.host.connections import cancelled
+from infra.host.invocation import Fault, Invocation, new_trace
+from infra.host.runtime_api import InitFailed
+from infra.host.template import TemplateError
+from infra.host.worker import Worker, WorkerGone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from infra.host.deployment import Deployment, Function
+    from infra.host.environment import Surroundings
+    from infra.host.keeper import Keeper
+
+    Log = Callable[[str, str], None]
+
+LARGEST_EVENT = 6_291_456
+"""Bytes of an event."""
+INIT_SECONDS = 10.0
+"""How long an instance may take to ask for its first event; a second try gets the function's own time."""
+
+
+class Throttled(Exception):
+    """The function has as many instances as it may have, and all of them are busy."""
+
+
+class EventTooLarge(Exception):
+    """The event is larger than any may be."""
+
+
+class Functions:
+    """Calls functions by logical id. `log` is given a function's name and a line."""
+
+    def __init__(
+        self, deployment: Deployment, surroundings: Surroundings, keeper: Keeper, *, limit: int, log: Log
+    ) -> None:
+        self._pools = {
+            name: _Pool(each, surroundings, keeper, limit if each.limit is None else each.limit, log)
+            for name, each in deployment.functions.items()
+        }
+
+    def invoke(
+        self, function: Function, event: Any, *, id: str | None = None, trace: str | None = None
+    ) -> Invocation:
+        """Call a function; the answer comes later. Raises `Throttled`, `EventTooLarge`."""
+        content = json.dumps(event, separators=(",", ":")).encode()
+        call = Invocation(id or str(uuid.uuid4()), content, trace or new_trace())
+        self._pools[function.logical_id].take(call)
+        return call
+
+    def pids(self, function: Function) -> list[int]:
+        """The processes of a function's instances, the one that is called next last."""
+        return self._pools[function.logical_id].pids
+
+    async def close(self) -> None:
+        """End every instance."""
+        await asyncio.gather(*(pool.close() for pool in self._pools.values()))
+
+
+class _Pool:
+    """The instances of one function."""
+
+    def __init__(
+        self, function: Function, surroundings: Surroundings, keeper: Keeper, limit: int, log: Log
+    ) -> None:
+        self._function = function
+        self._surroundings = surroundings
+        self._keeper = keeper
+        self._limit = limit
+        self._log: Callable[[str], None] = partial(log, function.name)
+        self._idle: list[Worker] = []
+        self._workers: set[Worker] = set()
+        self._calls: set[asyncio.Task[None]] = set()
+
+    @property
+    def pids(self) -> list[int]:
+        busy = [worker for worker in self._workers if worker not in self._idle]
+        return [worker.pid for worker in (*busy, *self._idle)]
+
+    def take(self, invocation: Invocation) -> None:
+        if len(invocation.event) > LARGEST_EVENT:
+            raise EventTooLarge
+        if len(self._calls) >= self._limit:
+            raise Throttled
+        call = asyncio.ensure_future(self._attend(invocation))
+        self._calls.add(call)
+        call.add_done_callback(self._calls.discard)
+
+    async def close(self) -> None:
+        await cancelled(*self._calls)
+        await asyncio.gather(*(worker.close() for worker in self._workers))
+
+    async def _attend(self, invocation: Invocation) -> None:
+        """See to it that the call is answered, and that its instance is idle or gone afterwards."""
+        began = time.perf_counter()
+        try:
+            worker, cold = await self._instance()
+        except InitFailed as error:
+            self._report(invocation, error.fault)
+            invocation.failed(error.fault)
+            return
+        ready = time.perf_counter()
+        fault = await self._run(worker, invocation)
+        times = {"Duration": time.perf_counter() - ready}
+        if cold:
+            times["Init Duration"] = ready - began
+        self._report(invocation, fault, **times)
+        if fault is None:
+            self._idle.append(worker)
+            return
+        invocation.failed(fault)
+        await self._end(worker)
+
+    async def _run(self, worker: Worker, invocation: Invocation) -> Fault | None:
+        try:
+            await asyncio.wait_for(worker.run(invocation), self._function.timeout)
+        except TimeoutError:
+            limit = f"Task timed out after {self._function.timeout:.2f} seconds"
+            return Fault("Sandbox.Timedout", f"RequestId: {invocation.id} Error: {limit}")
+        except WorkerGone as error:
+            return error.fault
+        return None
+
+    async def _instance(self) -> tuple[Worker, bool]:
+        """An instance that waits for an event, and whether it was started for it. Raises `InitFailed`."""
+        while self._idle:
+            worker = self._idle.pop()
+            if not worker.exited.is_set():
+                return worker, False
+            await self._end(worker)
+        for seconds in (INIT_SECONDS, self._function.timeout):
+            worker = Worker(self._function, self._surroundings, self._log)
+            self._workers.add(worker)
+            fault = await self._start(worker, seconds)
+            if fault is None:
+                return worker, True
+            await self._end(worker)
+            if fault.kind != _INIT_TIMEOUT:
+                raise InitFailed(fault)
+        raise InitFailed(fault)
+
+    async def _start(self, worker: Worker, seconds: float) -> Fault | None:
+        try:
+            await worker.start(self._keeper)
+            await asyncio.wait_for(worker.ready(), seconds)
+        except TimeoutError:
+            return Fault(_INIT_TIMEOUT, f"The function did not start within {seconds:.2f} seconds")
+        except (InitFailed, WorkerGone) as error:
+            return error.fault
+        except (OSError, TemplateError) as error:
+            return Fault("Runtime.InvalidEntrypoint", str(error))
+        return None
+
+    async def _end(self, worker: Worker) -> None:
+        self._workers.discard(worker)
+        await worker.close()
+
+    def _report(self, invocation: Invocation, fault: Fault | None, **seconds: float) -> None:
+        told = [f"{name}: {value * 1000:.2f} ms" for name, value in seconds.items()]
+        failed = [f"Error: {fault.kind} {fault.message}"] if fault else []
+        self._log("\t".join([f"REPORT RequestId: {invocation.id}", *told, *failed]))
+
+
+_INIT_TIMEOUT = "Sandbox.InitTimedout"

@@ -1,0 +1,145 @@
+"""One instance of a function: a process with a Runtime API of its own, stopped while it has nothing to do."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+from infra.host.connections import cancelled
+from infra.host.environment import command_of, environment_of, snaps
+from infra.host.invocation import Fault
+from infra.host.keeper import signalled
+from infra.host.runtime_api import RuntimeApi
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from infra.host.deployment import Function
+    from infra.host.environment import Surroundings
+    from infra.host.invocation import Invocation
+    from infra.host.keeper import Keeper
+
+_READ = 65_536
+
+
+class WorkerGone(Exception):
+    """The process has exited; the fault says how."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.message)
+        self.fault = fault
+
+
+class Worker:
+    """A process that takes one event at a time."""
+
+    def __init__(self, function: Function, surroundings: Surroundings, log: Callable[[str], None]) -> None:
+        self._function = function
+        self._surroundings = surroundings
+        self._log = log
+        self._api = RuntimeApi(function.arn, self._restore if snaps(function, surroundings) else None)
+        self._process: asyncio.subprocess.Process | None = None
+        self._watching: list[asyncio.Future[None]] = []
+        self.exited = asyncio.Event()
+
+    @property
+    def pid(self) -> int:
+        """The process."""
+        assert self._process is not None
+        return self._process.pid
+
+    async def start(self, keeper: Keeper) -> None:
+        """Start the process. Raises `OSError`, `TemplateError`."""
+        await self._api.start()
+        reading, writing = os.pipe()
+        try:
+            self._process = await keeper.start(
+                command_of(self._function),
+                environment=environment_of(self._function, self._api.address, self._surroundings),
+                folder=str(self._function.folder),
+                output=writing,
+            )
+        except BaseException:
+            os.close(reading)
+            raise
+        finally:
+            os.close(writing)
+        self._watching = [
+            asyncio.ensure_future(self._write_log(reading)),
+            asyncio.ensure_future(self._await_exit(self._process, keeper)),
+        ]
+
+    async def ready(self) -> None:
+        """Return when the process asks for its first event. Raises `InitFailed`, `WorkerGone`."""
+        await self._until(self._api.idle, self._api.refused)
+        if self._api.refused.done():
+            self._api.refused.result()
+
+    async def run(self, invocation: Invocation) -> None:
+        """Return when the process has dealt with that event and has been stopped. Raises `WorkerGone`.
+
+        The answer may be complete long before.
+        """
+        invocation.deadline = time.time() + self._function.timeout
+        self._api.hand(invocation)
+        signalled(self.pid, signal.SIGCONT)
+        await self._until(self._api.idle)
+        signalled(self.pid, signal.SIGSTOP)
+
+    def kill(self) -> None:
+        """End the process, as Lambda does: without a word."""
+        if not self.exited.is_set():
+            signalled(self.pid, signal.SIGKILL)
+
+    async def close(self) -> None:
+        """Kill it, and return when nothing is left of it."""
+        if self._process is not None:
+            self.kill()
+            await self.exited.wait()
+        await self._api.stop()
+        await cancelled(*self._watching)
+
+    def _restore(self) -> None:
+        signalled(self.pid, signal.SIGSTOP)
+        signalled(self.pid, signal.SIGCONT)
+
+    async def _until(self, happened: asyncio.Event, refused: asyncio.Future[None] | None = None) -> None:
+        waits = [asyncio.ensure_future(happened.wait()), asyncio.ensure_future(self.exited.wait())]
+        try:
+            await asyncio.wait([*waits, *([refused] if refused else [])], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await cancelled(*waits)
+        told = refused is not None and refused.done()
+        if not happened.is_set() and not told:
+            await self._api.drain()
+            raise WorkerGone(self._exit())
+
+    def _exit(self) -> Fault:
+        status = (self._process.returncode if self._process else None) or 0
+        how = f"exit status {status}" if status >= 0 else f"signal: {signal.Signals(-status).name}"
+        return Fault("Runtime.ExitError", f"Runtime exited with error: {how}")
+
+    async def _await_exit(self, process: asyncio.subprocess.Process, keeper: Keeper) -> None:
+        await process.wait()
+        signalled(process.pid, signal.SIGKILL)  # what it started goes with it
+        keeper.released(process.pid)
+        self.exited.set()
+
+    async def _write_log(self, descriptor: int) -> None:
+        loop, reader = asyncio.get_running_loop(), asyncio.StreamReader()
+        transport, _ = await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(descriptor, "rb", buffering=0)
+        )
+        try:
+            rest = b""
+            while data := await reader.read(_READ):
+                *lines, rest = (rest + data).split(b"\n")
+                for line in lines:
+                    self._log(line.decode(errors="replace"))
+            if rest:
+                self._log(rest.decode(errors="replace"))
+        finally:
+            transport.close()
