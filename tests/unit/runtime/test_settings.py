@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lambda_responses.runtime.settings import Settings, SettingsError, read_settings
+from lambda_responses.runtime.settings import Settings, SettingsError, local_environment, read_settings
 
 
 def test_nothing_set_means_the_defaults() -> None:
@@ -23,6 +23,7 @@ def test_settings_come_from_their_variables() -> None:
         ("RESPONSES_RETENTION_DAYS", "0"),
         ("RESPONSES_RETENTION_DAYS", "a month"),
         ("RESPONSES_AUTH", "trust"),
+        ("RESPONSES_JWT_TENANT_CLAIM", ""),
         ("RESPONSES_DONE_MARKER", "perhaps"),
     ],
 )
@@ -33,3 +34,10 @@ def test_what_does_not_fit_stops_the_start_with_one_sentence(name: str, value: s
     assert sentence.startswith(name)
     assert sentence.endswith(".")
     assert "\n" not in sentence
+
+
+def test_on_this_machine_the_store_is_a_file_unless_another_is_named() -> None:
+    assert local_environment({})["RESPONSES_STORE"] == "sqlite:///.data/responses.db"
+    assert local_environment({"DATA_DIR": "/data"})["RESPONSES_STORE"] == "sqlite:////data/responses.db"
+    named = {"DATA_DIR": "/data", "RESPONSES_STORE": "dynamodb://responses"}
+    assert local_environment(named) == named
