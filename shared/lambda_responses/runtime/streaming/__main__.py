@@ -21,8 +21,8 @@ def main() -> None:
             try:
                 loop.run_until_complete(life)
             except SystemExit:
-                # A task of the application asked for it, which stops the loop. When that goes on, whoever awaits
-                # the task is told, and the caller gets an answer.
+                # A task of the application asked for it, which stops the loop. When that goes on, whoever
+                # awaits the task is told, and the caller gets an answer.
                 if life.done():
                     raise
 

@@ -39,22 +39,19 @@ class Answer:
         self._prelude: bytes | None = None
         self._sending = asyncio.Lock()
         self._body: AnswerBody | None = None
-        self._reply: asyncio.Task[None] | None = None
-        self._over = asyncio.Event()
+        self._reply: asyncio.Future[None] | None = None
+        self._gone = asyncio.Event()
+        self.over = False
+        """Whether the application has said all."""
         self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done as soon as nobody takes the rest: the connection is lost, or the answer refused half-way."""
-
-    @property
-    def over(self) -> bool:
-        """Whether all of it has been sent."""
-        return self._over.is_set()
 
     async def receive(self) -> Message:
         """The request in one piece, then nothing until the answer is over: Lambda tells of no lost client."""
         if self._asked is not None:
             body, self._asked = self._asked, None
             return {"type": "http.request", "body": body, "more_body": False}
-        await self._over.wait()
+        await self._gone.wait()
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
@@ -62,19 +59,19 @@ class Answer:
         async with self._sending:
             match message:
                 case {"type": "http.response.start", "status": status} if self._prelude is None:
-                    headers = message.get("headers", ())
                     self._prelude = render_prelude(
-                        status, headers, repeats=not self._request.from_function_url
+                        status, message.get("headers", ()), repeats=not self._request.from_function_url
                     )
                     self._has_body = self._has_body and status not in BODILESS
                 case {"type": "http.response.body"} if self._prelude is not None and not self.over:
-                    body = message.get("body", b"") if self._has_body else b""
-                    await self._forward(self._prelude, body, last=not message.get("more_body", False))
+                    body = memoryview(message.get("body", b""))
+                    self.over = not message.get("more_body", False)
+                    await self._forward(self._prelude, body if self._has_body else b"")
                 case _:
                     raise UnexpectedMessage(message["type"])
 
     async def finish(self, fault: Fault | None) -> None:
-        """Tell of that fault, unless all has been sent; return when the Runtime API has taken everything.
+        """Tell of that fault, unless all has been said; return when the Runtime API has taken everything.
 
         Raises `ConnectionFault`, `RuntimeApiRefused`.
         """
@@ -86,33 +83,36 @@ class Answer:
                 await self._api.fail(self._invocation, fault)
         else:
             if not self.over:
-                self._over.set()
+                self.over = True
                 await self._body.end(fault)
             await self._reply
 
-    async def _forward(self, prelude: bytes, body: bytes, *, last: bool) -> None:
-        if last:
-            self._over.set()
+    async def _forward(self, prelude: bytes, body: bytes | memoryview) -> None:
         try:
             if self._body is None:
                 self._body = await self._api.begin_answer(self._invocation)
                 self._reply = asyncio.ensure_future(self._body.reply())
                 self._reply.add_done_callback(self._replied)
-                await self._body.send(prelude, body, last=last)
+                await self._body.send(prelude, body, last=self.over)
             else:
-                await self._body.send(body, last=last)
+                await self._body.send(body, last=self.over)
         except ConnectionFault as fault:
             if not self.broken.done():
                 self.broken.set_exception(fault)
             await asyncio.Future[
                 Any
             ]()  # not the application's fault, so it is not told: it is cancelled here
+        if self.over:
+            self._gone.set()
 
     def _replied(self, reply: asyncio.Future[None]) -> None:
-        """A reply before the end is a refusal; how it is meant, `finish` says."""
-        if self.over or self.broken.done() or reply.cancelled():
+        """A reply before the end is a refusal; what follows from it, `finish` says."""
+        if reply.cancelled():
             return
-        if (error := reply.exception()) is not None:
-            self.broken.set_exception(error)
-        else:
+        error = reply.exception()
+        if self.over or self.broken.done():
+            return
+        if error is None:
             self.broken.set_result(None)
+        else:
+            self.broken.set_exception(error)

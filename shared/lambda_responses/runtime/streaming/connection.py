@@ -50,7 +50,7 @@ class Connection:
         """Whether another request may be sent."""
         return not (self._ends or self._reader.at_eof() or self._writer.is_closing())
 
-    async def send(self, *pieces: bytes) -> None:
+    async def send(self, *pieces: bytes | memoryview) -> None:
         """Write them in one go; returns when the other side keeps up."""
         with _faults():
             self._writer.writelines(pieces)

@@ -33,6 +33,9 @@ CLOSING_SECONDS = 0.5
 TELLING_SECONDS = 0.2
 """What of that is left for telling the Runtime API, whatever the application does about being cancelled."""
 
+MAX_ENDING_SECONDS = 3.0
+"""How long an application may take to end for other reasons: what it has begun to store is finished."""
+
 UNKNOWN_EVENT = Fault("UnknownEvent", "The event is no HTTP request of API Gateway or of a function URL.")
 NO_ANSWER = Fault("NoAnswer", "The application returned without the whole of an answer.")
 OUT_OF_TIME = Fault("OutOfTime", "The deadline came before the answer was whole.")
@@ -68,9 +71,11 @@ async def serve(app: ASGIApp, invocation: Invocation, requests: Requests, api: R
     fault = await _outcome(running, answer, invocation)
     if fault is not None:
         console.report("answer failed", fault)
-    await answer.finish(fault)
-    if not running.done():
-        _abandon()
+    try:
+        await answer.finish(fault)
+    finally:
+        if not running.done():
+            _abandon()
 
 
 async def _started(api: RuntimeApi, environment: Mapping[str, str]) -> ASGIApp:
@@ -98,13 +103,13 @@ async def _run(app: ASGIApp, request: Request, answer: Answer) -> Fault | None:
 async def _outcome(
     running: asyncio.Future[Fault | None], answer: Answer, invocation: Invocation
 ) -> Fault | None:
-    """What went wrong, if anything. The application has ended then, unless it does not heed being cancelled."""
-    left = max(0.0, invocation.remaining() - CLOSING_SECONDS)
+    """What went wrong, if anything. The application has ended then, or does not heed that it is cancelled."""
+    left = invocation.remaining() - CLOSING_SECONDS
     await asyncio.wait({running, answer.broken}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
     if running.done():
         return running.result()
     running.cancel()
-    await asyncio.wait({running}, timeout=max(0.0, invocation.remaining() - TELLING_SECONDS))
+    await asyncio.wait({running}, timeout=min(MAX_ENDING_SECONDS, invocation.remaining() - TELLING_SECONDS))
     return None if answer.broken.done() or (running.done() and answer.over) else OUT_OF_TIME
 
 

@@ -102,7 +102,7 @@ class AnswerBody:
         self._connection = connection
         self._head = head
 
-    async def send(self, *pieces: bytes, last: bool = False) -> None:
+    async def send(self, *pieces: bytes | memoryview, last: bool) -> None:
         """The next pieces, in one write; empty ones are left out, because they would end the body."""
         chunks = [part for piece in pieces if piece for part in (b"%x\r\n" % len(piece), piece, b"\r\n")]
         head, self._head = self._head, b""
