@@ -43,7 +43,7 @@ test: .venv-dev/ready node-packages ## Run the tests that take minutes at most
 test-all: .venv-dev/ready .venv-emulator/ready .venv-sam/ready node-packages ## Run all tests, the slow ones too
 	.venv-dev/bin/python -m pytest
 
-check: .venv-dev/ready .venv-sam/ready ## Lint, types, import rules, generated pages, template
+check: .venv-dev/ready .venv-sam/ready .venv-checkov/ready ## Lint, types, import rules, generated pages, templates
 	.venv-dev/bin/ruff check .
 	.venv-dev/bin/ruff format --check .
 	.venv-dev/bin/pyright
@@ -51,7 +51,8 @@ check: .venv-dev/ready .venv-sam/ready ## Lint, types, import rules, generated p
 	.venv-dev/bin/python -m docs.draw_streaming --check
 	.venv-dev/bin/python -m pytest -q -m "not slow" tests/documents/test_tables.py
 	.venv-sam/bin/sam validate --lint
-	.venv-sam/bin/cfn-lint template.yaml
+	.venv-sam/bin/cfn-lint template.yaml $(wildcard infra/*.yaml)
+	.venv-checkov/bin/checkov --file template.yaml $(wildcard infra/*.yaml)
 
 docs: .venv-dev/ready ## Write the generated tables and diagrams of README.md and docs/ again
 	.venv-dev/bin/python -m docs.draw_streaming
@@ -70,8 +71,12 @@ emulate: .venv-dev/ready .venv-emulator/ready .venv-sam/ready ## Deploy to an AW
 emulate-stop: .venv-dev/ready ## Stop that emulator
 	@.venv-dev/bin/python -m infra.emulator stop
 
-deploy: build ## Build, then deploy to AWS with questions; prints the base URL
-	.venv-sam/bin/sam deploy --guided
+deploy: build .venv/ready ## Build, then deploy to AWS with questions; prints the base URL and the first API key (AUTH=iam: callers sign)
+	$(if $(filter-out iam,$(AUTH)),$(error AUTH is iam or nothing; SAM asks for the other choices))
+	$(if $(AUTH),.venv-sam/bin/python -m infra.variants $(AUTH),\
+	    @echo "SAM will ask whether function URLs without authentication are okay. They are: each door asks its callers.")
+	.venv-sam/bin/sam deploy --guided --template-file .aws-sam/build/$(or $(AUTH),template).yaml
+	@.venv/bin/python -m infra.deployed
 
 lock: .venv-dev/ready ## Renew the locks from pyproject.toml (UPGRADE=--upgrade for newer versions)
 	$(COMPILE) --universal --python-version 3.11 --extra aws --extra serve --group install pyproject.toml -o requirements/dev.txt
@@ -79,6 +84,7 @@ lock: .venv-dev/ready ## Renew the locks from pyproject.toml (UPGRADE=--upgrade 
 	    pyproject.toml -o requirements/test.txt
 	$(COMPILE) --universal --python-version 3.11 --group emulator -o requirements/emulator.txt
 	$(COMPILE) --universal --python-version 3.11 --group sam -o requirements/sam.txt
+	$(COMPILE) --universal --python-version 3.11 --group checkov -o requirements/checkov.txt
 	$(COMPILE) --universal --python-version 3.11 --group local-model --no-deps -o requirements/local-model.txt
 	$(COMPILE) --python-version 3.13 --python-platform aarch64-manylinux_2_28 pyproject.toml -o shared/requirements.txt
 
@@ -98,6 +104,10 @@ COMPILE = .venv-dev/bin/uv pip compile --quiet --generate-hashes --custom-compil
 
 .venv-sam/ready: requirements/sam.txt
 	$(call environment,.venv-sam,requirements/sam.txt)
+	@touch $@
+
+.venv-checkov/ready: requirements/checkov.txt
+	$(call environment,.venv-checkov,requirements/checkov.txt)
 	@touch $@
 
 .venv-emulator/ready: requirements/emulator.txt

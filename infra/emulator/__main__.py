@@ -6,22 +6,14 @@ import argparse
 import os
 import sys
 
-from infra.emulator.emulator import KEY, REGION, ROOT, SECRET, Emulator, EmulatorError
+from infra.deployed import described
+from infra.emulator.emulator import ROOT, Emulator, EmulatorError
 from infra.emulator.stack import Stack
+from infra.variants import VariantError
 
-_BANNER = """
-lambda-responses is deployed on the emulator at {address}, in this machine's memory.
-
-  base URL   {base_url}
-  table      {table}
-
-Requests are signed with AWS credentials, as the template asks for:
-
-  curl -s {base_url}/responses --aws-sigv4 aws:amz:{region}:execute-api --user {key}:{secret} \\
-    -H 'content-type: application/json' -d '{{"model": "scripted/echo", "input": "Say hello."}}'
-
-`make emulate` again deploys what has changed; `make emulate-stop` ends it.
-"""
+_BANNER = """{described}
+All of it is on the emulator at {address}, in this machine's memory, where nothing streams. `make emulate`
+again deploys what has changed and makes another key; `make emulate-stop` ends it."""
 
 
 def main() -> int:
@@ -33,7 +25,7 @@ def main() -> int:
     emulator = Emulator(ROOT / ".aws-sam" / "emulator", port, outlives=True)
     try:
         _start(emulator) if command == "start" else emulator.stop()
-    except EmulatorError as error:
+    except (EmulatorError, VariantError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
@@ -48,9 +40,8 @@ def _start(emulator: Emulator) -> None:
         emulator.start()
     print("Deploying", flush=True)
     stack.deploy()
-    table = stack.outputs["TableName"]
-    facts = {"region": REGION, "key": KEY, "secret": SECRET, "table": table, "base_url": stack.base_url}
-    print(_BANNER.format(address=emulator.address, **facts))
+    key = stack.make_key("--name", "make emulate")
+    print(_BANNER.format(described=described(stack.outputs, key), address=emulator.address))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ LOCKS = {
     "requirements/local-model.txt": (None, ("local-model",)),
     "requirements/emulator.txt": (None, ("emulator",)),
     "requirements/sam.txt": (None, ("sam",)),
+    "requirements/checkov.txt": (None, ("checkov",)),
 }
 PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^ ;]+)( ; (?P<marker>[^\\]+))? \\")
 HASH = re.compile(r"    --hash=sha256:[0-9a-f]{64}( \\)?")
