@@ -54,19 +54,22 @@ class AWSParameters:
     def _secrets(self) -> Any:
         from aws_lambda_powertools.utilities.parameters import SecretsProvider
 
-        return SecretsProvider(boto_config=_patience())
+        return SecretsProvider(boto3_client=_patient_client("secretsmanager"))
 
     @cached_property
     def _parameters(self) -> Any:
         from aws_lambda_powertools.utilities.parameters import SSMProvider
 
-        return SSMProvider(boto_config=_patience())
+        return SSMProvider(boto3_client=_patient_client("ssm"))
 
 
-def _patience() -> Any:
+def _patient_client(service: str) -> Any:
     from botocore.config import Config
 
-    return Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
+    from lambda_responses.storage.clients import client_of
+
+    retries: Any = {"mode": "standard", "total_max_attempts": 3}
+    return client_of(service, config=Config(connect_timeout=2, read_timeout=5, retries=retries))
 
 
 class OperatorParameters:

@@ -16,6 +16,7 @@ from lambda_responses.runtime.parameters import (
     OperatorParameters,
 )
 from lambda_responses.runtime.settings import Settings, SettingsError
+from lambda_responses.storage import clients
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,7 +92,7 @@ def test_aws_is_asked_once_for_as_long_as_its_answer_is_fresh(
 ):
     session: Any = boto3.session.Session
     made = session("id", "secret", region_name="us-east-1").client(service)
-    monkeypatch.setattr(session, "client", lambda self, name, **options: made)
+    monkeypatch.setattr(clients, "client_of", lambda name, config: made)
     operation = {"secretsmanager": "get_secret_value", "ssm": "get_parameter"}[service]
     with Stubber(made) as stub:
         stub.add_response(operation, answer, asked)
