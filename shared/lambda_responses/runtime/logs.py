@@ -11,7 +11,6 @@ import json
 import logging
 import os
 from contextlib import contextmanager
-from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.logging import Logger
@@ -27,14 +26,19 @@ _to_json = functools.partial(json.dumps, default=str, separators=(",", ":"))
 logger = Logger(service=SERVICE, level="INFO", json_serializer=_to_json)
 """Its level is a setting, which `Runtime` heeds."""
 
-# These tell of each request its address, in which clients and providers put keys, or what our line tells.
-for _library in ("httpx", "mangum.http"):
-    logging.getLogger(_library).setLevel(logging.WARNING)
+# What these add to our lines is addresses, in which clients and providers put keys, and the texts of faults.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+logging.getLogger("mangum.http").setLevel(logging.CRITICAL)
 
-# Whether somebody waited for this process to start: for its first invocation, and never again.
-_cold_starts = chain(
-    [os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "provisioned-concurrency"], repeat(False)
-)
+
+def cold_starts() -> Generator[bool]:
+    """For one invocation of a process after the other, whether somebody waited for the process to start."""
+    yield os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "provisioned-concurrency"
+    while True:
+        yield False
+
+
+_cold_starts = cold_starts()
 
 
 @contextmanager

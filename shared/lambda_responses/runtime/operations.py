@@ -153,10 +153,6 @@ _FOREIGN = (
 _UNFORESEEN = "The server had an error while processing your request. Sorry about that!"
 
 
-class BrokenOff(Exception):
-    """An answer that had begun cannot be finished: the kind and place of the fault, and nothing it says."""
-
-
 class _Exchange:
     """Around every exchange: its id, the last resort, and what the operator is told when it has ended."""
 
@@ -176,10 +172,9 @@ class _Exchange:
                 answer.status = CLIENT_CLOSED_REQUEST
             except Exception as error:
                 answer.failed = True
-                fault, place = type(error).__name__, place_of(error)
-                logger.error("unforeseen", fault=fault, at=place)
-                if answer.status:  # whoever runs this has to know, and may log what it is told
-                    raise BrokenOff(f"{fault} at {place}") from None
+                logger.error("unforeseen", fault=type(error).__name__, at=place_of(error))
+                if answer.status:
+                    raise
                 await error_response(ServerError(_UNFORESEEN))(scope, receive, answer.send)
             finally:
                 _tell(scope, answer)
