@@ -15,6 +15,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from lambda_responses.runtime.logs import logger
+from lambda_responses.runtime.metrics import publish_refusal
 from lambda_responses.runtime.principals.bearers import read_authorization
 from lambda_responses.runtime.principals.vouched import render_context
 from lambda_responses.runtime.services import process_runtime
@@ -43,6 +44,7 @@ class Authorizer:
             principal = asyncio.run(runtime.callers.bearers.holder(credential))
         except AuthenticationError:
             logger.info("refused")
+            publish_refusal()  # Lambda counts an error; the alarm on this function takes these from those
             raise Exception(UNAUTHORIZED) from None
         logger.info("authorized", tenant=principal.tenant, key_id=principal.key_id)
         return render_policy(principal, event["methodArn"])

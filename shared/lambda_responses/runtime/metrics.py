@@ -29,6 +29,7 @@ UNITS = {
     "OutputTokens": "Count",
     "FailedResponses": "Count",
     "UpstreamErrors": "Count",
+    "RefusedCallers": "Count",
 }
 """All that are published, under `service` and `function`; `UpstreamErrors` under `provider` besides."""
 
@@ -72,6 +73,11 @@ def publish_response(figures: Mapping[str, Any], *, failed: bool, **ids: str) ->
 def publish_upstream_error(target: str) -> None:
     """That a target did not do what it was asked, counted for all of them and for its provider."""
     _publish({"UpstreamErrors": 1}, {}, provider=target.partition("/")[0])
+
+
+def publish_refusal() -> None:
+    """That a caller was sent away who could not say who it is."""
+    _publish({"RefusedCallers": 1}, {})
 
 
 _FIGURES = {

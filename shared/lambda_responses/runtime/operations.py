@@ -18,7 +18,7 @@ from starlette.routing import Match, Route
 
 from lambda_responses.runtime import loopback
 from lambda_responses.runtime.logs import lines_of, logger, place_of
-from lambda_responses.runtime.metrics import publish_response
+from lambda_responses.runtime.metrics import publish_refusal, publish_response
 from lambda_responses.wire.errors import (
     APIError,
     InvalidRequestError,
@@ -52,12 +52,16 @@ class Operation:
     endpoint: Endpoint
     stored: bool = True
     """Whether it reads or writes what is stored."""
+    asks_models: bool = False
+    """Whether it sends requests to providers."""
 
 
-def operation(*routes: str, stored: bool = True) -> Callable[[Endpoint], Operation]:
-    """Say which routes (`"POST /v1/responses"`) an endpoint serves, and whether it needs the store."""
+def operation(
+    *routes: str, stored: bool = True, asks_models: bool = False
+) -> Callable[[Endpoint], Operation]:
+    """Say which routes (`"POST /v1/responses"`) an endpoint serves, and what it needs for that."""
     pairs = tuple((method, path) for method, _, path in (route.partition(" ") for route in routes))
-    return lambda endpoint: Operation(getattr(endpoint, "__name__", ""), pairs, endpoint, stored)
+    return lambda endpoint: Operation(getattr(endpoint, "__name__", ""), pairs, endpoint, stored, asks_models)
 
 
 def application(
@@ -215,6 +219,8 @@ def _tell(scope: Scope, answer: _Answer) -> None:
     if meter is not None and not 400 <= answer.status < 500:  # refused, or nobody waited
         failed = answer.failed or answer.status >= 500 or figures.get("response_status") == "failed"
         publish_response(figures, failed=failed, request_id=answer.request_id, **ids)
+    if answer.status == 401:
+        publish_refusal()
     logger.info(
         "exchange",
         method=scope["method"],

@@ -13,7 +13,7 @@ from lambda_responses.endpoints import event_stream
 from lambda_responses.endpoints.application import whole_application
 from lambda_responses.lifecycle.ports import Principal
 from lambda_responses.stream.deltas import Failed, Stopped, Text, Usage
-from lambda_responses.wire.errors import OverloadedError
+from lambda_responses.wire.errors import AuthenticationError, OverloadedError
 from lambda_responses.wire.usage import usage
 from tests.played import Played, PlayedRuntime
 
@@ -194,6 +194,19 @@ async def test_a_refused_request_is_no_response(play: Play, told: Told, on_lambd
     lines = await Caller(play(Played([HELLO])), told).create(**body)
     assert metrics_in(lines) == []
     assert line_in(lines)["status"] in (400, 404)
+
+
+async def test_a_caller_who_is_sent_away_counts(
+    play: Play, told: Told, on_lambda: str, monkeypatch: pytest.MonkeyPatch
+):
+    async def stranger(self: PlayedRuntime, scope: Any) -> Principal:
+        raise AuthenticationError("Who are you?")
+
+    monkeypatch.setattr(PlayedRuntime, "principal_of", stranger)
+    lines = await Caller(play(Played([HELLO])), told).create()
+    (metrics,) = metrics_in(lines)
+    assert (metrics["RefusedCallers"], metrics["function"]) == ([1.0], on_lambda)
+    assert line_in(lines)["status"] == 401
 
 
 async def test_other_operations_have_a_line_and_no_metrics(play: Play, told: Told, on_lambda: str):

@@ -5,14 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from lambda_responses.runtime.authorizer import Authorizer
 from lambda_responses.runtime.metrics import (
     NAMESPACE,
     UNITS,
     Meter,
+    publish_refusal,
     publish_response,
     publish_upstream_error,
 )
@@ -103,7 +105,7 @@ def test_a_response_is_one_line_of_metrics(told: Told, on_lambda: str):
     assert directive["Namespace"] == NAMESPACE
     assert directive["Dimensions"] == [["service", "function"]]
     assert {each["Name"]: each["Unit"] for each in directive["Metrics"]} == {
-        name: unit for name, unit in UNITS.items() if name != "UpstreamErrors"
+        name: unit for name, unit in UNITS.items() if name not in ("UpstreamErrors", "RefusedCallers")
     }
     assert (line["service"], line["function"]) == ("lambda-responses", on_lambda)
     assert (line["request_id"], line["response_id"]) == ("req_1", "resp_1")
@@ -147,6 +149,7 @@ def test_nothing_is_printed_where_nobody_reads_it(told: Told, monkeypatch: pytes
     monkeypatch.delenv("AWS_LAMBDA_FUNCTION_NAME", raising=False)
     publish_response(FIGURES, failed=True)
     publish_upstream_error("groq/m")
+    publish_refusal()
     assert told() == []
 
 
@@ -168,3 +171,15 @@ def test_metrics_cost_a_cold_start_nothing_that_the_log_does_not():
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
     assert run.stdout.split() == ["lambda_responses.runtime.metrics"]
+
+
+def test_whom_the_authorizer_sends_away_is_told_apart_from_its_own_faults(told: Told, on_lambda: str):
+    """For Lambda both are errors of the function."""
+    event = {"authorizationToken": "no credential", "methodArn": "arn:aws:execute-api:r:1:api/v1/GET/models"}
+    with pytest.raises(Exception, match="^Unauthorized$"):
+        Authorizer()(event, None, using=cast("Any", object()))
+    (metrics,) = (line for line in told() if "_aws" in line)
+    assert (metrics["RefusedCallers"], metrics["function"]) == ([1.0], on_lambda)
+    with pytest.raises(AttributeError):
+        Authorizer()(event | {"authorizationToken": "Bearer k"}, None, using=cast("Any", object()))
+    assert told() == []
