@@ -9,6 +9,8 @@ export SAM_CLI_TELEMETRY := 0
 PIP := -m pip --quiet --quiet --disable-pip-version-check install --no-deps
 HASHED := --require-hashes --only-binary=:all:
 ARCHITECTURE ?= arm64
+EDGE_STACK ?= lambda-responses-edge
+EDGE_REGION ?= us-east-1
 
 # $(call environment,folder,lock): a virtual environment that holds what the lock lists, and nothing else.
 define environment
@@ -78,6 +80,13 @@ deploy: build .venv/ready ## Build, then deploy to AWS with questions; prints th
 	.venv-sam/bin/sam deploy --guided --template-file .aws-sam/build/$(or $(AUTH),template).yaml
 	@.venv/bin/python -m infra.deployed
 
+deploy-edge: .venv-sam/ready ## Put CloudFront and a web ACL in front of it, with questions (EDGE_STACK, EDGE_REGION)
+	.venv-sam/bin/sam deploy --guided --template-file infra/edge.yaml --config-env $(EDGE_STACK) \
+	    --stack-name $(EDGE_STACK) --region $(EDGE_REGION)
+
+smoke: .venv/ready ## Check a deployment from outside (BASE_URL=… KEY=…; more in infra/smoke.py)
+	@.venv/bin/python -m infra.smoke
+
 lock: .venv-dev/ready ## Renew the locks from pyproject.toml (UPGRADE=--upgrade for newer versions)
 	$(COMPILE) --universal --python-version 3.11 --extra aws --extra serve --group install pyproject.toml -o requirements/dev.txt
 	$(COMPILE) --universal --python-version 3.11 --extra aws --extra serve --group test --override requirements/overrides.txt \
@@ -122,4 +131,4 @@ node-packages: $(NODE_TESTS:package-lock.json=node_modules/.package-lock.json)
 %/node_modules/.package-lock.json: %/package-lock.json
 	npm ci --prefix $*
 
-.PHONY: help dev host test test-all check docs build bench emulate emulate-stop deploy lock node-packages
+.PHONY: help dev host test test-all check docs build bench emulate emulate-stop deploy deploy-edge smoke lock node-packages

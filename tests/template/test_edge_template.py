@@ -78,7 +78,7 @@ def deployed_routes() -> list[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize(
-    "routed", [{}, {"CreateFunctionUrl": CREATE}], ids=["api alone", "with function url"]
+    "routed", [{}, {"CreateResponseUrl": CREATE}], ids=["api alone", "with function url"]
 )
 @pytest.mark.parametrize(("operation", "method", "path"), deployed_routes())
 def test_every_operation_is_reached_with_v1_in_the_base_url_and_without(
@@ -102,7 +102,7 @@ def test_a_path_that_is_none_is_the_apis_to_answer():
     assert sent_to(edge(), "/") == f"{API}/"
 
 
-@pytest.mark.parametrize("routed", [{}, {"CreateFunctionUrl": CREATE}])
+@pytest.mark.parametrize("routed", [{}, {"CreateResponseUrl": CREATE}])
 def test_nothing_is_cached_and_everything_goes_on(routed: dict[str, str]):
     for behaviour in behaviours(edge(**routed)):
         assert behaviour["CachePolicyId"] == CACHING_DISABLED
@@ -121,7 +121,7 @@ def test_no_fault_is_kept_for_the_next_who_asks():
     assert all(each == {"ErrorCode": code, "ErrorCachingMinTTL": 0} for code, each in kept.items())
 
 
-@pytest.mark.parametrize("routed", [{}, {"CreateFunctionUrl": CREATE}])
+@pytest.mark.parametrize("routed", [{}, {"CreateResponseUrl": CREATE}])
 def test_origins_are_spoken_to_over_tls_and_given_time(routed: dict[str, str]):
     origins = distribution(edge(**routed))["Origins"]
     for origin in origins:
@@ -170,7 +170,7 @@ def test_the_name_points_here_where_a_zone_is_given():
         ("us-east-1", {"CertificateArn": CERTIFICATE}, "DomainName"),
         ("us-east-1", {"HostedZoneId": "Z123"}, "DomainName"),
         ("us-east-1", {"CertificateArn": CERTIFICATE.replace("us-east-1", "eu-west-1")}, "CertificateArn"),
-        ("us-east-1", {"CreateFunctionUrl": API}, "CreateFunctionUrl"),
+        ("us-east-1", {"CreateResponseUrl": API}, "CreateResponseUrl"),
         ("us-east-1", {"OriginSecret": "short"}, "OriginSecret"),
         ("us-east-1", {"Scope": "GLOBAL"}, "Scope"),
     ],
@@ -287,7 +287,7 @@ def test_no_log_shows_a_key_or_a_query():
 
 def test_the_edge_tells_the_api_what_it_must_not_tell_anybody():
     assert TEMPLATE["Parameters"]["OriginSecret"]["NoEcho"] is True
-    told = edge(OriginSecret=SECRET, CreateFunctionUrl=CREATE)
+    told = edge(OriginSecret=SECRET, CreateResponseUrl=CREATE)
     headers = {each["Id"]: each.get("OriginCustomHeaders") for each in distribution(told)["Origins"]}
     secret = [{"HeaderName": "x-origin-secret", "HeaderValue": SECRET}]
     assert headers == {"api": secret, "api-below-v1": secret, "create": None}
