@@ -20,7 +20,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-LONGEST_WAIT_MS = 60_000
+LONGEST_WAIT_MS = 600_000
+"""Longer than any gateway bears silence, so that one can be shown to be kept awake."""
 MOST_WORDS = 100_000
 MOST_CALLS = 16
 
