@@ -48,7 +48,7 @@ class Toy:
         """Whether it asks for more; after a test that failed, or was about its end, it may not."""
         try:
             self.api.wait_for_more()
-        except (AssertionError, OSError):
+        except (AssertionError, OSError, ValueError):
             return False
         return True
 

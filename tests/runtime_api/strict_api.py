@@ -158,6 +158,11 @@ class StrictApi:
         """Something that is no reply."""
         self._connected().sendall(data)
 
+    def forget_connection(self) -> None:
+        """The process on the other side is gone."""
+        self.hang_up()
+        self._asked_for_more = False
+
     def hang_up(self) -> None:
         """Close the connection, with whatever stands in it."""
         if self._connection is not None:

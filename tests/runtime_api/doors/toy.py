@@ -66,6 +66,8 @@ async def take(step: list[Any], scope: Any, receive: Any, send: Any) -> None:
             await send({"type": "http.response.body", "body": tell(name, scope).encode(), "more_body": True})
         case ["note", path]:
             await asyncio.to_thread(pathlib.Path(path).touch)
+        case ["say", text]:
+            print(json.dumps({"said": text}))
         case ["receive"]:
             print(json.dumps({"received": (await receive())["type"]}))
         case ["raise", kind, text]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def render_prelude(status: int, headers: Iterable[tuple[bytes, bytes]], *, repea
     """The prelude with its delimiter; `repeats` where a name may stand twice. Raises `UnusablePrelude`."""
     try:
         named = _named(headers)
-        prelude = json.dumps(_prelude(int(status), named, repeats=repeats)).encode() + DELIMITER
+        prelude = json.dumps(_prelude(index(status), named, repeats=repeats)).encode() + DELIMITER
         usable = 200 <= status <= 599 and all(
             _NAME.fullmatch(name) and all(map(_VALUE.fullmatch, values)) for name, values in named.items()
         )
