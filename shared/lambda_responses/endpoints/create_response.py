@@ -31,7 +31,7 @@ _MOST = 1_000
 _SAFE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
 
 
-@operation("POST /v1/responses")
+@operation("POST /v1/responses", asks_models=True)
 async def create_response(request: Request) -> Response:
     """A response, whole or as events while it is made."""
     runtime, principal = runtime_of(request), await principal_of(request)

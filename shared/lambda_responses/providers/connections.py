@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
 
@@ -34,6 +37,13 @@ class Connections:
         self._client: httpx.AsyncClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
+    @cached_property
+    def trust(self) -> ssl.SSLContext:
+        """Which certificates upstreams may show. Reading them takes longer than making a pool."""
+        import httpx
+
+        return httpx.create_ssl_context(trust_env=self._through_proxies)
+
     @property
     def client(self) -> httpx.AsyncClient:
         """The pool of the running loop."""
@@ -49,6 +59,7 @@ class Connections:
                 ),
                 timeout=httpx.Timeout(self.patience.silence, connect=self.patience.connect),
                 trust_env=self._through_proxies,
+                verify=self.trust,
             )
             self._loop = loop
         return self._client

@@ -42,6 +42,8 @@ class Door:
         runtime = _deployed_runtime()
         if self.operation.stored:
             runtime.open_store()
+        if self.operation.asks_models:
+            runtime.expect_models()
         return self._adapter(runtime).app
 
     def _adapted(self, runtime: Runtime) -> Mangum:

@@ -189,6 +189,7 @@ class Runtime:
     def __init__(self, environment: Mapping[str, str], *, local_model: bool = False) -> None:
         """`local_model` offers the embedded model too. Raises `SettingsError`."""
         self.settings = read_settings(environment)
+        self._environment = environment
         logger.setLevel(self.settings.log_level)
         self._live = LiveServices(self.settings, environment, local_model=local_model)
         # A protocol's property and a cached one are the same to a reader, and different to the type checker.
@@ -223,6 +224,13 @@ class Runtime:
     def open_store(self) -> None:
         """Make the store's client now rather than for the first request."""
         _ = self._live.responses
+
+    def expect_models(self) -> None:
+        """Make what asking models takes now, as far as that holds no connection, secret or time of day."""
+        from lambda_responses.runtime.imports import import_for_models
+
+        import_for_models(self._environment.get("AWS_LAMBDA_INITIALIZATION_TYPE", ""))
+        _ = self._live.connections.trust
 
 
 @functools.cache

@@ -1,0 +1,142 @@
+"""What the first requests of a process still import, where all was imported ahead, and where some was."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lambda_responses.runtime.imports import FOR_EVERY_MODEL, FOR_SOME_MODELS, UNHURRIED
+from tests.bench.doors import OWN_FORMATS, upstream_itself
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+PICTURE = "data:image/png;base64,iVBORw0KGgo="
+SEALED = {"include": ["reasoning.encrypted_content"], "reasoning": {"effort": "low"}}
+SCHEMA = {
+    "type": "object",
+    "properties": {"a": {"type": "string"}},
+    "required": ["a"],
+    "additionalProperties": False,
+}
+TOOL = {"type": "function", "name": "look", "parameters": SCHEMA, "strict": True}
+
+FORMATS = {name.split(".")[2] for name in FOR_SOME_MODELS if ".transformers." in name}
+
+# Prints, for each request body on stdin, the answer's status and the modules that it was the first to need.
+ASK = """
+import asyncio, json, sys
+from functions.create_response.handler import lambda_handler as door
+
+app = door.opened()
+
+async def status_of(body):
+    pieces = [{"type": "http.request", "body": json.dumps(body).encode(), "more_body": False}]
+    told = []
+
+    async def receive():
+        return pieces.pop() if pieces else await asyncio.sleep(60)
+
+    async def send(message):
+        told.append(message)
+
+    head = {"method": "POST", "path": "/v1/responses", "query_string": b"", "http_version": "1.1"}
+    headers = [(b"host", b"localhost"), (b"content-type", b"application/json")]
+    await app({"type": "http", "headers": headers, "scheme": "http", **head}, receive, send)
+    return told[0]["status"]
+
+async def main():
+    for body in json.load(sys.stdin):
+        known = set(sys.modules)
+        status = await status_of(body)
+        print(json.dumps([status, sorted(set(sys.modules) - known)]))
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[str]:
+    """The root address of a server that speaks every format."""
+    with upstream_itself() as door:
+        yield door.base_url.removesuffix("/v1")
+
+
+def asked(upstream: str, initialization: str, bodies: list[Any]) -> list[tuple[int, list[str]]]:
+    """Status and new modules, by body; the store can be opened, and does not answer."""
+    keys = {f"{name}_API_KEY": "sk" for name in ("OPENAI", "GROQ", "ANTHROPIC", "GEMINI", "COHERE")}
+    bases = {f"{name}_BASE_URL": upstream for name in ("ANTHROPIC", "GEMINI", "COHERE")}
+    places = {
+        "OPENAI_BASE_URL": f"{upstream}/v1",
+        "GROQ_BASE_URL": f"{upstream}/v1",
+        "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": upstream,
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": initialization,
+        "RESPONSES_STORE": "dynamodb://nowhere",
+        "RESPONSES_SEALING_KEYS": "k1:" + base64.b64encode(bytes(32)).decode(),
+        "PATH": os.environ["PATH"],
+    }
+    run = subprocess.run(
+        [sys.executable, "-c", ASK],
+        cwd=ROOT,
+        env=keys | bases | places,
+        input=json.dumps(bodies),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    return [json.loads(line) for line in run.stdout.splitlines() if line.startswith("[")]
+
+
+def hello(model: str, **more: Any) -> Any:
+    return {"model": model, "input": "Hi", "store": False, **more}
+
+
+def bodies() -> list[Any]:
+    """Requests of many kinds to every format, and some that fail."""
+    models = [f"{model}-3" for model in OWN_FORMATS.values()]
+    kinds: list[Any] = [
+        {},
+        {"stream": True, **SEALED},
+        {"tools": [TOOL], "text": {"format": {"type": "json_schema", "name": "n", "schema": SCHEMA}}},
+        {"input": [{"role": "user", "content": [{"type": "input_image", "image_url": PICTURE}]}]},
+        {"temperature": "hot"},
+    ]
+    asked = [hello(model, **kind) for model in models for kind in kinds]
+    return [*asked, hello("scripted/echo"), hello("nobody/knows")]
+
+
+@pytest.mark.parametrize("initialization", sorted(UNHURRIED))
+def test_where_nobody_waits_for_the_start_requests_import_nothing(upstream: str, initialization: str) -> None:
+    answers = asked(upstream, initialization, bodies())
+    assert {200, 400} == {status for status, _ in answers}
+    assert {name for _, new in answers for name in new} == set()
+
+
+@pytest.mark.parametrize("model", sorted(OWN_FORMATS.values()))
+def test_a_caller_who_waits_for_the_start_waits_for_the_one_format_besides(upstream: str, model: str) -> None:
+    [(status, new)] = asked(upstream, "on-demand", [hello(f"{model}-3")])
+    assert status == 200
+    spoken = {
+        name.split(".")[2] for name in new if name.startswith("lambda_responses.transformers.")
+    } & FORMATS
+    assert len(spoken) == 1
+    others = {name for name in new if not name.startswith("lambda_responses.transformers.")}
+    assert others <= {"lambda_responses.sealing.sealer", "lambda_responses.providers.aws_frames"}
+
+
+def test_nothing_is_named_twice() -> None:
+    names = [*FOR_EVERY_MODEL, *FOR_SOME_MODELS]
+    assert len(names) == len(set(names))
