@@ -122,6 +122,8 @@ class Stack:
                 return not one
             case {"Fn::And": each}:
                 return all(each)
+            case {"Fn::Join": [separator, parts]}:
+                return separator.join(map(str, parts))
             case {"Fn::Select": [index, found]}:
                 return found[index]
             case {"Fn::Split": [separator, text]}:
@@ -140,6 +142,6 @@ def _checked(name: str, parameter: dict[str, Any], value: Any) -> Any:
     if value is None:
         raise NotDeployed(f"{name} must have a value")
     pattern, allowed = parameter.get("AllowedPattern"), parameter.get("AllowedValues")
-    if (pattern and not re.fullmatch(pattern, value)) or (allowed and value not in allowed):
+    if (pattern and not re.fullmatch(pattern, value)) or (allowed and str(value) not in map(str, allowed)):
         raise NotDeployed(f"{name} must not be {value!r}")
     return value

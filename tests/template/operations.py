@@ -1,19 +1,24 @@
-"""What each operation asks of a store, found out by running it through all that makes it ask differently."""
+"""What each door asks of a store, found out by running it through all that makes it ask differently."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+import secrets
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
 
 from lambda_responses.endpoints.application import OPERATIONS, whole_application
+from lambda_responses.runtime.principals.keys import KeyHolders
+from lambda_responses.storage.api_keys import ApiKeys
 from lambda_responses.storage.responses import ResponseStore
 from lambda_responses.storage.table import KEY_RING
 from lambda_responses.stream.deltas import Failed, Stopped, Text
 from lambda_responses.wire.errors import OverloadedError
 from tests.contracts.stores.kit import WatchedStore
 from tests.played import ME, Played, PlayedRuntime
+from tests.template.declared import AUTHORIZER, BY_DOOR
 
 if TYPE_CHECKING:
     from tests.played import Play
@@ -23,8 +28,33 @@ SEALS = "include[]=reasoning.encrypted_content"
 ANSWER = [Text(0, "Hello"), Stopped("end")]
 
 
-async def asked_of_the_store(play: Play) -> dict[str, set[str]]:
-    """The store's verbs, by operation."""
+class Asked(NamedTuple):
+    """One verb of the store, and the partition that it was for."""
+
+    verb: str
+    partition: str
+
+
+async def asked_of_the_store(play: Play) -> dict[str, set[Asked]]:
+    """What each door asks for itself, by door; on a URL of its own it also asks who calls."""
+    asked = await _asked_by_operations(play)
+    for door in (AUTHORIZER, *(door for door in BY_DOOR if "FunctionUrlConfig" in BY_DOOR[door])):
+        asked.setdefault(door, set()).update(await _asked_about_a_caller(play))
+    return asked
+
+
+async def _asked_about_a_caller(play: Play) -> set[Asked]:
+    unwatched = play(Played([])).store
+    _, text = await ApiKeys(unwatched, now=lambda: 0.0, entropy=secrets.token_bytes).create("default")
+    store: Any = WatchedStore(unwatched)
+    watched = Watched(store)
+    watched.now_asks = "who calls"
+    holders = KeyHolders(ApiKeys(store, now=lambda: 0.0, entropy=secrets.token_bytes), now=lambda: 0.0)
+    assert (await holders.holder(text)).tenant == "default"
+    return watched.asked["who calls"]
+
+
+async def _asked_by_operations(play: Play) -> dict[str, set[Asked]]:
     played = Played([ANSWER, ANSWER, ANSWER])
     services = play(played)
     predecessor = Deletion(services.responses)
@@ -34,7 +64,7 @@ async def asked_of_the_store(play: Play) -> dict[str, set[str]]:
     services.store, services.responses = store, ResponseStore(store, now=services.now)
     app: Any = whole_application(PlayedRuntime(services))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost/v1") as http:
-        watched = Watched(http, store)
+        watched = Operations(http, store)
         first = await watched.create()
         second = await watched.create(previous_response_id=first)
         fork = await watched.create(previous_response_id=first)
@@ -70,17 +100,28 @@ class Deletion(asyncio.Event):
 
 
 class Watched:
-    """Asks for operations, and notes what each asks of the store."""
+    """Notes what is asked of a store, under the name of whoever asks at the time."""
+
+    def __init__(self, store: WatchedStore) -> None:
+        self.now_asks = ""
+        self.asked: dict[str, set[Asked]] = defaultdict(set)
+        store.before = self._note
+
+    async def _note(self, verb: str, place: Any) -> None:
+        self.asked[self.now_asks].add(Asked(verb, place.pk))
+
+
+class Operations(Watched):
+    """Asks for operations."""
 
     def __init__(self, http: httpx.AsyncClient, store: WatchedStore) -> None:
-        self.asked: dict[str, set[str]] = {each.name: set() for each in OPERATIONS if each.name != "health"}
+        super().__init__(store)
         self._http = http
-        self._store = store
+        self.asked |= {each.name: set[Asked]() for each in OPERATIONS if each.name != "health"}
 
     async def ask(self, operation: str, method: str, path: str, body: Any = None) -> Any:
-        self._store.reset()
+        self.now_asks = operation
         answer = await self._http.request(method, path, json=body)
-        self.asked[operation] |= set(self._store.requests)
         return answer.json()
 
     async def create(self, **more: Any) -> str:

@@ -1,0 +1,53 @@
+"""template.yaml as it is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.template.cloud import read_template
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+DOORS = sorted(path.parent.name for path in ROOT.glob("functions/*/handler.py"))
+AUTHORIZER = "authorize"
+"""The one door that is no operation of the API."""
+
+TEMPLATE = read_template(ROOT / "template.yaml")
+RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
+API: dict[str, Any] = RESOURCES["Api"]["Properties"]
+FUNCTIONS = {
+    name: resource["Properties"]
+    for name, resource in RESOURCES.items()
+    if resource["Type"] == "AWS::Serverless::Function"
+}
+BY_DOOR = {properties["CodeUri"].split("/")[1]: properties for properties in FUNCTIONS.values()}
+OF_ALL: dict[str, Any] = TEMPLATE["Globals"]["Function"]
+
+
+def variables(door: str) -> dict[str, Any]:
+    """The environment of a door's function, those that all have included."""
+    return OF_ALL["Environment"]["Variables"] | BY_DOOR[door].get("Environment", {}).get("Variables", {})
+
+
+def events(door: str) -> list[dict[str, Any]]:
+    """The routes of a door's function."""
+    return [event["Properties"] for event in BY_DOOR[door].get("Events", {}).values()]
+
+
+def statements(door: str) -> Iterator[dict[str, Any]]:
+    """What a door's function may do, conditions of the template taken as true."""
+    for policy in BY_DOOR[door].get("Policies", []):
+        match policy:
+            case {"Fn::If": [_, {"Statement": list(found)}, _]} | {"Statement": list(found)}:
+                yield from found
+            case _:
+                raise AssertionError(f"{door}: spell the actions out, not {policy}")
+
+
+def actions(statement: dict[str, Any]) -> list[str]:
+    """The actions of a statement, which may be one."""
+    named = statement["Action"]
+    return named if isinstance(named, list) else [named]

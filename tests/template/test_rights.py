@@ -1,0 +1,146 @@
+"""What each function of template.yaml may do: what its door does, and nothing else."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lambda_responses.storage.table import API_KEYS, KEY_RING, api_key
+from tests.template.declared import AUTHORIZER, BY_DOOR, DOORS, actions, statements, variables
+from tests.template.operations import asked_of_the_store
+from tests.template.translated import deployed
+
+if TYPE_CHECKING:
+    from tests.played import Play
+
+TABLE = {"Fn::GetAtt": "Table.Arn"}
+SECRET = {"Ref": "ProviderSecret"}
+MODELS = {"Fn::Sub": "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${ModelsParameter}"}
+BEDROCK = "arn:${AWS::Partition}:bedrock"
+MODELS_OF_BEDROCK = [
+    {"Fn::Sub": f"{BEDROCK}:*::foundation-model/*"},
+    {"Fn::Sub": f"{BEDROCK}:${{AWS::Region}}:${{AWS::AccountId}}:inference-profile/*"},
+    {"Fn::Sub": f"{BEDROCK}:${{AWS::Region}}:${{AWS::AccountId}}:application-inference-profile/*"},
+]
+MODELS_OF_MANTLE = {"Fn::Sub": f"{BEDROCK}-mantle:${{AWS::Region}}:${{AWS::AccountId}}:project/*"}
+ACTIONS = {
+    "get": {"dynamodb:GetItem"},
+    "query": {"dynamodb:Query"},
+    "put": {"dynamodb:PutItem"},
+    "update": {"dynamodb:UpdateItem", "dynamodb:GetItem"},  # a refused update looks whether the row outgrew
+    "delete": {"dynamodb:DeleteItem"},
+}
+"""What the store on DynamoDB asks for, by what is asked of it."""
+WRITES = ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+A_KEY = api_key("0" * 64).pk
+
+
+def granted(door: str, action: str, partition: str) -> bool:
+    """Whether a door's function may do that with rows of that partition of the table."""
+    return any(
+        statement["Resource"] == TABLE and action in actions(statement) and _holds(statement, partition)
+        for statement in statements(door)
+    )
+
+
+def _holds(statement: dict[str, Any], partition: str) -> bool:
+    match statement.get("Condition"):
+        case None:
+            return True
+        case {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": list(names)}}:
+            return partition in names
+        case {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(patterns)}}:
+            return any(fnmatchcase(partition, pattern) for pattern in patterns)
+        case {"ForAllValues:StringNotLike": {"dynamodb:LeadingKeys": list(patterns)}}:
+            return not any(fnmatchcase(partition, pattern) for pattern in patterns)
+    raise AssertionError(f"no test knows this condition: {statement}")
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_function_may_do_what_is_named_on_what_is_named(door: str):
+    for statement in statements(door):
+        assert not any("*" in action for action in actions(statement))
+        assert statement["Resource"] in (TABLE, SECRET, MODELS, MODELS_OF_BEDROCK, MODELS_OF_MANTLE)
+
+
+@pytest.mark.anyio
+async def test_a_function_may_do_with_the_table_what_its_door_does(play: Play):
+    asked = await asked_of_the_store(play)
+    may = {
+        door: {action for each in statements(door) if each["Resource"] == TABLE for action in actions(each)}
+        for door in DOORS
+    }
+    assert may == {door: set[str]().union(*(ACTIONS[verb] for verb, _ in asked[door])) for door in DOORS}
+    for door in DOORS:
+        for verb, partition in asked[door]:
+            assert all(granted(door, action, partition) for action in ACTIONS[verb]), (door, verb, partition)
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_no_function_can_make_itself_a_key_or_mend_one(door: str):
+    assert not any(granted(door, action, A_KEY) for action in WRITES)
+    assert not any(granted(door, action, API_KEYS.pk) for action in WRITES)
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_only_who_is_asked_by_callers_themselves_sees_what_keys_stand_for(door: str):
+    asks_who_calls = door == AUTHORIZER or "FunctionUrlConfig" in BY_DOOR[door]
+    assert granted(door, "dynamodb:GetItem", A_KEY) is asks_who_calls
+
+
+def test_the_authorizer_sees_keys_and_no_response():
+    assert not granted(AUTHORIZER, "dynamodb:GetItem", "default#T#0")
+    assert not granted(AUTHORIZER, "dynamodb:GetItem", KEY_RING.pk)
+    assert not granted(AUTHORIZER, "dynamodb:GetItem", API_KEYS.pk)
+
+
+@pytest.mark.parametrize("door", ["get_response", "list_input_items"])
+def test_a_reader_writes_nothing_but_the_key_ring(door: str):
+    assert granted(door, "dynamodb:PutItem", KEY_RING.pk)
+    assert not granted(door, "dynamodb:PutItem", "default#T#0")
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize(
+    ("resource", "named"),
+    [
+        (MODELS_OF_BEDROCK, ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"]),
+        (MODELS_OF_MANTLE, ["bedrock-mantle:CreateInference"]),
+    ],
+)
+def test_only_the_function_that_asks_models_may_ask_bedrocks(door: str, resource: Any, named: list[str]):
+    found = [action for each in statements(door) if each["Resource"] == resource for action in actions(each)]
+    assert found == (named if door == "create_response" else [])
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize(
+    ("setting", "resource", "action"),
+    [
+        ("RESPONSES_SECRETS", SECRET, "secretsmanager:GetSecretValue"),
+        ("RESPONSES_MODELS", MODELS, "ssm:GetParameter"),
+    ],
+)
+def test_a_function_may_read_what_it_is_told_of(door: str, setting: str, resource: Any, action: str):
+    found = [
+        each
+        for statement in statements(door)
+        if statement["Resource"] == resource
+        for each in actions(statement)
+    ]
+    assert found == ([action] if setting in variables(door) else [])
+
+
+@pytest.mark.parametrize(("tracing", "more"), [("Disabled", []), ("Active", ["AWSXrayWriteOnlyAccess"])])
+def test_what_sam_adds_is_to_write_logs_and_traces_where_there_are_any(tracing: str, more: list[str]):
+    roles = [
+        each["Properties"]
+        for each in deployed(Tracing=tracing).resources.values()
+        if each["Type"] == "AWS::IAM::Role"
+    ]
+    assert len(roles) == len(DOORS)
+    for role in roles:
+        names = [arn.rpartition("/")[2] for arn in role["ManagedPolicyArns"]]
+        assert names == ["AWSLambdaBasicExecutionRole", *more]
