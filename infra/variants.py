@@ -49,9 +49,9 @@ def write_variant(built: Path, *forms: str) -> Path:
 
 def buffer(template: Json) -> None:
     """Let no route and no function URL stream, and Lambda's own loop run every function."""
-    streaming = [each for each in _functions(template) if list(_streaming_routes(each))]
+    streaming = [each for each in _functions(template) if _streams(each)]
     if not streaming:
-        raise VariantError("No route of the template streams.")
+        raise VariantError("No function of the template streams.")
     for function in streaming:
         for route in _streaming_routes(function):
             _take(route, "ResponseTransferMode")
@@ -118,6 +118,11 @@ def _properties(template: Json, kind: str) -> Iterator[Json]:
     for resource in _at(template, "Resources").values():
         if resource["Type"] == kind:
             yield resource["Properties"]
+
+
+def _streams(function: Json) -> bool:
+    url: Json = function.get("FunctionUrlConfig", {})
+    return any(_streaming_routes(function)) or url.get("InvokeMode") == "RESPONSE_STREAM"
 
 
 def _streaming_routes(function: Json) -> Iterator[Json]:

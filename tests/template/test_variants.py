@@ -1,0 +1,228 @@
+"""Other forms of the template: what they replace, that it is all they replace, and that they miss it."""
+
+from __future__ import annotations
+
+import copy
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from infra.variants import FORMS, VariantError, write_variant
+from tests.template.cloud import read_template
+from tests.template.declared import ROOT, TEMPLATE
+from tests.template.translated import deployed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.template.cloud import Stack
+
+STREAMING = ("CreateResponseFunction", "GetResponseFunction")
+
+Json = dict[str, Any]
+
+
+def built(template: Json, folder: Path) -> Path:
+    """The template as `sam build` writes it: in the long form of functions, with attributes as lists."""
+    place = folder / "template.yaml"
+    place.write_text(yaml.safe_dump(_listed(copy.deepcopy(template)), sort_keys=False))
+    return place
+
+
+def _listed(value: Any) -> Any:
+    match value:
+        case {"Fn::GetAtt": str(name)}:
+            return {"Fn::GetAtt": name.split(".")}
+        case dict():
+            return {name: _listed(each) for name, each in value.items()}
+        case list():
+            return [_listed(each) for each in value]
+        case _:
+            return value
+
+
+def differences(one: Any, other: Any, path: str = "") -> set[str]:
+    """Where two templates differ."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return set[str]().union(
+            *(
+                differences(one.get(name), other.get(name), f"{path}.{name}".removeprefix("."))
+                for name in one.keys() | other.keys()
+            )
+        )
+    return set() if one == other else {path}
+
+
+@pytest.fixture
+def form(tmp_path: Path) -> Callable[..., Json]:
+    """Forms of the template, read again."""
+
+    def made(*forms: str) -> Json:
+        return read_template(write_variant(built(TEMPLATE, tmp_path), *forms))
+
+    return made
+
+
+def test_a_form_is_written_beside_what_it_was_made_from(tmp_path: Path):
+    place = built(TEMPLATE, tmp_path)
+    assert write_variant(place, "iam", "buffered") == tmp_path / "iam-buffered.yaml"
+    assert read_template(place) == _listed(TEMPLATE)
+
+
+def test_no_form_at_all_is_the_template(form: Callable[..., Json]):
+    """Which shows that reading and writing lose nothing."""
+    assert form() == _listed(TEMPLATE)
+
+
+def test_nothing_streams_in_the_buffered_form_and_the_rest_is_as_it_was(form: Callable[..., Json]):
+    changed = {
+        f"Resources.{name}.Properties.{place}"
+        for name in STREAMING
+        for place in (
+            "Timeout",
+            "Environment.Variables.AWS_LAMBDA_EXEC_WRAPPER",
+            "Events.Route.Properties.ResponseTransferMode",
+            "Events.Route.Properties.TimeoutInMillis",
+            "FunctionUrlConfig.InvokeMode",
+        )
+    }
+    assert differences(_listed(TEMPLATE), form("buffered")) == changed
+    stack = deployed(form("buffered"))
+    for path, methods in stack.resources["Api"]["Properties"]["Body"]["paths"].items():
+        for operation in methods.values():
+            integration = operation["x-amazon-apigateway-integration"]
+            assert integration.get("responseTransferMode") is None, path
+            assert integration["type"] == "mock" or integration["uri"].endswith("/invocations")
+    for name in STREAMING:
+        assert stack.resources[name]["Properties"]["Timeout"] == 29
+        assert stack.resources[f"{name}Url"]["Properties"]["InvokeMode"] == "BUFFERED"
+
+
+def test_aws_checks_signatures_in_the_iam_form(form: Callable[..., Json]):
+    stack = deployed(form("iam"))
+    for methods in stack.resources["Api"]["Properties"]["Body"]["paths"].values():
+        for method, operation in methods.items():
+            wanted = None if method == "options" else [{"AWS_IAM": []}]
+            assert operation.get("security") == wanted
+    schemes = stack.resources["Api"]["Properties"]["Body"]["components"]["securitySchemes"]
+    assert [each["x-amazon-apigateway-authtype"] for each in schemes.values()] == ["awsSigv4"]
+    for name in STREAMING:
+        assert stack.resources[f"{name}Url"]["Properties"]["AuthType"] == "AWS_IAM"
+    for each in stack.resources.values():
+        if each["Type"] == "AWS::Lambda::Permission":
+            assert each["Properties"]["Principal"] == "apigateway.amazonaws.com"
+    for each in stack.resources.values():
+        if each["Type"] == "AWS::Lambda::Function":
+            variables = each["Properties"]["Environment"]["Variables"]
+            assert variables["RESPONSES_AUTH"] == "iam"
+            assert not any("JWT" in name for name in variables)
+    assert stack.outputs["Auth"] == "iam"
+
+
+def test_nobody_is_asked_for_keys_or_tokens_in_the_iam_form(form: Callable[..., Json]):
+    iam = form("iam")
+    assert "AuthorizeFunction" not in iam["Resources"]
+    assert not any("Authorize" in name for name in deployed(iam).resources)
+    gone = TEMPLATE["Parameters"].keys() - iam["Parameters"].keys()
+    assert gone == {"Auth", "JwtIssuer", "JwtAudience", "JwtTenantClaim", "JwtJwksUrl"}
+
+
+def test_what_the_iam_form_does_not_concern_is_as_it_was(form: Callable[..., Json]):
+    touched = {
+        place.split(".")[1] for place in differences(_listed(TEMPLATE), form("iam")) if "Resources" in place
+    }
+    assert touched == {"Api", "AuthorizeFunction", *STREAMING}
+    places = {place for place in differences(_listed(TEMPLATE), form("iam")) if ".Api." in place}
+    responses = "Resources.Api.Properties.GatewayResponses.MISSING_AUTHENTICATION_TOKEN"
+    assert places == {
+        "Resources.Api.Properties.Auth.Authorizers",
+        "Resources.Api.Properties.Auth.DefaultAuthorizer",
+        "Resources.Api.Properties.Auth.InvokeRole",
+        f"{responses}.StatusCode",
+        f"{responses}.ResponseTemplates.application/json",
+    }
+
+
+def test_a_request_that_is_not_signed_is_told_so_in_openais_envelope(form: Callable[..., Json]):
+    """By the name that API Gateway has for no route as well."""
+    responses = form("iam")["Resources"]["Api"]["Properties"]["GatewayResponses"]
+    unsigned = responses["MISSING_AUTHENTICATION_TOKEN"]
+    assert unsigned["StatusCode"] == 401
+    error = json.loads(unsigned["ResponseTemplates"]["application/json"])["error"]
+    assert (error["type"], error["code"]) == ("invalid_request_error", "invalid_api_key")
+
+
+def test_a_change_of_settings_is_another_version_in_the_iam_form_too(form: Callable[..., Json]):
+    def description(stack: Stack) -> str:
+        return next(
+            each["Properties"]["Description"]
+            for each in stack.resources.values()
+            if each["Type"] == "AWS::Lambda::Version"
+        )
+
+    assert description(deployed(form("iam"))) != description(deployed(form("iam"), RetentionDays="7"))
+
+
+@pytest.mark.parametrize("forms", [("iam", "buffered"), ("buffered", "iam")])
+def test_forms_are_made_one_upon_the_other(form: Callable[..., Json], forms: tuple[str, str]):
+    assert form(*forms) == form(*reversed(forms))
+
+
+LOSSES = [
+    ("buffered", "CreateResponseFunction", "Timeout"),
+    ("buffered", "CreateResponseFunction", "FunctionUrlConfig"),
+    ("buffered", "GetResponseFunction", "Environment"),
+    ("iam", "Api", "Auth"),
+    ("iam", "Api", "GatewayResponses"),
+]
+
+
+@pytest.mark.parametrize(("name", "resource", "property"), LOSSES)
+def test_a_form_whose_object_is_gone_is_not_made(tmp_path: Path, name: str, resource: str, property: str):
+    template = copy.deepcopy(TEMPLATE)
+    del template["Resources"][resource]["Properties"][property]
+    with pytest.raises(VariantError, match="no longer has"):
+        write_variant(built(template, tmp_path), name)
+    assert not (tmp_path / f"{name}.yaml").exists()
+
+
+def test_a_template_that_streams_nowhere_has_no_buffered_form(tmp_path: Path):
+    place = write_variant(built(TEMPLATE, tmp_path), "buffered")
+    with pytest.raises(VariantError, match="No function"):
+        write_variant(place, "buffered")
+
+
+def test_a_choice_that_is_left_somewhere_is_noticed(tmp_path: Path):
+    template = copy.deepcopy(TEMPLATE)
+    template["Resources"]["Logs"]["Properties"]["LogGroupName"] = {"Fn::Sub": "/logs/${JwtIssuer}"}
+    with pytest.raises(VariantError, match="JwtIssuer"):
+        write_variant(built(template, tmp_path), "iam")
+
+
+def test_only_what_sam_build_wrote_has_forms(tmp_path: Path):
+    """In the repository's template paths are relative to another folder, and functions have short names."""
+    place = tmp_path / "template.yaml"
+    place.write_text((ROOT / "template.yaml").read_text())
+    for of in (place, tmp_path / "nothing.yaml"):
+        with pytest.raises(VariantError, match="sam build"):
+            write_variant(of, "iam")
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_the_command_writes_the_form(tmp_path: Path, name: str):
+    command = [sys.executable, "-m", "infra.variants", name, "--of", str(built(TEMPLATE, tmp_path))]
+    subprocess.run(command, cwd=ROOT, check=True)
+    assert (tmp_path / f"{name}.yaml").exists()
+
+
+def test_the_command_says_in_a_sentence_what_it_lacks(tmp_path: Path):
+    command = [sys.executable, "-m", "infra.variants", "iam", "--of", str(tmp_path / "nothing.yaml")]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 1
+    assert "sam build" in ran.stderr
+    assert "Traceback" not in ran.stderr
