@@ -7,9 +7,12 @@ time, and a request in between costs no call. A look that fails later on leaves 
 from __future__ import annotations
 
 import json
+import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -27,6 +30,7 @@ SSM = "ssm:"
 FRESH_SECONDS = 300
 QUIET_SECONDS = 30
 """How long nobody is asked again after a look that failed."""
+_READERS = ("aws_lambda_powertools.utilities.parameters", "lambda_responses.storage.clients")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +92,31 @@ class OperatorParameters:
         self._quiet_until = 0.0
         self._read: tuple[str | bytes, str] | None = None
         self._kept: Kept | None = None
+        self._reading = threading.Lock()
+
+    def read_early(self) -> None:
+        """Begin to read, so that AWS is waited for while other things are made.
+
+        What cannot be read is for `current` to tell.
+        """
+        if self._settings.secrets or (self._settings.models or "").startswith(SSM):
+            for name in _READERS:  # not on the thread: two that import the same get in each other's way
+                import_module(name)
+            threading.Thread(target=self._read_quietly, daemon=True).start()
 
     def current(self) -> Kept:
         """The same object for as long as nothing has changed.
 
         Raises `SettingsError` when they cannot be read or used, unless they once could.
         """
+        with self._reading:
+            return self._current()
+
+    def _read_quietly(self) -> None:
+        with suppress(SettingsError):
+            self.current()
+
+    def _current(self) -> Kept:
         if self._kept is not None and self._clock() < self._quiet_until:
             return self._kept
         try:

@@ -50,7 +50,7 @@ class LiveServices:
         self._wants_local_model = local_model
         self._environment = environment
         self._key_ring = _key_ring(settings)
-        self._parameters = OperatorParameters(settings)
+        self.parameters = OperatorParameters(settings)
         self._router: ProviderRouter | None = None
         self._routed_by: Kept | None = None
         self.first_event_wait = settings.first_event_wait_ms / 1000
@@ -141,7 +141,7 @@ class LiveServices:
     @property
     def router(self) -> ProviderRouter:
         """What model names stand for, by the keys and the models file as they are now."""
-        kept = self._parameters.current()
+        kept = self.parameters.current()
         if self._router is None or kept is not self._routed_by:
             try:
                 self._router = self._router_by(kept)
@@ -226,10 +226,17 @@ class Runtime:
         _ = self._live.responses
 
     def expect_models(self) -> None:
-        """Make what asking models takes now, as far as that holds no connection, secret or time of day."""
-        from lambda_responses.runtime.imports import import_for_models
+        """Make what asking models takes now rather than for the first request.
 
-        import_for_models(self._environment.get("AWS_LAMBDA_INITIALIZATION_TYPE", ""))
+        Where nobody waits for this, nothing is read from AWS: it would be old by the time of that request,
+        and has no place in a snapshot.
+        """
+        from lambda_responses.runtime.imports import UNHURRIED, import_for_models
+
+        initialization = self._environment.get("AWS_LAMBDA_INITIALIZATION_TYPE", "")
+        if initialization not in UNHURRIED:
+            self._live.parameters.read_early()
+        import_for_models(initialization)
         _ = self._live.connections.trust
 
 

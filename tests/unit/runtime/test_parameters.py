@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -30,9 +31,14 @@ class Kept(AWSParameters):
     def __init__(self, text: str | None) -> None:
         self.text = text
         self.asked = 0
+        self.asking = threading.Event()
+        self.answering = threading.Event()
+        self.answering.set()
 
     def secret(self, name: str) -> str:
         self.asked += 1
+        self.asking.set()
+        self.answering.wait()
         if self.text is None:
             raise ConnectionError
         return self.text
@@ -61,6 +67,37 @@ def test_after_a_look_that_failed_nobody_is_asked_for_a_while():
     now = QUIET_SECONDS
     assert parameters.current().secrets == {}
     assert kept.asked == 3
+
+
+def test_what_was_begun_early_is_waited_for_and_not_asked_twice():
+    kept = Kept(KEYS)
+    kept.answering.clear()
+    parameters = OperatorParameters(Settings(secrets="keys"), source=kept)
+    parameters.read_early()
+    assert kept.asking.wait(10)
+    threading.Timer(0, kept.answering.set).start()
+    assert parameters.current().secrets == {"GROQ_API_KEY": "gsk-1"}
+    assert kept.asked == 2  # one after the other; Powertools has the answer to the second in its memory
+
+
+def test_nothing_is_begun_where_the_operator_keeps_nothing_with_aws(tmp_path: Path):
+    file = tmp_path / "models.json"
+    file.write_text("{}")
+    kept = Kept(KEYS)
+    threads = threading.active_count()
+    OperatorParameters(Settings(models=str(file)), source=kept).read_early()
+    assert threading.active_count() == threads
+    assert kept.asked == 0
+
+
+def test_what_could_not_be_read_early_is_read_when_it_is_needed():
+    kept = Kept(None)
+    parameters = OperatorParameters(Settings(models="ssm:models"), source=kept)
+    parameters.read_early()
+    with pytest.raises(SettingsError, match="RESPONSES_MODELS cannot be used: "):
+        parameters.current()
+    kept.text = "{}"
+    assert parameters.current().models == {}
 
 
 @pytest.mark.parametrize("text", [None, "[]", '{"A": 1}', "\x00"])
