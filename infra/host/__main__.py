@@ -1,6 +1,6 @@
 """`make host`: the template's functions on this machine, each in processes of its own, as Lambda runs them.
 
-Takes what `make dev` takes from the environment: PORT (8081 here), DATA_DIR, RESPONSES_* and what providers need.
+Its environment is that of `make dev`: PORT (8081 here), DATA_DIR, RESPONSES_*, and what providers need.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ async def _serve(given: argparse.Namespace, environment: Mapping[str, str]) -> N
         {name: value for name, _, value in (each.partition("=") for each in parameters)},
         region=region,
     )
-    surroundings = Surroundings(region, environment, _overrides(environment), given.snap_start)
+    surroundings = Surroundings(environment, _overrides(environment), given.snap_start)
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)

@@ -144,16 +144,14 @@ class Server:
         task = asyncio.ensure_future(self._converse(_Connection(reader, writer)))
         self._conversations.add(task)
         task.add_done_callback(self._conversations.discard)
+        task.add_done_callback(lambda _: writer.close())
 
     async def _converse(self, connection: _Connection) -> None:
-        try:
-            with suppress(ConnectionError):
-                while isinstance(request := await connection.receive(), h11.Request):
-                    await self._handle(Exchange(request, connection))
-                    if not await connection.again():
-                        break
-        finally:
-            connection.cut()
+        with suppress(ConnectionError):
+            while isinstance(request := await connection.receive(), h11.Request):
+                await self._handle(Exchange(request, connection))
+                if not await connection.again():
+                    break
 
 
 async def cancelled(*tasks: asyncio.Future[T]) -> None:

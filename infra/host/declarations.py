@@ -83,6 +83,7 @@ def _function(logical_id: str, intrinsics: Intrinsics, home: Path) -> Function:
             logical_id=logical_id,
             name=name,
             arn=f"{arn}:{alias}" if alias else arn,
+            region=intrinsics.region,
             version="1" if alias else "$LATEST",
             handler=told["Handler"],
             folder=(home / told["CodeUri"]).resolve(),

@@ -33,6 +33,7 @@ class Function:
     name: str
     arn: str
     """As it is invoked: with its alias, where it has one."""
+    region: str
     version: str
     handler: str
     folder: Path

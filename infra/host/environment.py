@@ -31,7 +31,6 @@ _OURS = re.compile(r"(AWS_LAMBDA_|LAMBDA_|PYTHON|VIRTUAL_ENV)|_HANDLER$")
 class Surroundings:
     """What all functions of a host have besides what their template says."""
 
-    region: str
     inherited: Mapping[str, str] = field(default_factory=dict[str, str])
     """The host's environment: providers' keys and addresses, and AWS credentials in place of a role's."""
     overrides: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -56,7 +55,7 @@ def environment_of(function: Function, runtime_api: str, surroundings: Surroundi
         "AWS_EC2_METADATA_DISABLED": "true",  # a role's credentials come by environment, never by address
         **function.environment,
         **surroundings.overrides,
-        "AWS_DEFAULT_REGION": surroundings.region,
+        "AWS_DEFAULT_REGION": function.region,
         "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
@@ -66,7 +65,7 @@ def environment_of(function: Function, runtime_api: str, surroundings: Surroundi
         "AWS_LAMBDA_LOG_GROUP_NAME": function.log_group,
         "AWS_LAMBDA_LOG_STREAM_NAME": f"{function.name}[{function.version}]{runtime_api}",
         "AWS_LAMBDA_RUNTIME_API": runtime_api,
-        "AWS_REGION": surroundings.region,
+        "AWS_REGION": function.region,
         "LAMBDA_TASK_ROOT": str(function.folder),
         "LANG": "en_US.UTF-8",
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), inherited.get("PATH", os.defpath)]),

@@ -9,6 +9,7 @@ import asyncio
 import json
 import time
 import uuid
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,10 @@ LARGEST_EVENT = 6_291_456
 """Bytes of an event."""
 INIT_SECONDS = 10.0
 """How long an instance may take to ask for its first event; a second try gets the function's own time."""
+
+MOMENT = 0.1
+"""How long a call waits for an instance that has answered another one and will be idle any moment. Between
+AWS and its clients lies a longer way than that; here the next call is there before the instance is."""
 
 
 class Throttled(Exception):
@@ -82,8 +87,9 @@ class _Pool:
         self._limit = limit
         self._log: Callable[[str], None] = partial(log, function.name)
         self._idle: list[Worker] = []
+        self._freed = asyncio.Event()
         self._workers: set[Worker] = set()
-        self._calls: set[asyncio.Task[None]] = set()
+        self._calls: dict[Invocation, asyncio.Task[None]] = {}
 
     @property
     def pids(self) -> list[int]:
@@ -93,14 +99,13 @@ class _Pool:
     def take(self, invocation: Invocation) -> None:
         if len(invocation.event) > LARGEST_EVENT:
             raise EventTooLarge
-        if len(self._calls) >= self._limit:
+        if sum(not call.over for call in self._calls) >= self._limit:
             raise Throttled
-        call = asyncio.ensure_future(self._attend(invocation))
-        self._calls.add(call)
-        call.add_done_callback(self._calls.discard)
+        self._calls[invocation] = call = asyncio.ensure_future(self._attend(invocation))
+        call.add_done_callback(lambda _: self._calls.pop(invocation))
 
     async def close(self) -> None:
-        await cancelled(*self._calls)
+        await cancelled(*self._calls.values())
         await asyncio.gather(*(worker.close() for worker in self._workers))
 
     async def _attend(self, invocation: Invocation) -> None:
@@ -120,6 +125,7 @@ class _Pool:
         self._report(invocation, fault, **times)
         if fault is None:
             self._idle.append(worker)
+            self._freed.set()
             return
         invocation.failed(fault)
         await self._end(worker)
@@ -136,6 +142,10 @@ class _Pool:
 
     async def _instance(self) -> tuple[Worker, bool]:
         """An instance that waits for an event, and whether it was started for it. Raises `InitFailed`."""
+        if not self._idle and any(call.over for call in self._calls):
+            self._freed.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._freed.wait(), MOMENT)
         while self._idle:
             worker = self._idle.pop()
             if not worker.exited.is_set():

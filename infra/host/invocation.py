@@ -46,7 +46,7 @@ class Stream:
         self.content_type = content_type
         self._pieces: asyncio.Queue[bytes | Fault | None] = asyncio.Queue()
         self._room = asyncio.Semaphore(_PIECES)
-        self._ended = False
+        self.ended = False
         self._abandoned = False
 
     async def feed(self, piece: bytes) -> None:
@@ -59,8 +59,8 @@ class Stream:
 
     def end(self, fault: Fault | None = None) -> None:
         """That was all; a fault says that it should have been more. The first end counts."""
-        if not self._ended:
-            self._ended = True
+        if not self.ended:
+            self.ended = True
             self._pieces.put_nowait(fault)
 
     def abandon(self) -> None:
@@ -95,6 +95,14 @@ class Invocation:
     """Set when the answer is there, or its first piece may be."""
     deadline: float = 0.0
     """Seconds since the epoch; known when an instance takes the event."""
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more is to be answered."""
+        if not self.answer.done():
+            return False
+        answer = self.answer.result()
+        return not isinstance(answer, Stream) or answer.ended
 
     def answered(self, answer: Answer) -> None:
         """The function has answered, or has begun to."""

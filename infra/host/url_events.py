@@ -41,7 +41,7 @@ def url_event(
     """
     request_id, trace = call
     query = exchange.target.partition("?")[2]
-    plain = _is_text(exchange)
+    text = _text(exchange, body)
     headers = [each for each in exchange.headers if each[0].lower() not in _DROPPED]
     event: dict[str, Any] = {
         "version": "2.0",
@@ -52,14 +52,14 @@ def url_event(
         | {"x-amzn-trace-id": trace},
         "requestContext": _context(exchange, path, request_id, at)
         | ({} if authorizer is None else {"authorizer": authorizer}),
-        "isBase64Encoded": bool(body) and not plain,
+        "isBase64Encoded": text is None,
     }
     if cookies := exchange.header("cookie"):
         event["cookies"] = re.split(r";\s*", cookies)
     if query:
         event["queryStringParameters"] = _joined(parse_qsl(query, keep_blank_values=True))
     if body:
-        event["body"] = body.decode() if plain else base64.b64encode(body).decode()
+        event["body"] = base64.b64encode(body).decode() if text is None else text
     return event
 
 
@@ -92,6 +92,14 @@ def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     return joined
 
 
-def _is_text(exchange: Exchange) -> bool:
+def _text(exchange: Exchange, body: bytes) -> str | None:
+    """A body that is passed as it is; None for one that needs base64."""
+    if not body:
+        return ""
     kind = (exchange.header("content-type") or "").partition(";")[0].strip().lower()
-    return exchange.header("content-encoding") is None and _TEXT.fullmatch(kind) is not None
+    if exchange.header("content-encoding") is not None or not _TEXT.fullmatch(kind):
+        return None
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return None

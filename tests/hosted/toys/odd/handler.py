@@ -1,0 +1,1 @@
+"""Never loaded: the layer's runtime of this function has no use for a handler."""
