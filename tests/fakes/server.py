@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "SYSTEMROOT", "TMPDIR")
@@ -31,15 +32,21 @@ _COMPLAINTS = (
 
 
 class Server:
-    """`python -m lambda_responses dev`, on a port that was free, with its data in `data_dir`."""
+    """`python -m lambda_responses dev`, on a port that was free, with its data in `data_dir`.
 
-    def __init__(self, data_dir: Path, **environment: str) -> None:
+    Another `command` may be given in its place that takes the same from the environment, and prints the same.
+    """
+
+    def __init__(
+        self, data_dir: Path, *, command: Sequence[str] = ("lambda_responses", "dev"), **environment: str
+    ) -> None:
+        self.data_dir = data_dir
         self.printed: list[str] = []
         self.base_url = ""
         self._decided = threading.Event()
         inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "lambda_responses", "dev"],
+            [sys.executable, "-m", *command],
             env={**inherited, "PORT": "0", "DATA_DIR": str(data_dir), **environment},
             cwd=data_dir,
             stdout=subprocess.PIPE,

@@ -1,0 +1,88 @@
+"""What belongs to another tenant is not there: the same 404 as for what never was, by every way in.
+
+How long an answer takes is not compared.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import pytest
+
+from lambda_responses.endpoints.application import OPERATIONS
+from lambda_responses.wire.faults import ECHO_LIMIT, clip
+from tests.end_to_end.estates import all_ids, never_made
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.end_to_end.conftest import Tenants
+    from tests.fakes.fronts import Answer
+
+Json = dict[str, Any]
+
+CHANGING = frozenset(
+    {"x-request-id", "openai-processing-ms", "date", "content-length", "x-amzn-requestid", "x-amzn-trace-id"}
+)
+"""Headers that differ from answer to answer, or by the length of the id."""
+QUERIES = {
+    "get_response": (
+        "?stream=true",
+        "?stream=true&starting_after=1",
+        "?include[]=reasoning.encrypted_content",
+    ),
+    "list_input_items": ("?order=asc&limit=1", "?after=msg_1", "?limit=0"),
+}
+"""What an operation may be asked besides."""
+
+
+def routes() -> Iterator[Any]:
+    """Every route that names something, so that a new one is covered by itself."""
+    for operation in OPERATIONS:
+        for method, path in operation.routes:
+            if "{" not in path:
+                continue
+            for query in ("", *(QUERIES.get(operation.name, ()) if method == "GET" else ())):
+                yield pytest.param(method, path + query, id=f"{method} {path}{query}")
+            if method == "GET":
+                yield pytest.param("HEAD", path, id=f"HEAD {path}")
+
+
+def named(path: str, id: str) -> str:
+    """The path with that id in all its places."""
+    written = quote(id, safe="").replace(".", "%2E")  # or a client would take `..` for a way
+    return re.sub(r"\{[^}]+\}", lambda _: written, path)
+
+
+def told(answer: Answer, id: str) -> tuple[int, str, tuple[tuple[str, str], ...]]:
+    """An answer without the id that was asked for, and without what no two answers share."""
+    body = answer.content and {**answer.error, "message": without(id, answer.error["message"])}
+    return answer.status, str(body), tuple(sorted(h for h in answer.headers if h[0] not in CHANGING))
+
+
+def without(id: str, message: str) -> str:
+    """A message without the id that it quotes, as far as it does."""
+    for shown in (id, clip(id), id[:ECHO_LIMIT].rstrip()):
+        message = message.replace(f"'{shown}'", "'{id}'")
+    return message
+
+
+@pytest.mark.parametrize(("method", "path"), [*routes()])
+def test_every_id_that_opens_nothing_is_answered_alike(tenants: Tenants, method: str, path: str):
+    before = tenants.rows()
+    ids = all_ids(tenants.owner, tenants.stranger)
+    answers = {kind: tenants.asked(method, named(path, id)) for kind, id in ids.items()}
+    nothing = never_made()
+    unknown = tenants.asked(method, named(path, nothing))
+    expected = told(unknown, nothing)
+    assert {kind: told(answers[kind], id) for kind, id in ids.items()} == dict.fromkeys(ids, expected)
+    assert unknown.status == (400 if "limit=0" in path else 404) or is_not_offered(unknown, path)
+    assert tenants.rows() == before
+
+
+def is_not_offered(answer: Answer, path: str) -> bool:
+    """Whether an operation says of itself that it is not there yet, whatever is asked of it."""
+    unsupported = not answer.content or answer.error["code"] == "unsupported_parameter"
+    return "/responses/" not in path and answer.status == 400 and unsupported
