@@ -13,38 +13,53 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.runtime_api.function_process import COMMAND, ROOT, function_environment
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 MACHINE = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
 WITHIN = 30.0
 
 
-def emulator_binary() -> Path | None:
-    """Where it is, if `make check` or `make test-all` has set up the SAM CLI on a Linux machine."""
+def _binary() -> Path | None:
     pattern = f"lib/python3*/site-packages/samcli/local/rapid/aws-lambda-rie-{MACHINE}"
     return next(iter((ROOT / ".venv-sam").glob(pattern)), None) if platform.system() == "Linux" else None
+
+
+BINARY = _binary()
+needs_emulator = pytest.mark.skipif(
+    BINARY is None, reason="AWS's emulator runs on Linux, from .venv-sam, which `make check` sets up"
+)
 
 
 class Emulator:
     """An emulator and its function. Answers come in one piece: it shows the protocol, no timing."""
 
     def __init__(
-        self, binary: Path, *, folder: Path, handler: str, seconds: int = 20, **settings: str
+        self,
+        *,
+        folder: Path,
+        handler: str = "handler.lambda_handler",
+        command: Sequence[str] = COMMAND,
+        seconds: int = 20,
+        **settings: str,
     ) -> None:
+        """`seconds` is the function's timeout."""
         self._log = tempfile.TemporaryFile()  # noqa: SIM115
         self._port, runtime_api = _free_ports()
-        command = [
-            str(binary),
+        emulator = [
+            str(BINARY),
             *("--runtime-interface-emulator-address", f"127.0.0.1:{self._port}"),
             *("--runtime-api-address", f"127.0.0.1:{runtime_api}"),
             *("--log-level", "info"),
         ]
         settings["AWS_LAMBDA_FUNCTION_TIMEOUT"] = str(seconds)
         self._process = subprocess.Popen(
-            [*command, *COMMAND],
+            [*emulator, *command],
             env=function_environment(folder, handler, **settings),
             cwd=folder,
             stdin=subprocess.DEVNULL,

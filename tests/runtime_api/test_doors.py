@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import socket
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from tests.fakes.events import obey
 from tests.fakes.formats.base import begin
 from tests.fakes.formats.every import FORMATS
 from tests.fakes.upstream import Signal, Upstream
-from tests.runtime_api.emulator import Emulator, emulator_binary, read_answer
+from tests.runtime_api.emulator import Emulator, needs_emulator, read_answer
 from tests.runtime_api.events import rest_event, url_event
 from tests.runtime_api.function_process import ROOT, FunctionProcess
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     Json = dict[str, Any]
     Open = Callable[..., FunctionProcess]
 
-BINARY = emulator_binary()
 KEY = "sk-upstream-0123456789abcdef"
 ECHO = {"model": "scripted/echo", "input": "one two three"}
 
@@ -74,10 +74,7 @@ def open_door(api: StrictApi, settings: dict[str, str]) -> Iterator[Open]:
 @pytest.fixture
 def emulator(settings: dict[str, str]) -> Iterator[Emulator]:
     """The door of `create_response` under AWS's emulator."""
-    if BINARY is None:
-        pytest.skip("needs .venv-sam (`make check`) on Linux: AWS's emulator")
-    folder = ROOT / "functions" / "create_response"
-    running = Emulator(BINARY, folder=folder, handler="handler.lambda_handler", **settings)
+    running = Emulator(folder=ROOT / "functions" / "create_response", **settings)
     yield running
     assert KEY not in running.log
     running.stop()
@@ -182,6 +179,29 @@ def test_a_key_opens_the_door_and_no_other_does(api: StrictApi, open_door: Open,
     assert key not in str(process.lines)
 
 
+def test_nothing_is_connected_when_the_snapshot_is_taken(
+    api: StrictApi, open_door: Open, settings: dict[str, str]
+):
+    """So that no restored environment takes a connection of the snapshot for one of its own."""
+    with socket.create_server(("127.0.0.1", 0)) as table:
+        table.setblocking(False)
+        settings["RESPONSES_STORE"] = "dynamodb://responses"
+        open_door(
+            AWS_LAMBDA_INITIALIZATION_TYPE="snap-start",
+            AWS_ENDPOINT_URL_DYNAMODB=f"http://127.0.0.1:{table.getsockname()[1]}",
+            AWS_DEFAULT_REGION="eu-west-1",
+            AWS_ACCESS_KEY_ID="AKIAEXAMPLE",
+            AWS_SECRET_ACCESS_KEY="example",
+        )
+        api.expect("GET", "/restore/next")
+        with pytest.raises(BlockingIOError):
+            table.accept()
+        api.reply(200)
+        event = url_event(method="GET", path="/v1/responses/resp_1")
+        api.invoke(event)
+        assert read(api).prelude["statusCode"] == 405
+
+
 def test_events_leave_on_the_upstreams_tick(api: StrictApi, open_door: Open, upstream: Upstream):
     """Each word is said only once the one before it has arrived, the first once the stream has begun."""
     words = ("one", "two", "three")
@@ -223,6 +243,7 @@ async def cut_half_way(exchange: Exchange) -> None:
     exchange.cut()
 
 
+@needs_emulator
 def test_a_broken_upstream_is_no_broken_runtime_api(emulator: Emulator, upstream: Upstream):
     at_once, half_way = upstream.serve(cut_at_once), upstream.serve(cut_half_way)
     prelude, body = read_answer(emulator.invoke(rest_event({"model": f"groq/{at_once}", "input": "x"})))
@@ -239,12 +260,10 @@ def test_a_broken_upstream_is_no_broken_runtime_api(emulator: Emulator, upstream
     assert emulator.log.count("INIT START") == 1
 
 
+@needs_emulator
 def test_a_run_that_takes_too_long_ends_well(settings: dict[str, str]):
     """The endpoint ends it before the loop would, which would be before Lambda does."""
-    if BINARY is None:
-        pytest.skip("needs .venv-sam (`make check`) on Linux: AWS's emulator")
-    folder = ROOT / "functions" / "create_response"
-    emulator = Emulator(BINARY, folder=folder, handler="handler.lambda_handler", seconds=5, **settings)
+    emulator = Emulator(folder=ROOT / "functions" / "create_response", seconds=5, **settings)
     try:
         body = {"model": "scripted/echo", "input": "[[words:1000]] [[pause:50]]", "stream": True}
         _, answer = read_answer(emulator.invoke(rest_event(body)))

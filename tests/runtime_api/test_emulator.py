@@ -7,17 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.runtime_api.emulator import Emulator, emulator_binary, read_answer
+from tests.runtime_api.emulator import Emulator, needs_emulator, read_answer
 from tests.runtime_api.events import rest_event, url_event
 from tests.runtime_api.function_process import DOORS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-BINARY = emulator_binary()
-pytestmark = pytest.mark.skipif(
-    BINARY is None, reason="needs .venv-sam (`make check`) on Linux: AWS's emulator"
-)
+pytestmark = needs_emulator
 
 START = ["start", 201, [["content-type", "text/event-stream"]]]
 BEGUN = [START, ["body", "begun", True]]
@@ -25,8 +22,7 @@ WHOLE = [*BEGUN, ["body", " and ended", False]]
 
 
 def emulated(**options: Any) -> Emulator:
-    assert BINARY is not None
-    return Emulator(BINARY, folder=DOORS, handler="toy.lambda_handler", **options)
+    return Emulator(folder=DOORS, handler="toy.lambda_handler", **options)
 
 
 @pytest.fixture(scope="module")
@@ -140,8 +136,7 @@ def test_a_process_that_ends_is_started_again():
 
 
 def test_a_start_that_fails_is_told():
-    assert BINARY is not None
-    emulator = Emulator(BINARY, folder=DOORS, handler="broken_settings.lambda_handler")
+    emulator = Emulator(folder=DOORS, handler="broken_settings.lambda_handler")
     try:
         fault = json.loads(emulator.invoke(rest_event(WHOLE)))
         assert fault["errorType"] == "Runtime.SettingsError"
