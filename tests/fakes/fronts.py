@@ -1,8 +1,8 @@
 """The ways in: the same question put to each of them, and its answer as a client gets it.
 
-Three run in the process of the test, where a clock and a fault can be put into them: the ASGI application, and
-the doors as API Gateway and function URLs call them, with events that `infra.host` makes. Others are reached
-over HTTP, whatever serves them.
+Three run in the process of the test, where a clock and a fault can be put into them: the ASGI application,
+and the doors as API Gateway and function URLs call them, with events that `infra.host` makes. Others are
+reached over HTTP, whatever serves them.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class InProcess(Front):
         self._loop.close()
 
     def _call(self, door: str, event: dict[str, Any]) -> bytes:
-        """What a door says to an event. Mangum takes the loop of the thread, as Lambda's runtime leaves it."""
+        """What a door says to an event. Mangum takes the thread's loop, as Lambda's runtime leaves it."""
         asyncio.set_event_loop(self._loop)
         try:
             handler = importlib.import_module(f"functions.{door}.handler").lambda_handler
