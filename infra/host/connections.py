@@ -195,13 +195,14 @@ class _Connection:
 
     async def again(self) -> bool:
         """Whether another request may follow on this connection."""
-        if self.gone:
+        protocol = self._protocol
+        if self.gone or protocol.our_state is not h11.DONE or protocol.they_are_waiting_for_100_continue:
             return False
-        while self._protocol.their_state is h11.SEND_BODY:
+        while protocol.their_state is h11.SEND_BODY:  # of a body that nobody wanted
             await self.receive()
-        if self._protocol.our_state is not h11.DONE or self._protocol.their_state is not h11.DONE:
+        if protocol.their_state is not h11.DONE:
             return False
-        self._protocol.start_next_cycle()
+        protocol.start_next_cycle()
         return True
 
     def cut(self) -> None:

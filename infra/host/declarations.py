@@ -57,6 +57,7 @@ _FUNCTION = (
     "LoggingConfig",
     "MemorySize",
     "ReservedConcurrentExecutions",
+    "Runtime",
     "SnapStart",
     "Timeout",
 )
@@ -85,6 +86,7 @@ def _function(logical_id: str, intrinsics: Intrinsics, home: Path) -> Function:
             arn=f"{arn}:{alias}" if alias else arn,
             region=intrinsics.region,
             version="1" if alias else "$LATEST",
+            runtime=told["Runtime"],
             handler=told["Handler"],
             folder=(home / told["CodeUri"]).resolve(),
             layers=tuple(_layers(told.get("Layers", ()), intrinsics, home)),

@@ -35,6 +35,7 @@ class Function:
     """As it is invoked: with its alias, where it has one."""
     region: str
     version: str
+    runtime: str
     handler: str
     folder: Path
     """The task root."""

@@ -56,7 +56,7 @@ def environment_of(function: Function, runtime_api: str, surroundings: Surroundi
         **function.environment,
         **surroundings.overrides,
         "AWS_DEFAULT_REGION": function.region,
-        "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.runtime}",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_VERSION": function.version,

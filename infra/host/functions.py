@@ -67,7 +67,7 @@ class Functions:
         return call
 
     def pids(self, function: Function) -> list[int]:
-        """The processes of a function's instances, the one that is called next last."""
+        """The processes of a function's instances."""
         return self._pools[function.logical_id].pids
 
     async def close(self) -> None:
@@ -93,8 +93,7 @@ class _Pool:
 
     @property
     def pids(self) -> list[int]:
-        busy = [worker for worker in self._workers if worker not in self._idle]
-        return [worker.pid for worker in (*busy, *self._idle)]
+        return [worker.pid for worker in self._workers if worker.pid is not None]
 
     def take(self, invocation: Invocation) -> None:
         if len(invocation.event) > LARGEST_EVENT:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 LARGEST_BODY = 10 * 1024 * 1024
 """Bytes of a request's body."""
 
+_NO_STAGE = GatewayResponses({})
 _REMAPPED = ("connection", "content-length", "content-md5", "date", "server", "www-authenticate")
 """Headers of functions that reach clients by the name `x-amzn-Remapped-…`."""
 
@@ -49,14 +50,18 @@ class RestApi:
     async def serve(self, exchange: Exchange) -> None:
         """Answer one request."""
         call = str(uuid.uuid4()), new_trace()
+        path = exchange.target.partition("?")[0]
+        stage, slash, below = path.removeprefix("/").partition("/")
         try:
-            await self._serve(exchange, call)
+            if stage != self._api.stage:
+                raise Refused("DEFAULT_4XX")
+            await self._serve(exchange, slash + below, call)
         except Refused as refused:
-            head, body = self._responses.render(refused, call[0])
+            responses = self._responses if stage == self._api.stage else _NO_STAGE
+            head, body = responses.render(refused, call[0])
             await exchange.answer(head.status, head.headers, body)
 
-    async def _serve(self, exchange: Exchange, call: tuple[str, str]) -> None:
-        path = exchange.target.partition("?")[0].removeprefix(f"/{self._api.stage}")
+    async def _serve(self, exchange: Exchange, path: str, call: tuple[str, str]) -> None:
         found = self._routes.find(path)
         if found is None:
             raise Refused("MISSING_AUTHENTICATION_TOKEN")

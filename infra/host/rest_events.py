@@ -23,8 +23,10 @@ API_ID = "restapi000"
 CLOCK = "%d/%b/%Y:%H:%M:%S +0000"
 """How AWS writes times."""
 
-_DROPPED = ("connection", "content-length", "expect", "keep-alive", "transfer-encoding")
-"""Headers between a client and API Gateway, which no function sees."""
+FORWARDED = ("x-amzn-trace-id", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto")
+"""Headers that AWS writes, whatever clients have put there."""
+_DROPPED = ("connection", "content-length", "expect", "keep-alive", "transfer-encoding", *FORWARDED)
+"""Headers that no function sees as clients have sent them."""
 _NOBODY = (
     *("accessKey", "accountId", "caller", "cognitoAuthenticationProvider", "cognitoAuthenticationType"),
     *("cognitoIdentityId", "cognitoIdentityPoolId", "principalOrgId", "user", "userArn"),
@@ -92,8 +94,9 @@ def rest_event(
 def forwarded(exchange: Exchange) -> Headers:
     """The headers that tell of the client."""
     _, _, port = (exchange.header("host") or "").rpartition(":")
+    way = [*filter(None, [exchange.header("x-forwarded-for")]), exchange.client]
     return [
-        ("X-Forwarded-For", exchange.client),
+        ("X-Forwarded-For", ", ".join(way)),
         ("X-Forwarded-Port", port if port.isdecimal() else "80"),
         ("X-Forwarded-Proto", "http"),
     ]

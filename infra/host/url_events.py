@@ -11,7 +11,7 @@ from time import gmtime, strftime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from infra.host.rest_events import CLOCK, forwarded
+from infra.host.rest_events import CLOCK, FORWARDED, forwarded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 URL_ID = "functionurl000"
 
-_DROPPED = ("connection", "cookie", "expect", "keep-alive", "transfer-encoding")
+_DROPPED = ("connection", "cookie", "expect", "keep-alive", "transfer-encoding", *FORWARDED)
 _DEFAULT = "$default"
 _TEXT = re.compile(r"text/.*|application/(json|javascript|xml|.+\+json|.+\+xml)")
 """Media types whose bodies arrive as they are."""

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from infra.host.keeper import Keeper
 
 _READ = 65_536
+_LAST_WORDS = 5.0
+"""Seconds for a killed process to be gone and its output to be read: far more than they take."""
 
 
 class WorkerGone(Exception):
@@ -46,10 +48,9 @@ class Worker:
         self.exited = asyncio.Event()
 
     @property
-    def pid(self) -> int:
-        """The process."""
-        assert self._process is not None
-        return self._process.pid
+    def pid(self) -> int | None:
+        """The process, when it has been started."""
+        return self._process.pid if self._process else None
 
     async def start(self, keeper: Keeper) -> None:
         """Start the process. Raises `OSError`, `TemplateError`."""
@@ -85,26 +86,25 @@ class Worker:
         """
         invocation.deadline = time.time() + self._function.timeout
         self._api.hand(invocation)
-        signalled(self.pid, signal.SIGCONT)
+        self._signal(signal.SIGCONT)
         await self._until(self._api.idle)
-        signalled(self.pid, signal.SIGSTOP)
-
-    def kill(self) -> None:
-        """End the process, as Lambda does: without a word."""
-        if not self.exited.is_set():
-            signalled(self.pid, signal.SIGKILL)
+        self._signal(signal.SIGSTOP)
 
     async def close(self) -> None:
         """Kill it, and return when nothing is left of it."""
         if self._process is not None:
-            self.kill()
-            await self.exited.wait()
+            self._signal(signal.SIGKILL)  # as Lambda does: without a word
+            await asyncio.wait(self._watching, timeout=_LAST_WORDS)
         await self._api.stop()
         await cancelled(*self._watching)
 
     def _restore(self) -> None:
-        signalled(self.pid, signal.SIGSTOP)
-        signalled(self.pid, signal.SIGCONT)
+        self._signal(signal.SIGSTOP)
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: int) -> None:
+        if self._process is not None and not self.exited.is_set():
+            signalled(self._process.pid, number)
 
     async def _until(self, happened: asyncio.Event, refused: asyncio.Future[None] | None = None) -> None:
         waits = [asyncio.ensure_future(happened.wait()), asyncio.ensure_future(self.exited.wait())]

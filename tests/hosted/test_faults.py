@@ -60,6 +60,15 @@ async def test_a_function_that_cannot_start_is_a_502(toys: Toys):
     assert toys.pids("BrokenFunction") == []
 
 
+async def test_a_function_that_starts_too_slowly_is_started_once_more_within_its_own_time(
+    toys: Toys, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("infra.host.functions.INIT_SECONDS", 0.5)
+    assert (await toys.api.post("/sleepy/x")).text == "awake"
+    assert toys.said("SleepyFunction") == ["starting", "starting"]
+    assert len(toys.pids("SleepyFunction")) == 1
+
+
 async def test_a_function_that_takes_too_long_is_ended_and_replaced(toys: Toys):
     first = (await toys.api.post("/hasty/echo")).json()
     assert 0 < first["remaining"] <= 1_000

@@ -52,6 +52,13 @@ async def test_no_route_is_a_missing_token_as_api_gateway_says(toys: Toys, metho
     assert answer.headers["x-amzn-errortype"] == "MissingAuthenticationTokenException"
 
 
+async def test_outside_of_its_stage_api_gateway_forbids_everything(toys: Toys):
+    root = toys.host.base_url.removesuffix("/v1")
+    for path in ("/plain", "/v10/plain", "/v1plain", "/"):
+        answer = await toys.api.post(root + path)
+        assert (answer.status_code, answer.json()) == (403, {"message": "Forbidden"})
+
+
 async def test_a_proxy_answer_is_sent_as_it_says(toys: Toys):
     answer = await toys.api.post("/plain/several")
     assert answer.status_code == 207
@@ -93,6 +100,23 @@ async def test_a_body_in_chunks_is_measured_too(toys: Toys):
             yield b"x" * MEGABYTE
 
     assert (await toys.api.post("/plain/echo", content=pieces())).status_code == 413
+
+
+async def test_a_client_may_ask_before_it_sends(toys: Toys):
+    """And is told before it has sent 10 MB in vain."""
+    for size, status in ((100, 200), (10 * MEGABYTE + 1, 413)):
+        headers = {"expect": "100-continue", "content-length": str(size)}
+        reader, writer = await asyncio.open_connection(
+            *toys.host.base_url[len("http://") : -len("/v1")].split(":")
+        )
+        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        writer.write(f"POST /v1/plain HTTP/1.1\r\nhost: x\r\n{head}\r\n".encode())
+        if status == 200:
+            assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 \r\n\r\n"
+            writer.write(b"x" * size)
+        assert (await reader.readline()).startswith(b"HTTP/1.1 %d " % status)
+        writer.close()
+        await writer.wait_closed()
 
 
 async def test_a_preflight_is_answered_for_each_path_without_a_function(toys: Toys):

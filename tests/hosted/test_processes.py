@@ -50,6 +50,12 @@ async def test_an_instance_runs_until_it_asks_for_more(toys: Toys):
     assert await eventually(lambda: state(toys.pids("OddFunction")[0]).startswith("T"))
 
 
+@pytest.mark.parametrize("path", ["/plain/echo", "/odd/echo"])
+async def test_one_call_after_the_other_takes_one_instance(toys: Toys, path: str):
+    """However soon the next call comes: an instance that has answered is about to be idle."""
+    assert len({(await act(toys, path))["pid"] for _ in range(20)}) == 1
+
+
 async def test_each_function_has_processes_of_its_own(toys: Toys):
     plain, few, odd = await asyncio.gather(
         act(toys, "/plain/echo"), act(toys, "/few/echo"), act(toys, "/odd/echo")
