@@ -77,7 +77,7 @@ deploy: build .venv/ready ## Build, then deploy to AWS with questions; prints th
 	$(if $(filter-out iam,$(AUTH)),$(error AUTH is iam or nothing; SAM asks for the other choices))
 	$(if $(AUTH),.venv-sam/bin/python -m infra.variants $(AUTH),\
 	    @echo "SAM will ask whether function URLs without authentication are okay. They are: each door asks its callers.")
-	.venv-sam/bin/sam deploy --guided --template-file .aws-sam/build/$(or $(AUTH),template).yaml
+	.venv-sam/bin/sam deploy --guided --config-file "$(CURDIR)/samconfig.toml" --template-file .aws-sam/build/$(or $(AUTH),template).yaml
 	@.venv/bin/python -m infra.deployed
 
 deploy-edge: .venv-sam/ready ## Put CloudFront and a web ACL in front of it, with questions (EDGE_STACK, EDGE_REGION)
