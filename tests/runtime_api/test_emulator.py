@@ -98,6 +98,13 @@ def test_six_megabytes_are_taken(toy: Emulator):
     is_reused(toy)
 
 
+def test_more_than_lambda_takes_in_one_piece_is_told_the_caller(toy: Emulator):
+    fault = json.loads(toy.invoke(rest_event([START, ["bytes", 6_400_000]])))
+    assert fault["errorType"] == "Function.ResponseSizeTooLarge"
+    is_reused(toy)
+    assert any(line.get("message") == "answer too large" for line in toy.lines)
+
+
 def test_six_megabytes_of_a_request_are_read(toy: Emulator):
     event = rest_event([*WHOLE, ["x" * 5_900_000]])
     assert read_answer(toy.invoke(event))[1] == b"begun and ended"

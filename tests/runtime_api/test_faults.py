@@ -245,6 +245,7 @@ def test_an_answer_that_is_too_large_concerns_no_other(api: StrictApi, start: St
     serves_the_next(api)
     assert api.connections == 2
     assert process.lines[0] == {"ended": "wait"}
+    assert process.lines[1]["message"] == "answer too large"
 
 
 @pytest.mark.parametrize("ends", [["wait"], ["body", "all", False]], ids=["half-way", "at the end"])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lambda_responses.runtime.streaming.connection import ConnectionFault
 from lambda_responses.runtime.streaming.prelude import render_prelude
+from lambda_responses.runtime.streaming.runtime_api import RuntimeApiRefused
 
 if TYPE_CHECKING:
     from starlette.types import Message
@@ -44,7 +45,7 @@ class Answer:
         self.over = False
         """Whether the application has said all."""
         self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        """Done as soon as nobody takes the rest: the connection is lost, or the answer refused half-way."""
+        """Fails as soon as nobody takes the rest: the connection is lost, or the answer refused half-way."""
 
     async def receive(self) -> Message:
         """The request in one piece, then nothing until the answer is over: Lambda tells of no lost client."""
@@ -73,7 +74,7 @@ class Answer:
     async def finish(self, fault: Fault | None) -> None:
         """Tell of that fault, unless all has been said; return when the Runtime API has taken everything.
 
-        Raises `ConnectionFault`, `RuntimeApiRefused`.
+        Raises `AnswerTooLarge`, `ConnectionFault`, `RuntimeApiRefused`.
         """
         if self.broken.done():
             self._api.drop()
@@ -97,22 +98,19 @@ class Answer:
             else:
                 await self._body.send(body, last=self.over)
         except ConnectionFault as fault:
-            if not self.broken.done():
-                self.broken.set_exception(fault)
-            await asyncio.Future[
-                Any
-            ]()  # not the application's fault, so it is not told: it is cancelled here
+            refused = self._reply is not None and self._reply.done() and self._reply.exception()
+            self._break(refused or fault)
+            # It is not the application's fault, so it is not told, but cancelled here.
+            await asyncio.Future[Any]()
         if self.over:
             self._gone.set()
 
     def _replied(self, reply: asyncio.Future[None]) -> None:
-        """A reply before the end is a refusal; what follows from it, `finish` says."""
-        if reply.cancelled():
-            return
-        error = reply.exception()
-        if self.over or self.broken.done():
-            return
-        if error is None:
-            self.broken.set_result(None)
-        else:
+        """A reply before the end is a refusal, whatever it says."""
+        error = None if reply.cancelled() else reply.exception()
+        if not self.over:
+            self._break(error or RuntimeApiRefused("The answer was taken before its end."))
+
+    def _break(self, error: BaseException) -> None:
+        if not self.broken.done():
             self.broken.set_exception(error)

@@ -39,8 +39,12 @@ def report(message: str, fault: Fault) -> None:
 
 
 def report_of_loop(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """One line about a fault that only the event loop saw."""
-    _report_exception("fault nobody waited for", context.get("exception"))
+    """One line about what only the event loop saw."""
+    error: BaseException | None = context.get("exception")
+    if error is None:
+        logger.error("event loop", text=context["message"])
+    else:
+        report("fault nobody waited for", fault_of(error))
 
 
 def _report_exception(message: str, error: BaseException | None) -> None:

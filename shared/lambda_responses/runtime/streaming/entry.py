@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lambda_responses.runtime.settings import SettingsError
@@ -50,10 +51,12 @@ def _fault_of(error: Exception, module: str) -> Fault:
     told = fault_of(error)
     match error:
         case SettingsError():
-            return Fault("SettingsError", str(error), told.trace)
+            return replace(told, message=str(error))
         case ImportError():
-            return Fault("ImportModuleError", f"Unable to import module {module!r}: {error}", told.trace)
+            message = f"Unable to import module {module!r}: {error}"
+            return replace(told, kind="ImportModuleError", message=message)
         case SyntaxError():
-            return Fault("UserCodeSyntaxError", f"Syntax error in module {module!r}: {error}", told.trace)
+            message = f"Syntax error in module {module!r}: {error}"
+            return replace(told, kind="UserCodeSyntaxError", message=message)
         case _:
             return told

@@ -24,6 +24,8 @@ MAX_TRAILERS = 4_096
 FRAMES, LENGTH = 8, 100
 """How much is told. Printable ASCII, escaped in JSON and then in base64, stays below that bound."""
 
+_KIND = re.compile("[A-Z][A-Za-z0-9]*")
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -72,6 +74,3 @@ def _places(error: BaseException) -> Iterator[str]:
 
 def _plain(text: str) -> str:
     return re.sub("[^ -~]", "?", text[-LENGTH:])
-
-
-_KIND = re.compile("[A-Z][A-Za-z0-9]*")

@@ -13,7 +13,7 @@ from lambda_responses.runtime.streaming.connection import ConnectionFault
 from lambda_responses.runtime.streaming.entry import EntryFault, opened_application
 from lambda_responses.runtime.streaming.fault import Fault, fault_of
 from lambda_responses.runtime.streaming.request import Requests, UnknownEvent
-from lambda_responses.runtime.streaming.runtime_api import RuntimeApiRefused
+from lambda_responses.runtime.streaming.runtime_api import AnswerTooLarge, RuntimeApiRefused
 from lambda_responses.runtime.streaming.snapshot import pass_snapshot
 
 if TYPE_CHECKING:
@@ -73,6 +73,8 @@ async def serve(app: ASGIApp, invocation: Invocation, requests: Requests, api: R
         console.report("answer failed", fault)
     try:
         await answer.finish(fault)
+    except AnswerTooLarge:
+        logger.error("answer too large")
     finally:
         if not running.done():
             _abandon()

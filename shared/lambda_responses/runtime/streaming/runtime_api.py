@@ -27,6 +27,10 @@ class RuntimeApiRefused(Exception):
     """A reply that leaves nothing to do but to end this process; the platform starts another."""
 
 
+class AnswerTooLarge(Exception):
+    """The caller was told so, in place of the answer; the next invocation is not concerned."""
+
+
 class RuntimeApi:
     """The client, on one connection that is opened again where the other side has closed it.
 
@@ -113,10 +117,11 @@ class AnswerBody:
         await self._connection.send(b"0\r\n", fault.trailers() if fault else b"", b"\r\n")
 
     async def reply(self) -> None:
-        """Return when the answer was accepted, or found too large: that concerns no other invocation."""
+        """Return when the answer was accepted. Raises `AnswerTooLarge`, too."""
         reply = await self._connection.reply()
-        if reply.status != TOO_LARGE:
-            _expect(ACCEPTED, reply)
+        if reply.status == TOO_LARGE:
+            raise AnswerTooLarge
+        _expect(ACCEPTED, reply)
 
 
 def _expect(status: int, reply: Reply) -> None:

@@ -9,16 +9,18 @@ from __future__ import annotations
 import importlib
 import random
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from lambda_responses.runtime.streaming import console
 from lambda_responses.runtime.streaming.connection import ConnectionFault
-from lambda_responses.runtime.streaming.fault import Fault, fault_of
+from lambda_responses.runtime.streaming.fault import fault_of
 from lambda_responses.runtime.streaming.runtime_api import RuntimeApiRefused
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from lambda_responses.runtime.streaming.fault import Fault
     from lambda_responses.runtime.streaming.runtime_api import RuntimeApi
 
     Hook = tuple[Callable[..., object], tuple[Any, ...], dict[str, Any]]
@@ -36,7 +38,7 @@ async def pass_snapshot(api: RuntimeApi) -> None:
             function(*arguments, **named)
         await api.restored()
     except BaseException as error:
-        fault = Fault("BeforeSnapshotError", fault_of(error).message, fault_of(error).trace)
+        fault = replace(fault_of(error), kind="BeforeSnapshotError")
         await _leave(BEFORE_SNAPSHOT_FAILED, fault, api.fail_to_start)
     # The connection belongs to the environment of the snapshot, and random numbers would be the same in all
     # that come of it.
@@ -46,11 +48,11 @@ async def pass_snapshot(api: RuntimeApi) -> None:
         for function, arguments, named in _hooks("get_after_restore"):
             function(*arguments, **named)
     except BaseException as error:
-        fault = Fault("AfterRestoreError", fault_of(error).message, fault_of(error).trace)
+        fault = replace(fault_of(error), kind="AfterRestoreError")
         await _leave(AFTER_RESTORE_FAILED, fault, api.fail_to_restore)
 
 
-async def _leave(status: int, fault: Fault, tell: Callable[[Fault], Awaitable[None]]) -> None:
+async def _leave(status: int, fault: Fault, tell: Callable[[Fault], Awaitable[None]]) -> NoReturn:
     console.report("snapshot failed", fault)
     with suppress(ConnectionFault, RuntimeApiRefused):  # the exit status tells it, too
         await tell(fault)
