@@ -26,6 +26,9 @@ _to_json = functools.partial(json.dumps, default=str, separators=(",", ":"))
 logger = Logger(service=SERVICE, level="INFO", json_serializer=_to_json)
 """Its level is a setting, which `Runtime` heeds."""
 
+# From Python 3.12 on, each line would name its task.
+logging.logAsyncioTasks = False  # pyright: ignore[reportAttributeAccessIssue]
+
 # What these add to our lines is addresses, in which clients and providers put keys, and the texts of faults.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 logging.getLogger("mangum.http").setLevel(logging.CRITICAL)

@@ -103,6 +103,13 @@ def test_a_line_is_one_line_whatever_is_in_it(capsys: pytest.CaptureFixture[str]
     assert line["target"] == text
 
 
+@pytest.mark.anyio
+async def test_a_line_has_nothing_that_nobody_asked_for(told: Told):
+    logger.info("hello", status=200)
+    (line,) = told()
+    assert line.keys() == {"level", "location", "message", "timestamp", "service", "status"}
+
+
 @pytest.mark.parametrize("library", ["httpx", "mangum.http"])
 def test_libraries_add_no_addresses_to_the_log(library: str):
     assert not logging.getLogger(library).isEnabledFor(logging.INFO)

@@ -176,7 +176,7 @@ def test_metrics_cost_a_cold_start_nothing_that_the_log_does_not():
 def test_whom_the_authorizer_sends_away_is_told_apart_from_its_own_faults(told: Told, on_lambda: str):
     """For Lambda both are errors of the function."""
     event = {"authorizationToken": "no credential", "methodArn": "arn:aws:execute-api:r:1:api/v1/GET/models"}
-    with pytest.raises(Exception, match="^Unauthorized$"):
+    with pytest.raises(Exception, match=r"^Unauthorized$"):
         Authorizer()(event, None, using=cast("Any", object()))
     (metrics,) = (line for line in told() if "_aws" in line)
     assert (metrics["RefusedCallers"], metrics["function"]) == ([1.0], on_lambda)

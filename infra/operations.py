@@ -1,0 +1,95 @@
+"""`make deploy-operations`: alarms and a dashboard for a deployed stack, in a stack of their own beside it.
+
+    python -m infra.operations [--stack-name NAME] [--region REGION] [--profile PROFILE] [Parameter=value …]
+
+What infra/operations.yaml has to know of the API's stack is read from that; its other parameters keep what
+they were given before. SAM cannot deploy it, since its translator fails on Fn::ForEach; the AWS CLI can.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError, WaiterError
+
+from infra.deployed import ROOT, NotDeployed, outputs_of, saved_arguments
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TEMPLATE = ROOT / "infra" / "operations.yaml"
+_EXPANDS = ["CAPABILITY_AUTO_EXPAND"]
+_UNCHANGED = "No updates are to be performed"
+
+
+def deploy(cloudformation: Any, template: str, stack: str, parameters: Mapping[str, str]) -> None:
+    """Create a stack of that template, or bring it up to date; returns when it is there.
+
+    Raises `ClientError`, `WaiterError`.
+    """
+    before = _parameters_of(cloudformation, stack)
+    given = [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()]
+    if before is None:
+        cloudformation.create_stack(
+            StackName=stack, TemplateBody=template, Parameters=given, Capabilities=_EXPANDS
+        )
+        cloudformation.get_waiter("stack_create_complete").wait(StackName=stack)
+        return
+    declared = {
+        each["ParameterKey"] for each in cloudformation.validate_template(TemplateBody=template)["Parameters"]
+    }
+    kept = sorted((before & declared) - parameters.keys())
+    given += [{"ParameterKey": name, "UsePreviousValue": True} for name in kept]
+    try:
+        cloudformation.update_stack(
+            StackName=stack, TemplateBody=template, Parameters=given, Capabilities=_EXPANDS
+        )
+    except ClientError as fault:
+        if _UNCHANGED not in str(fault):
+            raise
+        return
+    cloudformation.get_waiter("stack_update_complete").wait(StackName=stack)
+
+
+def _parameters_of(cloudformation: Any, stack: str) -> set[str] | None:
+    """What the stack was told before; None where there is none."""
+    try:
+        found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+    except ClientError as fault:
+        if "does not exist" not in str(fault):
+            raise
+        return None
+    return {each["ParameterKey"] for each in found.get("Parameters", [])}
+
+
+def main() -> int:
+    """Deploy it for one stack; the exit status."""
+    saved = saved_arguments(ROOT / "samconfig.toml")
+    parser = argparse.ArgumentParser(prog="python -m infra.operations", description=__doc__)
+    parser.add_argument("--stack-name", default=saved.get("stack_name", "lambda-responses"))
+    parser.add_argument("--region", default=saved.get("region"))
+    parser.add_argument("--profile", default=saved.get("profile"))
+    parser.add_argument("parameters", nargs="*", metavar="Parameter=value")
+    given = parser.parse_args()
+    stack = f"{given.stack_name}-operations"
+    try:
+        session: Any = boto3.Session(profile_name=given.profile, region_name=given.region)
+        outputs = outputs_of(session, given.stack_name)
+        watched = {name: outputs[name] for name in ("TableName", "LogGroupName")}
+        told = dict(each.split("=", 1) for each in given.parameters)
+        parameters = {"StackName": given.stack_name, **watched, **told}
+        deploy(session.client("cloudformation"), TEMPLATE.read_text(encoding="utf-8"), stack, parameters)
+        print(f"\nThe dashboard of {given.stack_name}:\n\n  {outputs_of(session, stack)['Dashboard']}\n")
+    except (NotDeployed, BotoCoreError, ClientError, WaiterError) as fault:
+        print(fault, file=sys.stderr)
+        return 1
+    if told.get("AlarmEmail"):
+        print("A mail asks its reader to confirm that alarms may be sent there.\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
