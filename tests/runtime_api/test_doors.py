@@ -108,6 +108,7 @@ def test_a_stream_leaves_event_by_event(api: StrictApi, open_door: Open):
     (exchange,) = (line for line in process.lines if line.get("message") == "exchange")
     assert exchange["response_id"] == events[0]["response"]["id"]
     assert exchange["function_request_id"] == "id-1"
+    assert any("TimeToFirstToken" in line for line in process.lines)
     assert "three" not in str(process.lines)
 
 

@@ -171,6 +171,19 @@ def test_a_task_that_nobody_waits_for_fails_in_one_line_of_the_log(toy: Toy):
     assert "a secret" not in str(toy.process.lines)
 
 
+def test_what_libraries_say_is_one_line_and_without_its_arguments(toy: Toy):
+    steps = [["log", "urllib3", "Retrying %s", "a secret"], ["warn", "old"], ["thread"], START]
+    toy.api.invoke(rest_event([*steps, ["body", "all", False]]))
+    assert toy.api.answer().read().body == b"all"
+    toy.api.reply()
+    toy.api.wait_for_more()
+    logged, warned, thread, _ = toy.process.lines
+    assert (logged["level"], logged["library"], logged["text"]) == ("WARNING", "urllib3", "Retrying %s")
+    assert warned["library"] == "py.warnings"
+    assert (thread["message"], thread["fault"]) == ("thread ended", "ValueError")
+    assert "a secret" not in str(toy.process.lines)
+
+
 def test_the_deadline_cancels_the_application_and_is_told(toy: Toy):
     toy.api.invoke(rest_event([*BEGUN, ["wait"]]), seconds=0.8)
     answer = toy.api.answer()

@@ -6,10 +6,13 @@ import asyncio
 import builtins
 import contextlib
 import json
+import logging
 import os
 import pathlib
 import sys
+import threading
 import time
+import warnings
 from typing import Any
 
 if "TOY_HOOKS" in os.environ:
@@ -66,6 +69,14 @@ async def take(step: list[Any], scope: Any, receive: Any, send: Any) -> None:
             await send({"type": "http.response.body", "body": tell(name, scope).encode(), "more_body": True})
         case ["note", path]:
             await asyncio.to_thread(pathlib.Path(path).touch)
+        case ["log", name, text, argument]:
+            logging.getLogger(name).warning(text, argument)
+        case ["warn", text]:
+            warnings.warn(text, stacklevel=2)
+        case ["thread"]:
+            thread = threading.Thread(target=int, args=["a secret"])
+            thread.start()
+            await asyncio.to_thread(thread.join)
         case ["say", text]:
             print(json.dumps({"said": text}))
         case ["receive"]:
