@@ -31,7 +31,7 @@ define local-model
 endef
 
 help: ## What make can do
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-17s %s\n", $$1, $$2}' Makefile
 
 dev: .venv/ready ## Serve the API on 127.0.0.1:$PORT (8080), data in $DATA_DIR (.data), no key needed
 	@.venv/bin/python -m lambda_responses dev
@@ -79,6 +79,9 @@ deploy: build .venv/ready ## Build, then deploy to AWS with questions; prints th
 	    @echo "SAM will ask whether function URLs without authentication are okay. They are: each door asks its callers.")
 	.venv-sam/bin/sam deploy --guided --config-file "$(CURDIR)/samconfig.toml" --template-file .aws-sam/build/$(or $(AUTH),template).yaml
 	@.venv/bin/python -m infra.deployed
+
+deploy-operations: .venv/ready ## Deploy alarms and a dashboard for the deployed stack (ALARM_EMAIL=…: who is told)
+	@.venv/bin/python -m infra.operations $(if $(ALARM_EMAIL),AlarmEmail=$(ALARM_EMAIL))
 
 deploy-edge: .venv-sam/ready ## Put CloudFront and a web ACL in front of it, with questions (EDGE_STACK, EDGE_REGION)
 	.venv-sam/bin/sam deploy --guided --template-file infra/edge.yaml --config-env $(EDGE_STACK) \
@@ -131,4 +134,4 @@ node-packages: $(NODE_TESTS:package-lock.json=node_modules/.package-lock.json)
 %/node_modules/.package-lock.json: %/package-lock.json
 	npm ci --prefix $*
 
-.PHONY: help dev host test test-all check docs build bench emulate emulate-stop deploy deploy-edge smoke lock node-packages
+.PHONY: help dev host test test-all check docs build bench emulate emulate-stop deploy deploy-operations deploy-edge smoke lock node-packages
