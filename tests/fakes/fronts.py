@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+from openai import OpenAI
 
 from infra.host.answers import Head, proxy_answer, url_answer
 from infra.host.authorizers import Authorizers
@@ -101,8 +102,26 @@ class Front:
     def answer(self, question: Question) -> Answer:
         raise NotImplementedError
 
+    def sdk(self, key: str) -> OpenAI:
+        """The official client, with that key."""
+        http = httpx.Client(transport=_Through(self))
+        return OpenAI(base_url="http://api.example/v1", api_key=key, max_retries=0, http_client=http)
+
     def close(self) -> None:
         """Let go of what it has."""
+
+
+class _Through(httpx.BaseTransport):
+    """Takes a client's requests to a way in."""
+
+    def __init__(self, front: Front) -> None:
+        self._front = front
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        headers = [(name, value) for name, value in request.headers.items() if name != "content-length"]
+        question = Question(request.method, request.url.raw_path.decode(), headers, request.read())
+        answer = self._front.answer(question)
+        return httpx.Response(answer.status, headers=answer.headers, content=answer.content)
 
 
 def keyed_runtime(store: Path, now: Callable[[], float] = time.time, **settings: str) -> Runtime:
