@@ -45,10 +45,14 @@ def main() -> int:
     given = _arguments()
     try:
         asyncio.run(_serve(given, os.environ))
-    except (TemplateError, OSError) as error:
+    except (Unusable, TemplateError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     return 0
+
+
+class Unusable(Exception):
+    """The environment cannot be used; the message says why in one sentence."""
 
 
 def _arguments() -> argparse.Namespace:
@@ -82,16 +86,21 @@ async def _serve(given: argparse.Namespace, environment: Mapping[str, str]) -> N
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     host = Host(deployment, surroundings, log=_log, limit=given.concurrency)
     try:
-        await host.start(int(environment.get("PORT") or 8081))
+        await host.start(_port(environment.get("PORT") or "8081"))
         auth = {each.environment.get("RESPONSES_AUTH") for each in deployment.functions.values()}
-        key = _first_key({**environment, **surroundings.overrides}) if "keys" in auth else ""
-        print(
-            _BANNER.format(base_url=host.base_url, url_base_url=host.url_base_url, key=key),
-            flush=True,
-        )
+        reached = {**environment, "AWS_DEFAULT_REGION": region, **surroundings.overrides}
+        key = _first_key(reached) if "keys" in auth else ""
+        told = _BANNER.format(base_url=host.base_url, url_base_url=host.url_base_url, key=key)
+        print(told, flush=True)
         await stopping.wait()
     finally:
         await host.stop()
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65_535:
+        raise Unusable(f"PORT {text} cannot be used: it is no port.")
+    return int(text)
 
 
 def _overrides(environment: Mapping[str, str]) -> dict[str, str]:
@@ -108,9 +117,11 @@ def _overrides(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _first_key(environment: Mapping[str, str]) -> str:
-    """A line with a new API key, where there was none."""
+    """A line with a new API key, where there was none. Raises `Unusable` where none can be made."""
     command = [sys.executable, "-m", "lambda_responses", "keys", "create", "--first", "--name", "host"]
-    made = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+    made = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if made.returncode:
+        raise Unusable(made.stderr.strip())
     key = made.stdout.strip()
     return f"  API key        {key}\n" if key else ""
 

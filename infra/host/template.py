@@ -25,6 +25,11 @@ class TemplateError(Exception):
 
 def read_template(path: Path) -> Json:
     """The template with its globals merged in. Raises `TemplateError`."""
+    return _with_globals(load_template(path))
+
+
+def load_template(path: Path) -> Json:
+    """The template as it stands, with tags in their long form. Raises `TemplateError`."""
     try:
         # A subclass of SafeLoader: it makes plain data, and nothing but.
         content: Any = yaml.load(path.read_text(encoding="utf-8"), _Loader)
@@ -32,7 +37,7 @@ def read_template(path: Path) -> Json:
         raise TemplateError(f"The template {path} cannot be read: {error}.") from None
     match content:
         case {"Resources": dict()}:
-            return _with_globals(content)
+            return cast("Json", content)
         case _:
             raise TemplateError(f"{path} is no template: it has no resources.")
 

@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import yaml
 
 from infra.host.declarations import read_deployment
 from infra.host.environment import Surroundings
 from infra.host.host import Host
+from infra.host.template import load_template
 from tests.fakes.server import INHERITED, START_WITHIN
 
 if TYPE_CHECKING:
@@ -85,6 +87,19 @@ async def hosted_toys(*, snap_start: bool = False, **options: Any) -> AsyncGener
         await host.stop()
 
 
+def write_built(place: Path, *, layer: str | None = None) -> Path:
+    """The real template as `sam build` would write it into that folder; `layer` is its layer's."""
+    built = load_template(ROOT / "template.yaml")
+    for resource in built["Resources"].values():
+        properties = resource.get("Properties", {})
+        for name in {"CodeUri", "ContentUri"} & properties.keys():
+            properties[name] = os.path.relpath(ROOT / properties[name], place)
+        if layer is not None and "ContentUri" in properties:
+            properties["ContentUri"] = layer
+    (place / "template.yaml").write_text(yaml.safe_dump(built, sort_keys=False))
+    return place / "template.yaml"
+
+
 class Hosted:
     """`make host`, on a port that was free, with its data in `data_dir`."""
 
@@ -109,6 +124,13 @@ class Hosted:
             self.stop()
             raise AssertionError(f"the host did not start:\n{self.log}")
         return self
+
+    def refusal(self) -> str:
+        """What it said when it did not start. Raises `AssertionError` when it did."""
+        status = self._process.wait(START_WITHIN)
+        self._reader.join(START_WITHIN)
+        assert status == 2, self.log
+        return self.log
 
     @property
     def base_url(self) -> str:

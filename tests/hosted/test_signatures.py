@@ -5,13 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import httpx
+import openai
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from openai import OpenAI
+
+from infra.variants import write_variant
+from tests.hosted.hosting import Hosted, write_built
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from pathlib import Path
 
     from tests.hosted.hosting import Toys
 
@@ -61,3 +67,22 @@ async def test_what_was_signed_cannot_be_changed(toys: Toys):
     signed = next(Signed("test", "test").auth_flow(request))
     changed = httpx.Request("GET", str(signed.url).replace("a=1", "a=2"), headers=signed.headers)
     assert (await toys.api.send(changed)).status_code == 403
+
+
+def test_the_form_of_the_template_for_signatures_is_hosted_too(tmp_path: Path):
+    """`make deploy AUTH=iam`: the official client signs, and nobody has a key."""
+    signed = write_variant(write_built(tmp_path), "iam")
+    hosted = Hosted(tmp_path, "--template", str(signed), AWS_REGION="eu-north-1").started()
+    try:
+        for base_url in (hosted.base_url, hosted.url_base_url):
+            http = httpx.Client(auth=Signed("test", "test"), trust_env=False)
+            with OpenAI(base_url=base_url, api_key="unused", max_retries=0, http_client=http) as client:
+                made = client.responses.create(model="scripted/echo", input="Hello")
+                assert client.responses.retrieve(made.id) == made
+            with OpenAI(base_url=base_url, api_key="unused", max_retries=0) as stranger:
+                with pytest.raises(openai.APIStatusError) as refused:
+                    stranger.responses.retrieve(made.id)
+                assert refused.value.status_code in (401, 403)
+    finally:
+        assert hosted.stop() == 0
+    assert "API key" not in hosted.log

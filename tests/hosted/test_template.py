@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
 
 from infra.host.declarations import read_deployment
 from infra.host.deployment import Cors, FunctionUrl, GatewayResponse
 from infra.host.intrinsics import Intrinsics
-from infra.host.template import TemplateError, read_template
+from infra.host.template import TemplateError
 from lambda_responses.endpoints.application import OPERATIONS
-from tests.hosted.hosting import ROOT, TOYS
+from tests.hosted.hosting import ROOT, TOYS, write_built
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -147,19 +146,10 @@ def test_the_real_template_streams_where_the_api_does(method: str, path: str):
 
 def test_a_built_template_is_read_like_the_one_it_was_built_from(tmp_path: Path):
     """`sam build` writes long forms, and paths from its own folder."""
-    built = read_template(TEMPLATE)
-    built.pop("Globals")
-    for resource in built["Resources"].values():
-        if resource["Type"] == "AWS::Serverless::Function":
-            resource["Properties"]["CodeUri"] = f"../../{resource['Properties']['CodeUri']}"
-    place = tmp_path / ".aws-sam" / "build" / "template.yaml"
-    place.parent.mkdir(parents=True)
-    place.write_text(yaml.safe_dump(built, sort_keys=False))
+    place = write_built(tmp_path)
     as_built, as_written = read_deployment(place), read_deployment(TEMPLATE)
     assert as_built.api.responses == as_written.api.responses
     assert [(r.method, r.path) for r in as_built.api.routes] == [
         (r.method, r.path) for r in as_written.api.routes
     ]
-    for name, function in as_built.functions.items():
-        assert function.environment == as_written.functions[name].environment
-        assert function.folder == (tmp_path / "functions" / as_written.functions[name].folder.name)
+    assert as_built.functions == as_written.functions
