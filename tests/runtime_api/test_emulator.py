@@ -119,7 +119,7 @@ def test_a_client_that_goes_leaves_the_function_to_its_work(toy: Emulator):
 
 
 def test_the_deadline_ends_an_answer_before_lambda_does():
-    emulator = emulated(seconds=2)
+    emulator = emulated(seconds=3)
     try:
         _, body = read_answer(emulator.invoke(rest_event([*BEGUN, ["wait"]])))
         assert body == b"begun"
@@ -132,10 +132,11 @@ def test_the_deadline_ends_an_answer_before_lambda_does():
 
 
 def test_a_process_that_ends_is_started_again():
-    emulator = emulated(seconds=2)
+    emulator = emulated(seconds=3)
     try:
         assert read_answer(emulator.invoke(rest_event([*BEGUN, ["hang on"]])))[1] == b"begun"
-        emulator.wait_for("application does not end")
+        emulator.wait_for("Waiting for runtime domain processes termination")
+        assert emulator.lines[-1]["message"] == "application does not end"
         assert read_answer(emulator.invoke(rest_event(WHOLE)))[1] == b"begun and ended"
         assert emulator.log.count("INIT START") == 2
     finally:

@@ -185,7 +185,7 @@ def test_what_libraries_say_is_one_line_and_without_its_arguments(toy: Toy):
 
 
 def test_the_deadline_cancels_the_application_and_is_told(toy: Toy):
-    toy.api.invoke(rest_event([*BEGUN, ["wait"]]), seconds=0.8)
+    toy.api.invoke(rest_event([*BEGUN, ["wait"]]), seconds=1.5)
     answer = toy.api.answer()
     assert cut_short(answer)[0] == "Runtime.OutOfTime"
     toy.api.reply()
@@ -195,13 +195,13 @@ def test_the_deadline_cancels_the_application_and_is_told(toy: Toy):
 
 
 def test_the_deadline_before_an_answer_is_a_failed_invocation(toy: Toy):
-    toy.api.invoke(rest_event([["wait"]]), seconds=0.8)
+    toy.api.invoke(rest_event([["wait"]]), seconds=1.5)
     assert toy.api.fault()[0] == "Runtime.OutOfTime"
     serves_the_next(toy.api)
 
 
 def test_an_application_may_have_the_last_word_at_its_deadline(toy: Toy):
-    toy.api.invoke(rest_event([*BEGUN, ["last words", " and ended"]]), seconds=0.8)
+    toy.api.invoke(rest_event([*BEGUN, ["last words", " and ended"]]), seconds=1.5)
     answer = toy.api.answer().read()
     toy.api.reply()
     assert (answer.body, answer.trailers) == (b"begun and ended", {})
@@ -210,7 +210,7 @@ def test_an_application_may_have_the_last_word_at_its_deadline(toy: Toy):
 
 def test_an_application_that_does_not_end_ends_with_its_process(api: StrictApi, start: Start):
     process = start()
-    api.invoke(rest_event([*BEGUN, ["hang on"]]), seconds=0.8)
+    api.invoke(rest_event([*BEGUN, ["hang on"]]), seconds=1.5)
     assert cut_short(api.answer())[0] == "Runtime.OutOfTime"
     api.reply()
     assert process.exit_status == 1
