@@ -1,4 +1,4 @@
-"""Requests as the API wants them: signed with AWS credentials, for service execute-api."""
+"""Requests as AWS wants them where it checks who calls: signed with AWS credentials."""
 
 from __future__ import annotations
 
@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 
 
 class Signed(httpx.Auth):
-    """Signs each request of an httpx client, and thereby of an SDK that is given one."""
+    """Signs each request of an httpx client, and thereby of an SDK that is given one.
+
+    The service is `execute-api` for a REST API, and `lambda` for a function URL.
+    """
 
     requires_request_body = True
 
-    def __init__(self, key: str, secret: str) -> None:
-        self._signer = SigV4Auth(Credentials(key, secret), "execute-api", REGION)
+    def __init__(self, key: str, secret: str, service: str) -> None:
+        self._signer = SigV4Auth(Credentials(key, secret), service, REGION)
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         signed = AWSRequest(request.method, str(request.url), data=request.content)

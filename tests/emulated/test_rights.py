@@ -1,0 +1,145 @@
+"""Each right of the template is one that its function cannot do without, as IAM enforces it."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from infra.emulator.emulator import ACCOUNT
+from tests.emulated.ways_in import FunctionUrls
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from infra.emulator.stack import Stack
+    from tests.emulated.operator import Operator
+    from tests.fakes.fronts import Answer, Front
+
+pytestmark = pytest.mark.slow
+
+Json = dict[str, Any]
+
+BODY: Json = {"model": "scripted/echo", "input": "Hi"}
+SEALED = "?include[]=reasoning.encrypted_content"
+READ, WRITE, DELETE = "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"
+PARAMETER, SECRET = "ssm:GetParameter", "secretsmanager:GetSecretValue"
+REMEMBERED = (PARAMETER, SECRET)
+"""What a process asks once, and then not for a while."""
+
+
+@pytest.fixture
+def key(operator: Operator) -> str:
+    """A key that nobody remembers yet."""
+    return operator.key()
+
+
+@pytest.fixture
+def response_id(api: Front, operator: Operator) -> str:
+    """A response of the same tenant."""
+    made = api.ask("POST", "/v1/responses", BODY, key=operator.key())
+    return made.json["id"]
+
+
+# Function, action, and a request that takes it.
+ENFORCED = [
+    ("AuthorizeFunction", READ, "GET", "/v1/models", None),
+    ("CreateResponseFunction", READ, "POST", "/v1/responses", {**BODY, "previous_response_id": "{id}"}),
+    ("CreateResponseFunction", WRITE, "POST", "/v1/responses", BODY),
+    ("GetResponseFunction", READ, "GET", "/v1/responses/{id}", None),
+    ("GetResponseFunction", WRITE, "GET", "/v1/responses/{id}" + SEALED, None),
+    ("ListInputItemsFunction", READ, "GET", "/v1/responses/{id}/input_items", None),
+    ("ListInputItemsFunction", WRITE, "GET", "/v1/responses/{id}/input_items" + SEALED, None),
+    ("CancelResponseFunction", READ, "POST", "/v1/responses/{id}/cancel", None),
+    ("DeleteResponseFunction", DELETE, "DELETE", "/v1/responses/{id}", None),
+    ("CreateResponseFunction", PARAMETER, "POST", "/v1/responses", {**BODY, "model": "best"}),
+    ("CreateResponseFunction", SECRET, "POST", "/v1/responses", BODY),
+    ("ListModelsFunction", PARAMETER, "GET", "/v1/models", None),
+    ("ListModelsFunction", SECRET, "GET", "/v1/models", None),
+]
+
+
+@pytest.mark.parametrize(("function", "action", "method", "path", "body"), ENFORCED)
+def test_without_one_statement_of_its_role_a_function_cannot_do_its_work(
+    stack: Stack,
+    api: Front,
+    operator: Operator,
+    key: str,
+    response_id: str,
+    function: str,
+    action: str,
+    method: str,
+    path: str,
+    body: Json | None,
+):
+    def answer() -> Answer:
+        asked = json.loads(json.dumps(body).replace("{id}", response_id))
+        return api.ask(method, path.replace("{id}", response_id), asked, key=key)
+
+    if action in REMEMBERED or "include" in path:
+        operator.forget_seals()
+        start_anew(stack, function)
+    with without_statement(stack, function, action):
+        refused = answer()
+    assert refused.status >= 500
+    assert refused.error["type"] in ("server_error", "service_unavailable_error")
+    assert ACCOUNT not in refused.content.decode()
+    assert answer().status in (200, 400)  # a response that was made at once cannot be cancelled
+
+
+def test_a_key_that_cannot_be_looked_up_is_not_called_a_wrong_one(stack: Stack, operator: Operator):
+    front = FunctionUrls(stack)
+    key = operator.key()
+    with without_statement(stack, "GetResponseFunction", READ):
+        assert front.ask("GET", "/v1/responses/resp_0", key=key).status == 503
+    assert front.ask("GET", "/v1/responses/resp_0", key=key).status == 404
+    front.close()
+
+
+@contextmanager
+def without_statement(stack: Stack, function: str, action: str) -> Generator[None]:
+    """Take from the function's role the one statement that allows the action, and give it back."""
+    iam, role = stack.client("iam"), _role(stack, function)
+    names = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    policies = {n: iam.get_role_policy(RoleName=role, PolicyName=n)["PolicyDocument"] for n in names}
+    (changed,) = (name for name, document in policies.items() if _allowing(document, action))
+    document = policies[changed]
+    (taken,) = _allowing(document, action)
+    left = [statement for statement in document["Statement"] if statement is not taken]
+    if left:
+        rest = json.dumps({**document, "Statement": left})
+        iam.put_role_policy(RoleName=role, PolicyName=changed, PolicyDocument=rest)
+    else:
+        iam.delete_role_policy(RoleName=role, PolicyName=changed)
+    try:
+        yield
+    finally:
+        iam.put_role_policy(RoleName=role, PolicyName=changed, PolicyDocument=json.dumps(document))
+
+
+def start_anew(stack: Stack, function: str) -> None:
+    """Have the function's next request meet a new process: what is no event at all ends the one that runs."""
+    config = stack.client("lambda")
+    name = _name(stack, function)
+    aliases = config.list_aliases(FunctionName=name)["Aliases"]
+    qualifier = {"Qualifier": aliases[0]["Name"]} if aliases else {}
+    ended = config.invoke(FunctionName=name, Payload=b"[]", **qualifier)
+    assert "FunctionError" in ended
+
+
+def _allowing(document: Json, action: str) -> list[Json]:
+    return [each for each in document["Statement"] if action in (each["Action"], *each["Action"])]
+
+
+def _name(stack: Stack, function: str) -> str:
+    where = {"StackName": stack.name, "LogicalResourceId": function}
+    detail = stack.client("cloudformation").describe_stack_resource(**where)["StackResourceDetail"]
+    return detail["PhysicalResourceId"]
+
+
+def _role(stack: Stack, function: str) -> str:
+    name = _name(stack, function)
+    arn: str = stack.client("lambda").get_function_configuration(FunctionName=name)["Role"]
+    return arn.rpartition("/")[2]
