@@ -65,6 +65,21 @@ def _parameters_of(cloudformation: Any, stack: str) -> set[str] | None:
     return {each["ParameterKey"] for each in found.get("Parameters", [])}
 
 
+def _watched(outputs: Mapping[str, str]) -> dict[str, str]:
+    """What the API's stack says of itself. Raises `NotDeployed`."""
+    names = ("TableName", "LogGroupName")
+    if lacking := [name for name in names if name not in outputs]:
+        raise NotDeployed(f"The stack has no output {lacking[0]}: deploy it again with this version.")
+    return {name: outputs[name] for name in names}
+
+
+def _parameter(text: str) -> tuple[str, str]:
+    name, found, value = text.partition("=")
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text} is not Parameter=value")
+    return name, value
+
+
 def main() -> int:
     """Deploy it for one stack; the exit status."""
     saved = saved_arguments(ROOT / "samconfig.toml")
@@ -72,15 +87,14 @@ def main() -> int:
     parser.add_argument("--stack-name", default=saved.get("stack_name", "lambda-responses"))
     parser.add_argument("--region", default=saved.get("region"))
     parser.add_argument("--profile", default=saved.get("profile"))
-    parser.add_argument("parameters", nargs="*", metavar="Parameter=value")
+    parser.add_argument("parameters", nargs="*", metavar="Parameter=value", type=_parameter)
     given = parser.parse_args()
     stack = f"{given.stack_name}-operations"
     try:
         session: Any = boto3.Session(profile_name=given.profile, region_name=given.region)
         outputs = outputs_of(session, given.stack_name)
-        watched = {name: outputs[name] for name in ("TableName", "LogGroupName")}
-        told = dict(each.split("=", 1) for each in given.parameters)
-        parameters = {"StackName": given.stack_name, **watched, **told}
+        told = dict[str, str](given.parameters)
+        parameters = {"StackName": given.stack_name, **_watched(outputs), **told}
         deploy(session.client("cloudformation"), TEMPLATE.read_text(encoding="utf-8"), stack, parameters)
         print(f"\nThe dashboard of {given.stack_name}:\n\n  {outputs_of(session, stack)['Dashboard']}\n")
     except (NotDeployed, BotoCoreError, ClientError, WaiterError) as fault:

@@ -135,7 +135,7 @@ class Stack:
 
     def _filled(self, text: str, names: dict[str, Any]) -> str:
         known = self._values | names
-        return re.sub(r"\$\{([^}!]+)\}", lambda found: known.get(found[1], f"<{found[1]}>"), text)
+        return re.sub(r"\$\{([^}!]+)\}", lambda found: str(known.get(found[1], f"<{found[1]}>")), text)
 
 
 def _checked(name: str, parameter: dict[str, Any], value: Any) -> Any:

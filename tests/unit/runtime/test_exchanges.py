@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +30,7 @@ pytestmark = pytest.mark.anyio
 
 HELLO: list[Any] = [Text(0, "Hel"), Text(0, "lo"), Usage(usage(3, 2, cached_tokens=1)), Stopped("end")]
 OVERLOADED = Failed(OverloadedError("Too many."))
+OPERATIONS_PAGE = Path(__file__).parents[3] / "docs" / "operations.md"
 MODES = pytest.mark.parametrize("stream", [False, True], ids=["plain", "streamed"])
 
 
@@ -71,6 +74,10 @@ class Caller:
         if len(self.messages) == self._stays_for:
             self._gone.set()
             await asyncio.Event().wait()
+
+
+async def known(self: PlayedRuntime, scope: Any) -> Principal:
+    return Principal("acme", key_id="key_1")
 
 
 def metrics_in(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -229,10 +236,7 @@ async def test_what_stands_in_an_ids_place_is_told_only_if_it_is_an_id(play: Pla
 async def test_a_line_names_the_key_and_no_more_of_a_long_name_than_helps(
     play: Play, told: Told, monkeypatch: pytest.MonkeyPatch
 ):
-    async def caller(self: PlayedRuntime, scope: Any) -> Principal:
-        return Principal("acme", key_id="key_1")
-
-    monkeypatch.setattr(PlayedRuntime, "principal_of", caller)
+    monkeypatch.setattr(PlayedRuntime, "principal_of", known)
     lines = await Caller(play(Played([HELLO], name="p" * 900)), told).create()
     line = line_in(lines)
     assert (line["tenant"], line["key_id"]) == ("acme", "key_1")
@@ -252,3 +256,18 @@ async def test_on_lambda_a_line_names_the_invocation(play: Play, told: Told):
     del caller.scope["aws.context"]
     after = line_in(await caller.create(model="unknown"))
     assert not {"function_request_id", "cold_start", "target", "response_id"} & after.keys()
+
+
+async def test_every_member_of_a_line_has_its_place_on_the_page(
+    play: Play, told: Told, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-5759e988-bd862e3fe1be46a994272793")
+    caller = Caller(play(Played([HELLO])), told)
+    caller.scope["aws.context"] = SimpleNamespace(
+        function_name="f", aws_request_id="1", get_remaining_time_in_millis=lambda: 60_000
+    )
+    monkeypatch.setattr(PlayedRuntime, "principal_of", known)
+    _, _, table = OPERATIONS_PAGE.read_text(encoding="utf-8").partition("| member | what |")
+    rows = table.partition("\n\n")[0].splitlines()[2:]
+    named = {name for row in rows for name in re.findall(r"`([^`]+)`", row.split("|")[1])}
+    assert line_in(await caller.create()).keys() - {"location"} == named
