@@ -53,7 +53,8 @@ class Connection:
     async def send(self, *pieces: bytes | memoryview) -> None:
         """Write them in one go; returns when the other side keeps up."""
         with _faults():
-            self._writer.writelines(pieces)
+            # asyncio never gets rid of an empty one, and asks the system without end to send it.
+            self._writer.writelines([piece for piece in pieces if piece])
             await self._writer.drain()
 
     async def reply(self) -> Reply:
