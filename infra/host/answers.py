@@ -92,11 +92,9 @@ def _json(payload: bytes) -> Any:
 
 
 def _head(told: Any) -> Head:
-    match told:
-        case dict():
-            head = cast("Json", told)
-        case _:
-            raise Malformed("It is not an object")
+    if not isinstance(told, dict):
+        raise Malformed("It is not an object")
+    head = cast("Json", told)
     try:
         status = int(head.get("statusCode", 200))
     except (TypeError, ValueError):
@@ -110,17 +108,36 @@ def _head(told: Any) -> Head:
 
 
 def _headers(told: Json) -> Iterator[tuple[str, str]]:
-    several: dict[str, list[Any]] = told.get("multiValueHeaders") or {}
-    single: dict[str, Any] = told.get("headers") or {}
+    several = {name: _list(values) for name, values in _map(told.get("multiValueHeaders")).items()}
     named = {name.lower() for name in several}
-    for name, value in single.items():
+    for name, value in _map(told.get("headers")).items():
         if name.lower() not in named:
             yield name, _text(value)
     for name, values in several.items():
         for value in values:
             yield name, _text(value)
-    for cookie in told.get("cookies") or ():
+    for cookie in _list(told.get("cookies")):
         yield "set-cookie", _text(cookie)
+
+
+def _map(value: Any) -> Json:
+    match value:
+        case None:
+            return {}
+        case dict():
+            return cast("Json", value)
+        case _:
+            raise Malformed("The headers are no object")
+
+
+def _list(value: Any) -> list[Any]:
+    match value:
+        case None:
+            return []
+        case list():
+            return cast("list[Any]", value)
+        case _:
+            raise Malformed("What has several values is no array")
 
 
 def _text(value: Any) -> str:
@@ -128,7 +145,7 @@ def _text(value: Any) -> str:
         case bool():
             return str(value).lower()
         case str() | int() | float():
-            return str(value)
+            return str(value).strip(" \t")
         case _:
             raise Malformed("A header is no text")
 

@@ -1,11 +1,9 @@
-"""HTTP/1.1 as the host serves it: bodies piece by piece, trailers, and connections that are cut on purpose.
-
-asyncio sets TCP_NODELAY on what it accepts, so a piece leaves when it is sent.
-"""
+"""HTTP/1.1 as the host serves it: bodies piece by piece, trailers, connections that are cut on purpose."""
 
 from __future__ import annotations
 
 import asyncio
+import socket
 from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
@@ -22,6 +20,7 @@ Headers = list[tuple[str, str]]
 _READ = 65_536
 _LONGEST_HEAD = 1_048_576
 _BODILESS = (204, 304)
+_REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 T = TypeVar("T")
 
@@ -107,8 +106,8 @@ class Exchange:
 
 
 def _head(status: int, headers: Sequence[tuple[str, str]]) -> h11.Response:
-    reason = HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
-    return h11.Response(status_code=status, headers=[*headers], reason=reason)
+    encoded = [(name.encode(), value.encode()) for name, value in headers]
+    return h11.Response(status_code=status, headers=encoded, reason=_REASONS.get(status, ""))
 
 
 class Server:
@@ -116,18 +115,21 @@ class Server:
 
     def __init__(self, handle: Handler) -> None:
         self._handle = handle
+        # With the protocol named, asyncio sets TCP_NODELAY on what it accepts: no piece waits for another.
+        self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._server: asyncio.Server | None = None
         self._conversations: set[asyncio.Task[None]] = set()
 
     @property
     def address(self) -> str:
         """Host and port."""
-        assert self._server is not None
-        return "{}:{}".format(*self._server.sockets[0].getsockname()[:2])
+        return "{}:{}".format(*self._listener.getsockname())
 
     async def start(self, port: int = 0) -> None:
         """Listen on 127.0.0.1, on a free port unless one is named. Raises `OSError`."""
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", port, limit=_READ)
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listener.bind(("127.0.0.1", port))
+        self._server = await asyncio.start_server(self._accept, sock=self._listener, limit=_READ)
 
     async def drain(self, seconds: float) -> None:
         """Wait that long for clients to finish what they are at and go."""
@@ -138,6 +140,7 @@ class Server:
         """Close the listener and whatever is under way."""
         if self._server is not None:
             self._server.close()
+        self._listener.close()
         await cancelled(*self._conversations)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -15,9 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra.host.connections import cancelled
 from infra.host.invocation import Fault, Invocation, new_trace
-from infra.host.runtime_api import InitFailed
-from infra.host.template import TemplateError
-from infra.host.worker import Worker, WorkerGone
+from infra.host.worker import Worker, WorkerFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,7 +91,8 @@ class _Pool:
 
     @property
     def pids(self) -> list[int]:
-        return [worker.pid for worker in self._workers if worker.pid is not None]
+        living = (worker.pid for worker in self._workers if not worker.exited.is_set())
+        return [pid for pid in living if pid is not None]
 
     def take(self, invocation: Invocation) -> None:
         if len(invocation.event) > LARGEST_EVENT:
@@ -110,16 +109,17 @@ class _Pool:
     async def _attend(self, invocation: Invocation) -> None:
         """See to it that the call is answered, and that its instance is idle or gone afterwards."""
         began = time.perf_counter()
+        reused = await self._reused()
         try:
-            worker, cold = await self._instance()
-        except InitFailed as error:
+            worker = reused or await self._started()
+        except WorkerFailed as error:
             self._report(invocation, error.fault)
             invocation.failed(error.fault)
             return
         ready = time.perf_counter()
         fault = await self._run(worker, invocation)
         times = {"Duration": time.perf_counter() - ready}
-        if cold:
+        if reused is None:
             times["Init Duration"] = ready - began
         self._report(invocation, fault, **times)
         if fault is None:
@@ -135,12 +135,12 @@ class _Pool:
         except TimeoutError:
             limit = f"Task timed out after {self._function.timeout:.2f} seconds"
             return Fault("Sandbox.Timedout", f"RequestId: {invocation.id} Error: {limit}")
-        except WorkerGone as error:
+        except WorkerFailed as error:
             return error.fault
         return None
 
-    async def _instance(self) -> tuple[Worker, bool]:
-        """An instance that waits for an event, and whether it was started for it. Raises `InitFailed`."""
+    async def _reused(self) -> Worker | None:
+        """An instance that waits for an event, or will any moment."""
         if not self._idle and any(call.over for call in self._calls):
             self._freed.clear()
             with suppress(TimeoutError):
@@ -148,39 +148,38 @@ class _Pool:
         while self._idle:
             worker = self._idle.pop()
             if not worker.exited.is_set():
-                return worker, False
+                return worker
             await self._end(worker)
-        for seconds in (INIT_SECONDS, self._function.timeout):
-            worker = Worker(self._function, self._surroundings, self._log)
-            self._workers.add(worker)
-            fault = await self._start(worker, seconds)
-            if fault is None:
-                return worker, True
-            await self._end(worker)
-            if fault.kind != _INIT_TIMEOUT:
-                raise InitFailed(fault)
-        raise InitFailed(fault)
+        return None
 
-    async def _start(self, worker: Worker, seconds: float) -> Fault | None:
+    async def _started(self) -> Worker:
+        """A new instance. Raises `WorkerFailed`."""
+        try:
+            return await self._start(INIT_SECONDS)
+        except TimeoutError:
+            seconds = self._function.timeout
+        try:
+            return await self._start(seconds)
+        except TimeoutError:
+            late = f"The function did not start within {seconds:.2f} seconds"
+            raise WorkerFailed(Fault("Sandbox.Timedout", late)) from None
+
+    async def _start(self, seconds: float) -> Worker:
+        worker = Worker(self._function, self._surroundings, self._log)
+        self._workers.add(worker)
         try:
             await worker.start(self._keeper)
             await asyncio.wait_for(worker.ready(), seconds)
-        except TimeoutError:
-            return Fault(_INIT_TIMEOUT, f"The function did not start within {seconds:.2f} seconds")
-        except (InitFailed, WorkerGone) as error:
-            return error.fault
-        except (OSError, TemplateError) as error:
-            return Fault("Runtime.InvalidEntrypoint", str(error))
-        return None
+        except (WorkerFailed, TimeoutError):
+            await self._end(worker)
+            raise
+        return worker
 
     async def _end(self, worker: Worker) -> None:
-        self._workers.discard(worker)
         await worker.close()
+        self._workers.discard(worker)
 
     def _report(self, invocation: Invocation, fault: Fault | None, **seconds: float) -> None:
         told = [f"{name}: {value * 1000:.2f} ms" for name, value in seconds.items()]
         failed = [f"Error: {fault.kind} {fault.message}"] if fault else []
         self._log("\t".join([f"REPORT RequestId: {invocation.id}", *told, *failed]))
-
-
-_INIT_TIMEOUT = "Sandbox.InitTimedout"

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 LARGEST_BODY = 10 * 1024 * 1024
 """Bytes of a request's body."""
 
+_ALL_METHODS = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
 _NO_STAGE = GatewayResponses({})
 _REMAPPED = ("connection", "content-length", "content-md5", "date", "server", "www-authenticate")
 """Headers of functions that reach clients by the name `x-amzn-Remapped-…`."""
@@ -94,13 +95,13 @@ class RestApi:
         assert cors is not None
         if cors.authorized:
             await self._caller(exchange, self._api.default_authorizer, path, b"")
-        methods = cors.methods or ",".join(sorted({*resource.routes, "OPTIONS"}))
+        methods = _ALL_METHODS if "ANY" in resource.routes else {*resource.routes, "OPTIONS"}
         headers = {
             "Content-Type": "application/json",
             **cors.headers,
-            "Access-Control-Allow-Methods": methods,
+            "Access-Control-Allow-Methods": cors.methods or ",".join(sorted(methods)),
         }
-        await exchange.answer(200, [*headers.items()])
+        await exchange.answer(200, [*headers.items()], b"{}\n")
 
     async def _caller(self, exchange: Exchange, authorizer: str | None, path: str, body: bytes) -> Caller:
         match authorizer:

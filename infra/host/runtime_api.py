@@ -33,24 +33,16 @@ _ERROR_TYPE = "lambda-runtime-function-error-type"
 _ERROR_BODY = "lambda-runtime-function-error-body"
 
 
-class InitFailed(Exception):
-    """The process gave up before it could take an event."""
-
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(fault.message)
-        self.fault = fault
-
-
 class RuntimeApi:
     """What the process of one instance asks, and is told.
 
-    `idle` is set while the process waits for an event; `refused` is done, with `InitFailed`, when it said
-    that it cannot start. `restored` is called when it is ready for its snapshot, where it is to have one.
+    `idle` is set while the process waits for an event; `refused` is done when it said why it cannot start.
+    `restored` is called when it is ready for its snapshot, where it is to have one.
     """
 
     def __init__(self, arn: str, restored: Callable[[], None] | None = None) -> None:
         self.idle = asyncio.Event()
-        self.refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.refused: asyncio.Future[Fault] = asyncio.get_running_loop().create_future()
         self._arn = arn
         self._restored = restored
         self._handed: asyncio.Queue[Invocation] = asyncio.Queue()
@@ -172,7 +164,7 @@ class RuntimeApi:
         if self.idle.is_set() or self._current is not None or self.refused.done():
             await _refuse(exchange, 403, "InvalidStateTransition", "The function has started already")
             return
-        self.refused.set_exception(InitFailed(fault))
+        self.refused.set_result(fault)
         await _accepted(exchange)
 
     async def _accept(self, exchange: Exchange) -> None:
@@ -217,6 +209,5 @@ def _fault(kind: str | None, body: bytes) -> Fault:
 
 
 def _size_of(trailers: Mapping[str, str]) -> int:
-    return sum(len(name) + len(": ") + len(value) + len("\r\n") for name, value in trailers.items()) + len(
-        "\r\n"
-    )
+    lines = [f"{name}: {value}\r\n" for name, value in trailers.items()]
+    return len("".join([*lines, "\r\n"]))

@@ -13,6 +13,7 @@ from infra.host.environment import command_of, environment_of, snaps
 from infra.host.invocation import Fault
 from infra.host.keeper import signalled
 from infra.host.runtime_api import RuntimeApi
+from infra.host.template import TemplateError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,8 +28,8 @@ _LAST_WORDS = 5.0
 """Seconds for a killed process to be gone and its output to be read: far more than they take."""
 
 
-class WorkerGone(Exception):
-    """The process has exited; the fault says how."""
+class WorkerFailed(Exception):
+    """The process cannot take the event, or has exited instead of answering it; the fault says why."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(fault.message)
@@ -53,41 +54,49 @@ class Worker:
         return self._process.pid if self._process else None
 
     async def start(self, keeper: Keeper) -> None:
-        """Start the process. Raises `OSError`, `TemplateError`."""
+        """Start the process. Raises `WorkerFailed` where that cannot be."""
         await self._api.start()
         reading, writing = os.pipe()
         try:
-            self._process = await keeper.start(
+            process = self._process = await keeper.start(
                 command_of(self._function),
                 environment=environment_of(self._function, self._api.address, self._surroundings),
                 folder=str(self._function.folder),
                 output=writing,
             )
-        except BaseException:
+        except (OSError, TemplateError) as error:
             os.close(reading)
-            raise
+            raise WorkerFailed(Fault("Runtime.InvalidEntrypoint", str(error))) from None
         finally:
             os.close(writing)
         self._watching = [
             asyncio.ensure_future(self._write_log(reading)),
-            asyncio.ensure_future(self._await_exit(self._process, keeper)),
+            asyncio.ensure_future(self._await_exit(process, keeper)),
         ]
 
     async def ready(self) -> None:
-        """Return when the process asks for its first event. Raises `InitFailed`, `WorkerGone`."""
-        await self._until(self._api.idle, self._api.refused)
-        if self._api.refused.done():
-            self._api.refused.result()
+        """Return when the process asks for an event. Raises `WorkerFailed`."""
+        refused = self._api.refused
+        waits = [asyncio.ensure_future(each.wait()) for each in (self._api.idle, self.exited)]
+        try:
+            await asyncio.wait([*waits, refused], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await cancelled(*waits)
+        if refused.done():
+            raise WorkerFailed(refused.result())
+        if not self._api.idle.is_set():
+            await self._api.drain()
+            raise WorkerFailed(self._exit())
 
     async def run(self, invocation: Invocation) -> None:
-        """Return when the process has dealt with that event and has been stopped. Raises `WorkerGone`.
+        """Return when the process has dealt with that event and has been stopped. Raises `WorkerFailed`.
 
         The answer may be complete long before.
         """
         invocation.deadline = time.time() + self._function.timeout
         self._api.hand(invocation)
         self._signal(signal.SIGCONT)
-        await self._until(self._api.idle)
+        await self.ready()
         self._signal(signal.SIGSTOP)
 
     async def close(self) -> None:
@@ -105,17 +114,6 @@ class Worker:
     def _signal(self, number: int) -> None:
         if self._process is not None and not self.exited.is_set():
             signalled(self._process.pid, number)
-
-    async def _until(self, happened: asyncio.Event, refused: asyncio.Future[None] | None = None) -> None:
-        waits = [asyncio.ensure_future(happened.wait()), asyncio.ensure_future(self.exited.wait())]
-        try:
-            await asyncio.wait([*waits, *([refused] if refused else [])], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            await cancelled(*waits)
-        told = refused is not None and refused.done()
-        if not happened.is_set() and not told:
-            await self._api.drain()
-            raise WorkerGone(self._exit())
 
     def _exit(self) -> Fault:
         status = (self._process.returncode if self._process else None) or 0

@@ -71,7 +71,11 @@ def test_a_stream_that_nobody_reads_takes_whatever_comes():
     [
         *(None, [], "text", 1, {}, {"statusCode": "many"}, {"statusCode": 99}, {"statusCode": None}),
         {"statusCode": 200, "body": {"not": "text"}},
+        {"statusCode": 200, "headers": ["a"]},
         {"statusCode": 200, "headers": {"a": ["1"]}},
+        {"statusCode": 200, "headers": {"": "1"}},
+        {"statusCode": 200, "cookies": "a=1"},
+        {"statusCode": 200, "multiValueHeaders": {"a": "1"}},
         {"statusCode": 200, "headers": {"a b": "1"}},
         {"statusCode": 200, "headers": {"a": "1\r\nb: 2"}},
         {"statusCode": 200, "multiValueHeaders": {"a": ["\n"]}},

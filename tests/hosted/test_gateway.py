@@ -70,6 +70,13 @@ async def test_a_proxy_answer_is_sent_as_it_says(toys: Toys):
     assert answer.headers["x-amzn-requestid"]
 
 
+async def test_an_answer_may_be_in_any_language(toys: Toys):
+    for client in (toys.api, toys.urls):
+        answer = await client.post("/plain/foreign")
+        assert (answer.status_code, answer.content) == (299, "ä".encode())
+        assert dict(answer.headers.raw)[b"x-word"] == "jäger".encode()
+
+
 async def test_base64_is_undone_behind_urls_and_not_without_binary_types(toys: Toys):
     encoded = base64.b64encode(b"\xff\0")
     assert (await toys.api.post("/plain/encoded")).content == encoded
@@ -126,6 +133,9 @@ async def test_a_preflight_is_answered_for_each_path_without_a_function(toys: To
     assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.headers["access-control-allow-headers"] == "*,Authorization"
     assert answer.headers["access-control-max-age"] == "600"
+    assert answer.text == "{}\n"
+    anything = await toys.api.options("/plain")
+    assert anything.headers["access-control-allow-methods"] == "DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT"
     assert toys.pids("GuardedFunction") == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 from typing import TYPE_CHECKING, Any
@@ -92,6 +93,19 @@ async def test_a_host_that_stops_leaves_no_process():
         pids = [(await act(toys, "/plain/echo"))["pid"], (await act(toys, "/odd/echo"))["pid"]]
         child = int((await toys.api.post("/odd/child")).text)
     assert [state(pid) for pid in (*pids, child)] == ["", "", ""]
+
+
+@pytest.mark.parametrize("path", ["/plain/echo", "/plain/exit", "/odd/echo", "/odd/many"])
+@pytest.mark.parametrize("after", [0.0, 0.05])
+async def test_a_host_may_stop_while_it_starts_runs_or_ends_an_instance(path: str, after: float):
+    """What it had open is closed, or the collector would complain, which is a failure here."""
+    async with hosted_toys() as toys:
+        asking = asyncio.ensure_future(toys.api.post(path))
+        await asyncio.sleep(after)
+        asking.cancel()
+        await asyncio.wait([asking])
+    assert toys.pids("PlainFunction") == toys.pids("OddFunction") == []
+    gc.collect()
 
 
 async def test_a_snapshot_is_taken_before_the_first_call():

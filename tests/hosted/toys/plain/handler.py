@@ -41,6 +41,8 @@ def lambda_handler(event, context):
             headers = {"x-one": "1", "x-two": "single", "date": "yesterday", "content-length": "7"}
             several = {"X-Two": ["2", "3"]}
             return {"statusCode": "207", "headers": headers, "multiValueHeaders": several, "cookies": ["a=1"]}
+        case "foreign":
+            return {"statusCode": 299, "headers": {"x-word": " jäger "}, "body": "ä"}
         case "injected":
             return {"statusCode": 200, "headers": {"x-one": "1\r\nx-two: 2"}}
         case _:
