@@ -93,13 +93,15 @@ class OperatorParameters:
         self._read: tuple[str | bytes, str] | None = None
         self._kept: Kept | None = None
         self._reading = threading.Lock()
+        self._begun = False
 
     def read_early(self) -> None:
-        """Begin to read, so that AWS is waited for while other things are made.
+        """Begin to read, once, so that AWS is waited for while other things are made.
 
         What cannot be read is for `current` to tell.
         """
-        if self._settings.secrets or (self._settings.models or "").startswith(SSM):
+        begun, self._begun = self._begun, True
+        if not begun and (self._settings.secrets or (self._settings.models or "").startswith(SSM)):
             for name in _READERS:  # not on the thread: two that import the same get in each other's way
                 import_module(name)
             threading.Thread(target=self._read_quietly, daemon=True).start()
