@@ -221,10 +221,11 @@ def _tell(scope: Scope, answer: _Answer) -> None:
         publish_response(figures, failed=failed, request_id=answer.request_id, **ids)
     if answer.status == 401:
         publish_refusal()
+    route: str | None = getattr(scope.get("route"), "path", None)
     logger.info(
         "exchange",
         method=scope["method"],
-        route=getattr(scope.get("route"), "path", None),
+        route=route and route.removeprefix("/v1"),  # of which API Gateway has taken its stage
         status=answer.status,
         milliseconds=round(answer.milliseconds, 1),
         **ids,

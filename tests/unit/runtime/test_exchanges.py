@@ -101,7 +101,7 @@ async def test_an_answer_is_told_of_once_its_body_has_ended(
     line = line_in(lines)
     expected = {
         "method": "POST",
-        "route": "/v1/responses",
+        "route": "/responses",
         "status": 200,
         "tenant": "me",
         "target": "played/m",
@@ -223,7 +223,7 @@ async def test_other_operations_have_a_line_and_no_metrics(play: Play, told: Tol
         lines = await caller.ask(method, f"/v1/responses/{response_id}{path}")
         assert metrics_in(lines) == []
         assert line_in(lines)["response_id"] == response_id
-        assert line_in(lines)["route"] == f"/v1/responses/{{response_id}}{path}"
+        assert line_in(lines)["route"] == f"/responses/{{response_id}}{path}"
 
 
 async def test_what_stands_in_an_ids_place_is_told_only_if_it_is_an_id(play: Play, told: Told):
