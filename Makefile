@@ -54,7 +54,7 @@ check: .venv-dev/ready .venv-sam/ready .venv-checkov/ready ## Lint, types, impor
 	.venv-dev/bin/python -m pytest -q -m "not slow" tests/documents/test_tables.py
 	.venv-sam/bin/sam validate --lint
 	.venv-sam/bin/cfn-lint template.yaml $(wildcard infra/*.yaml)
-	.venv-checkov/bin/checkov --file template.yaml $(wildcard infra/*.yaml)
+	LOG_LEVEL=ERROR .venv-checkov/bin/checkov --file template.yaml $(wildcard infra/*.yaml)
 
 docs: .venv-dev/ready ## Write the generated tables and diagrams of README.md and docs/ again
 	.venv-dev/bin/python -m docs.draw_streaming
@@ -77,6 +77,7 @@ deploy: build .venv/ready ## Build, then deploy to AWS with questions; prints th
 	$(if $(filter-out iam,$(AUTH)),$(error AUTH is iam or nothing; SAM asks for the other choices))
 	$(if $(AUTH),.venv-sam/bin/python -m infra.variants $(AUTH),\
 	    @echo "SAM will ask whether function URLs without authentication are okay. They are: each door asks its callers.")
+	$(if $(filter-out arm64,$(ARCHITECTURE)),@echo "Answer $(ARCHITECTURE) where it asks for Architecture.")
 	.venv-sam/bin/sam deploy --guided --config-file "$(CURDIR)/samconfig.toml" --template-file .aws-sam/build/$(or $(AUTH),template).yaml
 	@.venv/bin/python -m infra.deployed
 
