@@ -108,6 +108,12 @@ def installed_requirements(name: str) -> list[str]:
         return []
 
 
+def test_tests_translate_the_template_as_deployments_do():
+    translator = pins("requirements/sam.txt")["aws-sam-translator"]
+    assert pins("requirements/test.txt")["aws-sam-translator"] == translator
+    assert pins("requirements/emulator.txt")["aws-sam-translator"] == translator
+
+
 def test_the_layer_leaves_the_aws_sdk_to_the_runtime():
     assert pins("shared/requirements.txt").keys() & {"boto3", "botocore", "s3transfer"} == set()
 
