@@ -18,8 +18,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.bench import engine, imports, stores, traffic
+from tests.bench import cold_start, engine, imports, stores, traffic
 from tests.bench.doors import FORMATS, OWN_FORMATS, Door, litellm, ours, start_seconds, upstream_itself
+from tests.bench.layout import RUNS_HERE
 from tests.bench.table import BEST, OURS, UPSTREAM, Figure, render
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def main() -> None:
         _print_deltas(quiet, rounds)
         running.pop_all().close()
         _print_rest(place)
+        _print_cold_starts(_made(place / "lambda"), rounds)
     print(f"\n{_load()} after; what else runs adds to all times but processor time")
 
 
@@ -171,6 +173,14 @@ def _print_rest(place: Path) -> None:
     ]
     start = Figure("start, to the first answer", {OURS: statistics.median(starts)}, "s")
     print("\n" + render("by itself", [OURS], [start, *doors, *steps, *asked, *stored]), flush=True)
+
+
+def _print_cold_starts(place: Path, rounds: int) -> None:
+    if not RUNS_HERE:
+        print("\nNot measured: cold starts. The layer is built for Python 3.13 on Linux.")
+        return
+    title = f"cold starts, as multiples of {cold_start.BARE}"
+    print("\n" + render(title, [OURS], list(cold_start.figures(place, rounds))), flush=True)
 
 
 def _made(folder: Path) -> Path:
