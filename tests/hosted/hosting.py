@@ -153,6 +153,10 @@ class Hosted:
         """Everything that it printed so far."""
         return "".join(self.printed)
 
+    def called(self) -> set[str]:
+        """The functions that have dealt with a call."""
+        return set(re.findall(r"^\[([\w-]+)\] REPORT ", self.log, re.MULTILINE))
+
     def workers(self) -> dict[int, str]:
         """The states of its functions' processes, as ps tells them."""
         return {

@@ -8,6 +8,8 @@ import openai
 import pytest
 from openai import OpenAI
 
+from infra.host.declarations import read_deployment
+from tests.hosted.hosting import ROOT, eventually
 from tests.kit import check
 
 if TYPE_CHECKING:
@@ -89,6 +91,29 @@ def test_a_fault_is_the_apis_own(client: OpenAI):
     with pytest.raises(openai.BadRequestError) as misplaced:
         client.responses.create(model=MODEL, input="Hi", temperature=9, stream=True)
     assert misplaced.value.param == "temperature"
+
+
+@pytest.mark.anyio
+async def test_each_operation_runs_in_a_process_of_its_own(hosted: Hosted):
+    """One base URL; a function for each operation, and one that was asked whose key it is."""
+    with OpenAI(base_url=hosted.base_url, api_key=hosted.key, max_retries=0) as client:
+        made = client.responses.create(model=MODEL, input="Hello")
+        client.responses.retrieve(made.id)
+        client.responses.input_items.list(made.id)
+        client.models.list()
+        for refused in (
+            lambda: client.responses.cancel(made.id),
+            lambda: client.responses.compact(model=MODEL, input="x"),
+            lambda: client.responses.input_tokens.count(model=MODEL, input="x"),
+            lambda: client.conversations.create(),
+        ):
+            with pytest.raises(openai.BadRequestError):
+                refused()
+        client.responses.delete(made.id)
+    functions = {each.name for each in read_deployment(ROOT / "template.yaml").functions.values()}
+    assert await eventually(lambda: hosted.called() == functions)
+    assert await eventually(lambda: {state[0] for state in hosted.workers().values()} == {"T"})
+    assert len(hosted.workers()) >= len(functions)
 
 
 @pytest.mark.parametrize("key", ["sk-wrong", "sk-lr-" + "A" * 49])
