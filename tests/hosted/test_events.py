@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.hosted.hosting import hosted_toys
+
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     import httpx
 
     from tests.hosted.hosting import Toys
@@ -34,6 +38,13 @@ URL_CONTEXT = {
     *("accountId", "apiId", "domainName", "domainPrefix", "http", "requestId", "routeKey", "stage", "time"),
     "timeEpoch",
 }
+
+
+@pytest.fixture(scope="module")
+async def toys() -> AsyncIterator[Toys]:
+    """One host for all, of which none here changes anything."""
+    async with hosted_toys() as running:
+        yield running
 
 
 async def event(client: httpx.AsyncClient, path: str = "/plain", **asked: Any) -> dict[str, Any]:
