@@ -63,6 +63,18 @@ asyncio.run(main())
 """
 
 
+# Prints how many threads there are when the door is open, and how many sockets of the internet.
+OPEN = """
+import os, socket, threading
+from functions.create_response.handler import lambda_handler as door
+
+door.opened()
+links = {n: os.path.basename(os.path.realpath(f"/proc/self/fd/{n}")) for n in os.listdir("/proc/self/fd")}
+sockets = [socket.socket(fileno=os.dup(int(n))) for n, link in links.items() if link.startswith("socket:")]
+print(threading.active_count(), sum(each.family != socket.AF_UNIX for each in sockets))
+"""
+
+
 @pytest.fixture(scope="module")
 def upstream() -> Iterator[str]:
     """The root address of a server that speaks every format."""
@@ -72,6 +84,12 @@ def upstream() -> Iterator[str]:
 
 def asked(upstream: str, initialization: str, bodies: list[Any]) -> list[tuple[int, list[str]]]:
     """Status and new modules, by body; the store can be opened, and does not answer."""
+    lines = run(ASK, upstream, initialization, stdin=json.dumps(bodies)).splitlines()
+    return [json.loads(line) for line in lines if line.startswith("[")]
+
+
+def run(program: str, upstream: str, initialization: str, *, stdin: str = "", **environment: str) -> str:
+    """What a program in a process of its own prints."""
     keys = {f"{name}_API_KEY": "sk" for name in ("OPENAI", "GROQ", "ANTHROPIC", "GEMINI", "COHERE")}
     bases = {f"{name}_BASE_URL": upstream for name in ("ANTHROPIC", "GEMINI", "COHERE")}
     places = {
@@ -87,17 +105,17 @@ def asked(upstream: str, initialization: str, bodies: list[Any]) -> list[tuple[i
         "RESPONSES_SEALING_KEYS": "k1:" + base64.b64encode(bytes(32)).decode(),
         "PATH": os.environ["PATH"],
     }
-    run = subprocess.run(
-        [sys.executable, "-c", ASK],
+    done = subprocess.run(
+        [sys.executable, "-c", program],
         cwd=ROOT,
-        env=keys | bases | places,
-        input=json.dumps(bodies),
+        env=keys | bases | places | environment,
+        input=stdin,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert run.returncode == 0, run.stderr
-    return [json.loads(line) for line in run.stdout.splitlines() if line.startswith("[")]
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def hello(model: str, **more: Any) -> Any:
@@ -135,6 +153,15 @@ def test_a_caller_who_waits_for_the_start_waits_for_the_one_format_besides(upstr
     assert len(spoken) == 1
     others = {name for name in new if not name.startswith("lambda_responses.transformers.")}
     assert others <= {"lambda_responses.sealing.sealer", "lambda_responses.providers.aws_frames"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at what /proc tells of a process")
+@pytest.mark.parametrize("initialization", sorted(UNHURRIED))
+def test_what_may_lie_in_a_snapshot_holds_no_connection_and_asks_for_no_secret(
+    upstream: str, initialization: str
+) -> None:
+    nobody = {"AWS_ENDPOINT_URL_SECRETS_MANAGER": "http://127.0.0.1:1", "RESPONSES_SECRETS": "keys"}
+    assert run(OPEN, upstream, initialization, **nobody).split() == ["1", "0"]
 
 
 def test_nothing_is_named_twice() -> None:
