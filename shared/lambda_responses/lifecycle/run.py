@@ -26,6 +26,7 @@ from lambda_responses.transformers.base import shows_seals
 from lambda_responses.wire.errors import APIError, ServerError
 from lambda_responses.wire.ids import ItemIds, ResponseId
 from lambda_responses.wire.responses import new_response
+from lambda_responses.wire.tool_secrets import public_item
 
 if TYPE_CHECKING:
     import asyncio
@@ -256,7 +257,7 @@ class ResponseRun:
         made = {id: {**maker, **data} for id, data in self._emitter.origins.items()}
         return StoredResponse(
             response=self._emitter.response,
-            input=self._context.own,
+            input=[public_item(item) for item in self._context.own],
             origins={**self._context.own_origins, **made},
             target=self._targets.current.name,
         )

@@ -23,6 +23,8 @@ from lambda_responses.wire.errors import (
     ServerError,
     UpstreamFaultError,
 )
+from lambda_responses.wire.redaction import redacted
+from lambda_responses.wire.tool_secrets import secrets_in
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
@@ -54,14 +56,14 @@ async def deltas_of(
                     if isinstance(delta, Failed):
                         if at:
                             yield deltas[:at]
-                        raise _redacted(delta.error, answer)
+                        raise _redacted(delta.error, turn, answer.redacted)
                     stopped = stopped or isinstance(delta, Stopped)
                 yield deltas
             if not stopped:
                 raise UpstreamCutShort("no end")
     except UpstreamError as error:
         if not stopped:
-            raise as_api_error(target, error) from error
+            raise _redacted(as_api_error(target, error), turn) from error
 
 
 async def _read(
@@ -107,8 +109,15 @@ def _restated(target: Target, body: Json) -> Sequence[Json]:
         raise UpstreamUnreadable("a success that is no answer") from None
 
 
-def _redacted(error: APIError, answer: Answer) -> APIError:
-    error.message = answer.redacted(error.message)
+def _redacted(error: APIError, turn: Turn, without_keys: Callable[[str], str] = str) -> APIError:
+    """The same, without what the request's tools have to prove themselves with, nor keys of this server."""
+    secrets = [*secrets_in(turn.request)]
+
+    def said(text: str) -> str:
+        return redacted(without_keys(text), secrets)
+
+    error.message = said(error.message)
+    error.code, error.param = error.code and said(error.code), error.param and said(error.param)
     return error
 
 

@@ -7,7 +7,12 @@ operator may have it in the address all the same, or name another stage of it th
 from __future__ import annotations
 
 import re
-from urllib.parse import quote, urlsplit, urlunsplit
+from base64 import b64encode
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _VERSION = re.compile(r"v(\d+)[a-z0-9]*")
 
@@ -25,6 +30,20 @@ def is_loopback(url: str) -> bool:
     """Whether that address never leaves this machine."""
     host = urlsplit(url).hostname or ""
     return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def secrets_in(base_url: str) -> Iterator[str]:
+    """What an operator has put into an address for nobody else to know.
+
+    That is: a password, or a name that stands alone, and the two as the header `Authorization` has them; and
+    the values of a query, but for the version of an API.
+    """
+    parts = urlsplit(base_url)
+    name, password = unquote(parts.username or ""), unquote(parts.password or "")
+    if name or password:
+        yield password or name
+        yield b64encode(f"{name}:{password}".encode()).decode()
+    yield from (value for name, value in parse_qsl(parts.query) if name != "api-version")
 
 
 def join(base_url: str, path: str, query: str = "") -> str:

@@ -10,9 +10,10 @@ import httpx
 
 from lambda_responses.providers.base import UpstreamCutShort, UpstreamError, UpstreamUnreadable
 from lambda_responses.providers.framings import ArrayFraming, EventFraming, parsed_object
+from lambda_responses.wire.redaction import redacted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from lambda_responses.providers.base import Marker
     from lambda_responses.providers.framings import Framing
@@ -25,13 +26,6 @@ LARGEST_CHUNK = 64 * 1024 * 1024
 _SECONDS_FOR_LAST_BYTES = 0.05
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _EVENT_STARTS = (b"data:", b"event:", b"id:", b"retry:", b":")
-
-
-def redacted(text: str, secrets: Iterable[str]) -> str:
-    """The text without them; the longest come first, since one may be a part of another."""
-    for secret in secrets:
-        text = text.replace(secret, "[redacted]")
-    return text
 
 
 class HttpAnswer:

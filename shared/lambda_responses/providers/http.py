@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from lambda_responses.providers.addresses import filled, join
-from lambda_responses.providers.answers import HttpAnswer, redacted
+from lambda_responses.providers.addresses import filled, join, secrets_in
+from lambda_responses.providers.answers import HttpAnswer
 from lambda_responses.providers.base import (
     UpstreamError,
     UpstreamRefused,
@@ -25,6 +25,7 @@ from lambda_responses.providers.inflow import Inflow
 from lambda_responses.providers.retries import Retries
 from lambda_responses.transformers.base import UpstreamFailure
 from lambda_responses.wire.json import to_bytes
+from lambda_responses.wire.redaction import redacted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
 
 LONGEST_COMPLAINT = 64 * 1024
 """Bytes of an error's body that are read."""
-
-SHORTEST_SECRET = 8
-"""Characters from which a credential is taken out of texts; anything shorter may be part of a word."""
 
 _SECONDS_FOR_COMPLAINT = 5.0
 _HEADERS = {
@@ -54,8 +52,8 @@ _NO_CONNECTION = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, h
 class HttpProvider:
     """A place with a base URL, in which `{model}` stands for the id of the model that is asked.
 
-    `headers` go with every request; no fault tells of the `secrets` in them. A `credential` adds what is made
-    for one request.
+    `headers` go with every request; no fault tells of the `secrets` in them, nor of those in the address. A
+    `credential` adds what is made for one request.
     """
 
     def __init__(
@@ -73,9 +71,7 @@ class HttpProvider:
         self.name = name
         self.base_url = base_url.rstrip("/")
         self._connections = connections
-        # The longest first: one may be a part of another.
-        long_enough = {each for each in secrets if len(each) >= SHORTEST_SECRET}
-        self._secrets = sorted(long_enough, key=len, reverse=True)
+        self._secrets = (*secrets, *secrets_in(base_url))
         self._headers = httpx.Headers({**_HEADERS, **(headers or {})}, encoding="utf-8")
         self._query = query
         self._credential = credential
@@ -169,8 +165,7 @@ class HttpProvider:
         if not self._credential:
             return self._secrets
         made = (request.headers.get(name, "") for name in _MADE_HEADERS)
-        words = (word for value in made for word in value.split() if len(word) >= SHORTEST_SECRET)
-        return [*self._secrets, *words]
+        return [*self._secrets, *(word for value in made for word in value.split())]
 
 
 @lru_cache(maxsize=512)

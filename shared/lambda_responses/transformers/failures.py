@@ -33,11 +33,12 @@ _PATH = re.compile(r"[A-Za-z0-9_.\[\]-]{1,128}")
 _STATUS = re.compile(r"[45]\d\d")
 _SECONDS = re.compile(r"\d{1,9}(\.\d+)?s")
 _CREDENTIAL = re.compile(
-    r"\b(?i:bearer)\s+\S+"
+    r"(?:\b(?i:bearer)\s+\S+"
     r"|\b(?:sk|rk|pk|gsk|xai|hf|nvapi|pplx|csk|fw|r8)[-_](?=[\w*-]*[0-9*])[\w*-]{8,}"
     r"|\b(?:AKIA|ASIA|AIza)[\w-]{12,}"
     r"|\b(?:org|proj)[-_][A-Za-z0-9]{6,}"
-    r"|(?<=[?&])(?i:key|api[-_]?key|token|access_token|sig|signature)=[^\s&\"']+"
+    r"|(?<=[?&])(?i:key|api[-_]?key|token|access_token|sig|signature)=[^\s&\"']+)"
+    r"(?:[\w%+/=~*-]|\.(?=\w))*"  # to its end: with its beginning gone, nobody could tell what the rest is
 )
 
 STATUS_OF_KIND: dict[str, int] = {

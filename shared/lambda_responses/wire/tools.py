@@ -29,6 +29,7 @@ from lambda_responses.wire.shapes import (
     whole,
 )
 from lambda_responses.wire.strict_schema import check_strict_schema, strict_form
+from lambda_responses.wire.tool_secrets import public_tool
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
     from lambda_responses.wire.json import Json
 
 TOOL_LIMIT = 128
-
-MCP_SECRETS = frozenset({"authorization", "headers"})
-"""Members of an MCP tool that are neither stored nor shown."""
 
 NAME = text(least=1, most=128, pattern="^[a-zA-Z0-9_-]+$")
 CALLERS = list_of(one_of("direct", "programmatic"))
@@ -292,12 +290,11 @@ def echoed_tool(tool: Json) -> Json:
         case {"type": "function"}:
             return _echoed_function(tool)
         case {"type": "mcp"}:
-            shown = {key: value for key, value in tool.items() if key not in MCP_SECRETS}
-            return {"require_approval": "always", **shown}
+            return {"require_approval": "always", **public_tool(tool)}
         case {"type": "custom"}:
             return {"description": None, "format": {"type": "text"}, **tool}
         case _:
-            return tool
+            return public_tool(tool)
 
 
 def _echoed_function(tool: Json) -> Json:

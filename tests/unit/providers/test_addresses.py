@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lambda_responses.providers.addresses import filled, is_address, is_loopback, join, moved
+from lambda_responses.providers.addresses import filled, is_address, is_loopback, join, moved, secrets_in
 
 LOCAL = "http://127.0.0.1:9300"
 
@@ -80,3 +80,18 @@ def test_a_model_is_one_segment_of_an_address():
 def test_loopback_is_told_from_elsewhere(url: str, answer: bool):
     assert is_address(url)
     assert is_loopback(url) is answer
+
+
+@pytest.mark.parametrize(
+    ("base_url", "secrets"),
+    [
+        ("https://h/v1", set()),
+        ("https://h/v1?api-version=2024-10-21", set()),
+        ("https://me:pass%2Fword@h/v1", {"pass/word", "bWU6cGFzcy93b3Jk"}),
+        ("https://token@h/v1", {"token", "dG9rZW46"}),
+        ("https://:pass@h:8080/v1", {"pass", "OnBhc3M="}),
+        ("https://h/v1?key=a%2Fb&api-version=1&token=c", {"a/b", "c"}),
+    ],
+)
+def test_what_an_operator_puts_into_an_address_for_nobody_else_is_known(base_url: str, secrets: set[str]):
+    assert set(secrets_in(base_url)) == secrets

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lambda_responses.stream.parts import json_objects
 from lambda_responses.transformers.readings import members, read_count
+from lambda_responses.wire.tool_secrets import public_tool
 from lambda_responses.wire.tools import echoed_tool
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ _DETAILS = {
 def read_envelope(response: Any, misreported: Set[str]) -> Json:
     """The fields to take over. Those that the API does not know yet are taken as they are.
 
-    MCP tools are shown as we show them: some servers would repeat their credentials.
+    MCP tools are shown as we show them, and no tool with its secrets: some servers would repeat them.
     """
     taken = {
         key: value
@@ -96,7 +97,8 @@ def read_envelope(response: Any, misreported: Set[str]) -> Json:
         taken["reasoning"] = {"effort": None, "summary": None, **taken["reasoning"]}
     if "tools" in taken:
         taken["tools"] = [
-            echoed_tool(tool) if tool.get("type") == "mcp" else tool for tool in json_objects(taken["tools"])
+            echoed_tool(tool) if tool.get("type") == "mcp" else public_tool(tool)
+            for tool in json_objects(taken["tools"])
         ]
     return taken
 
