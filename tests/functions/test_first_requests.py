@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -156,12 +157,15 @@ def test_a_caller_who_waits_for_the_start_waits_for_the_one_format_besides(upstr
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at what /proc tells of a process")
-@pytest.mark.parametrize("initialization", sorted(UNHURRIED))
-def test_what_may_lie_in_a_snapshot_holds_no_connection_and_asks_for_no_secret(
+@pytest.mark.parametrize("initialization", ["on-demand", *sorted(UNHURRIED)])
+def test_only_where_a_caller_waits_is_a_secret_asked_for_before_the_first_request(
     upstream: str, initialization: str
 ) -> None:
-    nobody = {"AWS_ENDPOINT_URL_SECRETS_MANAGER": "http://127.0.0.1:1", "RESPONSES_SECRETS": "keys"}
-    assert run(OPEN, upstream, initialization, **nobody).split() == ["1", "0"]
+    with socket.create_server(("127.0.0.1", 0)) as keeper:  # which never answers
+        address = f"http://127.0.0.1:{keeper.getsockname()[1]}"
+        secrets = {"AWS_ENDPOINT_URL_SECRETS_MANAGER": address, "RESPONSES_SECRETS": "keys"}
+        threads, connections = map(int, run(OPEN, upstream, initialization, **secrets).split())
+    assert (threads, connections) == ((2, 1) if initialization == "on-demand" else (1, 0))
 
 
 def test_nothing_is_named_twice() -> None:
