@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra.host.declarations import read_deployment
-from infra.host.environment import Surroundings
+from infra.host.environment import Surroundings, what_lacks
 from infra.host.host import CONCURRENCY, Host
 from infra.host.template import TemplateError
 
@@ -73,6 +73,8 @@ def _arguments() -> argparse.Namespace:
 
 
 async def _serve(given: argparse.Namespace, environment: Mapping[str, str]) -> None:
+    if (lack := what_lacks()) is not None:
+        raise Unusable(lack)
     parameters: list[str] = given.parameter
     region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "us-east-1"
     deployment = read_deployment(

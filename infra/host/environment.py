@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from infra.host.deployment import Function
 
+_CLIENT = "awslambdaric"
 _OPT = "/opt/"
 _SNAP_START = "snap-start"
 
@@ -39,9 +41,16 @@ class Surroundings:
     """Whether functions with SnapStart go through a snapshot."""
 
 
+def what_lacks() -> str | None:
+    """Why this machine cannot run functions, as a sentence; None where it can."""
+    if find_spec(_CLIENT) is not None:
+        return None
+    return f"Functions run under {_CLIENT}, AWS's own client, which is installed on Linux alone."
+
+
 def command_of(function: Function) -> tuple[str, ...]:
     """How the process of a function is started. Raises `TemplateError` where its wrapper is missing."""
-    command = (sys.executable, "-m", "awslambdaric", function.handler)
+    command = (sys.executable, "-m", _CLIENT, function.handler)
     wrapper = function.environment.get(WRAPPER)
     return command if wrapper is None else (str(_on_layers(function, wrapper)), *command)
 

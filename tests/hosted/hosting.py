@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import pytest
 import yaml
 
 from infra.host.declarations import read_deployment
-from infra.host.environment import Surroundings
+from infra.host.environment import Surroundings, what_lacks
 from infra.host.host import Host
 from infra.host.template import load_template
 from tests.fakes.server import INHERITED, START_WITHIN
@@ -72,6 +73,7 @@ class Toys:
 @asynccontextmanager
 async def hosted_toys(*, snap_start: bool = False, **options: Any) -> AsyncGenerator[Toys]:
     """A host of toys that leaves nothing behind."""
+    _skip_where_functions_cannot_run()
     deployment = read_deployment(TOYS, region="eu-north-1")
     log: list[tuple[str, str]] = []
     surroundings = Surroundings(plain_environment(), {"OVERRIDDEN": "yes"}, snap_start)
@@ -104,6 +106,7 @@ class Hosted:
     """`make host`, on a port that was free, with its data in `data_dir`."""
 
     def __init__(self, data_dir: Path, *arguments: str, **environment: str) -> None:
+        _skip_where_functions_cannot_run()
         self.printed: list[str] = []
         self._started = threading.Event()
         self._process = subprocess.Popen(
@@ -189,6 +192,11 @@ class Hosted:
                 if "Stop with Ctrl-C" in line:
                     self._started.set()
         self._started.set()
+
+
+def _skip_where_functions_cannot_run() -> None:
+    if (lack := what_lacks()) is not None:
+        pytest.skip(lack)
 
 
 def processes() -> Iterable[tuple[int, int, str, str]]:
