@@ -184,6 +184,7 @@ def test_the_log_tells_tenant_and_key_id_and_no_key(runtime: Runtime, make: Any)
         key.key_id,
     )
     assert refused["message"] == "refused"
+    assert {each["function_request_id"] for each in (authorized, refused)} == {Context.aws_request_id}
     assert text not in lines.getvalue()
     assert "geheimnis" not in lines.getvalue()
 

@@ -1,17 +1,25 @@
-"""A process that waits for the Runtime API lets the processor rest."""
+"""A process that waits for the Runtime API lets the processor rest, and does not wait for ever."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import time
-from typing import TYPE_CHECKING
+from email.message import Message
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from lambda_responses.runtime.streaming.connection import Connection
+from lambda_responses.runtime.streaming.invocation import Invocation
+from lambda_responses.runtime.streaming.process import CLOSING_SECONDS, serve
+from lambda_responses.runtime.streaming.request import Requests
+from tests.runtime_api.events import rest_event
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from lambda_responses.runtime.streaming.fault import Fault
 
 SECONDS = 0.3
 
@@ -37,3 +45,35 @@ async def processor_seconds_of_waiting(pieces: Sequence[bytes]) -> float:
 @pytest.mark.parametrize("pieces", [(b"GET / HTTP/1.1\r\n\r\n", b""), (b"", b"x"), (b"",)])
 def test_a_wait_costs_nothing_whatever_was_sent(pieces: Sequence[bytes]) -> None:
     assert asyncio.run(processor_seconds_of_waiting(pieces)) < SECONDS / 4
+
+
+class Unreachable:
+    """A Runtime API that no answer reaches: its connection does not open again."""
+
+    def __init__(self) -> None:
+        self.failed: list[str] = []
+
+    async def begin_answer(self, invocation: Invocation) -> Any:
+        await asyncio.Event().wait()
+
+    async def fail(self, invocation: Invocation, fault: Fault) -> None:
+        self.failed.append(fault.kind)
+
+
+async def hello(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"hello"})
+
+
+def test_an_answer_that_never_began_to_leave_is_told_of() -> None:
+    headers = Message()
+    headers["Lambda-Runtime-Aws-Request-Id"] = "1"
+    headers["Lambda-Runtime-Deadline-Ms"] = str(round((time.time() + CLOSING_SECONDS + 0.1) * 1000))
+    invocation = Invocation(headers, json.dumps(rest_event({})).encode())
+    api: Any = Unreachable()
+
+    async def served() -> None:
+        await serve(hello, invocation, Requests(hello), api)
+
+    asyncio.run(served())
+    assert api.failed == ["OutOfTime"]

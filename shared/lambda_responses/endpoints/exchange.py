@@ -39,7 +39,7 @@ async def principal_of(request: Request) -> Principal:
     """Who asks, and may ask for this. Raises `AuthenticationError`, `PermissionDeniedError`."""
     principal = await runtime_of(request).principal_of(request.scope)
     note(request, tenant=principal.tenant, key_id=principal.key_id)
-    wanted = scope_of(request.method, request.url.path)
+    wanted = scope_of(request.method, request.scope["route"].path)
     if wanted not in principal.scopes:
         raise PermissionDeniedError(
             f"You have insufficient permissions for this operation. Missing scopes: {wanted}.",

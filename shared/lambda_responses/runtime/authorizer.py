@@ -14,7 +14,7 @@ import asyncio
 import os
 from typing import TYPE_CHECKING, Any
 
-from lambda_responses.runtime.logs import logger
+from lambda_responses.runtime.logs import lines_of, logger
 from lambda_responses.runtime.metrics import publish_refusal
 from lambda_responses.runtime.principals.bearers import read_authorization
 from lambda_responses.runtime.principals.vouched import render_context
@@ -39,14 +39,15 @@ class Authorizer:
         Raises `Exception("Unauthorized")`; other faults, such as a store that is down, as they come.
         """
         runtime = using or process_runtime()
-        try:
-            credential = read_authorization(event["authorizationToken"])
-            principal = asyncio.run(runtime.callers.bearers.holder(credential))
-        except AuthenticationError:
-            logger.info("refused")
-            publish_refusal()  # Lambda counts an error; the alarm on this function takes these from those
-            raise Exception(UNAUTHORIZED) from None
-        logger.info("authorized", tenant=principal.tenant, key_id=principal.key_id)
+        with lines_of(None, context):  # the request has no id yet: that is the door's to give
+            try:
+                credential = read_authorization(event["authorizationToken"])
+                principal = asyncio.run(runtime.callers.bearers.holder(credential))
+            except AuthenticationError:
+                logger.info("refused")
+                publish_refusal()  # Lambda counts an error; the alarm on this function takes these from those
+                raise Exception(UNAUTHORIZED) from None
+            logger.info("authorized", tenant=principal.tenant, key_id=principal.key_id)
         return render_policy(principal, event["methodArn"])
 
 

@@ -47,9 +47,10 @@ _cold_starts = cold_starts()
 
 
 @contextmanager
-def lines_of(request_id: str, context: Any = None) -> Generator[None]:
+def lines_of(request_id: str | None, context: Any = None) -> Generator[None]:
     """Lines within say which exchange they belong to and, with Lambda's `context`, which invocation."""
-    logger.thread_safe_append_keys(request_id=request_id)
+    if request_id is not None:
+        logger.thread_safe_append_keys(request_id=request_id)
     if context is not None:
         logger.thread_safe_append_keys(
             function_name=context.function_name,

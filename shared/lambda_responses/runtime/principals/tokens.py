@@ -100,14 +100,15 @@ def _key_id(claims: Json) -> str | None:
 
 
 def _scopes(claims: Json) -> frozenset[str]:
-    """Those of ours that the token names; all where it names none of them."""
+    """Those of ours that the token names. One that says nothing of scopes at all has every one."""
+    told = [claims[claim] for claim in SCOPE_CLAIMS if claims.get(claim) is not None]
     named: set[str] = set()
-    for claim in SCOPE_CLAIMS:
-        match claims.get(claim):
+    for scopes in told:
+        match scopes:
             case str(text):
                 named.update(text.split())
             case [*names]:
                 named.update(name for name in names if isinstance(name, str))
             case _:
                 pass
-    return SCOPES & named or SCOPES
+    return SCOPES & named if told else SCOPES

@@ -47,6 +47,11 @@ class Answer:
         self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Fails as soon as nobody takes the rest: the connection is lost, or the answer refused half-way."""
 
+    @property
+    def whole(self) -> bool:
+        """Whether all has been said, and the Runtime API was told."""
+        return self.over and self._body is not None
+
     async def receive(self) -> Message:
         """The request in one piece, then nothing until the answer is over: Lambda tells of no lost client."""
         if self._asked is not None:

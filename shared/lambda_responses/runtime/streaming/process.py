@@ -99,7 +99,7 @@ async def _run(app: ASGIApp, request: Request, answer: Answer) -> Fault | None:
         raise
     except BaseException as error:  # SystemExit, too: the caller still waits for an answer
         return fault_of(error)
-    return None if answer.over else NO_ANSWER
+    return None if answer.whole else NO_ANSWER
 
 
 async def _outcome(
@@ -112,7 +112,7 @@ async def _outcome(
         return running.result()
     running.cancel()
     await asyncio.wait({running}, timeout=min(MAX_ENDING_SECONDS, invocation.remaining() - TELLING_SECONDS))
-    return None if answer.broken.done() or (running.done() and answer.over) else OUT_OF_TIME
+    return None if answer.broken.done() or (running.done() and answer.whole) else OUT_OF_TIME
 
 
 def _abandon() -> NoReturn:
