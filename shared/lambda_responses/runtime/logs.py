@@ -29,8 +29,8 @@ logger = Logger(service=SERVICE, level="INFO", json_serializer=_to_json)
 # From Python 3.12 on, each line would name its task.
 logging.logAsyncioTasks = False  # pyright: ignore[reportAttributeAccessIssue]
 
-# What these add to our lines is addresses, in which clients and providers put keys, and the texts of faults; where
-# Lambda is told to write down what helps debugging, whole requests and answers.
+# What these add to our lines is addresses, in which clients and providers put keys, and the texts of faults;
+# where Lambda is told to write down what helps debugging, whole requests and answers.
 for _library in ("httpx", "httpcore", "botocore", "urllib3"):
     logging.getLogger(_library).setLevel(logging.WARNING)
 logging.getLogger("mangum.http").setLevel(logging.CRITICAL)
