@@ -86,7 +86,8 @@ def _listener(port: str) -> socket.socket:
         listener.bind((HOST, int(port)))
         listener.listen(1024)
     except (OSError, ValueError, OverflowError) as error:
-        raise SettingsError(f"PORT {port} cannot be used: {error}.") from None
+        reason = error.strerror if isinstance(error, OSError) else "it is not the number of a port"
+        raise SettingsError(f"PORT cannot be used: {reason}.") from None
     return listener
 
 

@@ -117,7 +117,7 @@ def _profile(value: Any, where: str) -> str:
 
     vendor = _string(value, where)
     if not has_dialect(vendor):
-        raise ProviderSettingsError(f"{where}: no dialect is called {vendor!r}.")
+        raise ProviderSettingsError(f"{where} is not a dialect that this server knows.")
     return vendor
 
 

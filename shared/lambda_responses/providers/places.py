@@ -69,9 +69,8 @@ def _filled(row: Row, name: str, environment: Mapping[str, str]) -> tuple[str, t
     if not template.is_valid():
         raise ProviderSettingsError(f"{where} has a $ that begins no ${{NAME}}; $$ stands for a single one.")
     values = {variable: environment.get(variable, "").strip() for variable in template.get_identifiers()}
-    for variable, value in values.items():
-        if not value:
-            raise ProviderSettingsError(f"{where} names a variable that is not set: {variable}.")
+    if not all(values.values()):  # named by nothing but its place: what follows a $ may be part of a password
+        raise ProviderSettingsError(f"{where} names a variable that is not set.")
     text = template.substitute(values)
     if not text.isprintable():
         raise ProviderSettingsError(f"{where} holds characters that no header may hold.")

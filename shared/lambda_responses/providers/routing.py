@@ -102,11 +102,11 @@ class ProviderRouter:
         prefix, slash, _ = alias.partition("/")
         if slash and prefix in self._names:
             raise ProviderSettingsError(f"aliases.{alias} cannot be reached: {prefix!r} is a provider.")
-        for target in targets:
+        for place, target in enumerate(targets, 1):
             if target in self._file.aliases and target != alias:
                 raise ProviderSettingsError(f"aliases.{alias}: {target!r} is an alias too; name its targets.")
             if self._split(target) is None:
-                raise ProviderSettingsError(f"aliases.{alias}: no provider is known for {target!r}.")
+                raise ProviderSettingsError(f"aliases.{alias}: the provider of target {place} is not known.")
 
     # From names to targets.
 

@@ -86,7 +86,10 @@ def test_prices_change_nothing():
             {"providers": {"a": {"auth": "basic"}}},
             "providers.a.auth is not one of bearer, api-key, x-api-key, x-goog-api-key.",
         ),
-        ({"providers": {"a": {"profile": "nobody"}}}, "providers.a.profile: no dialect is called 'nobody'."),
+        (
+            {"providers": {"a": {"profile": "nobody"}}},
+            "providers.a.profile is not a dialect that this server knows.",
+        ),
         (
             {"providers": {"a": {"base_url": ""}}},
             "providers.a.base_url is not a string with something in it.",
