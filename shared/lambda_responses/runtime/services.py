@@ -76,7 +76,8 @@ class LiveServices:
         try:
             return _store(self._settings)
         except StoreUnavailable as error:
-            reason = str(error.__cause__ or error).rstrip(".")
+            seen = error.__cause__ or error  # without the path, as no value is told
+            reason = str(seen.strerror if isinstance(seen, OSError) else seen).rstrip(".")
             raise SettingsError(f"RESPONSES_STORE cannot be used: {reason}.") from None
 
     @functools.cached_property
