@@ -160,6 +160,9 @@ class PlayedRuntime:
     async def principal_of(self, scope: Any) -> Principal:
         return ME
 
+    async def renew(self) -> None:
+        """Nothing changes."""
+
 
 if TYPE_CHECKING:
     Play = Callable[..., PlayedServices]

@@ -34,10 +34,11 @@ _SAFE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
 @operation("POST /v1/responses", asks_models=True)
 async def create_response(request: Request) -> Response:
     """A response, whole or as events while it is made."""
+    meter = meter_of(request)  # first of all: what goes wrong from here on is a response that failed
     runtime, principal = runtime_of(request), await principal_of(request)
     body = read_json(await read_body(request))
+    await runtime.renew()
     services, settings = runtime.services, runtime.settings
-    meter = meter_of(request)
     sink = CheckedEvents(services.report, onward=meter) if settings.check_streams else meter
     bounds = RunBounds(sink=sink, deadline=deadline_of(request))
     run = await create.create_response(body, principal=principal, using=services, bounds=bounds)

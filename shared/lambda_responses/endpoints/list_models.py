@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 async def list_models(request: Request) -> Response:
     """The models that can be called, or one of them."""
     await principal_of(request)
-    services = runtime_of(request).services
+    runtime = runtime_of(request)
+    await runtime.renew()
+    services = runtime.services
     name: str | None = request.path_params.get("model")
     return json_response(models.list_models(services) if name is None else models.get_model(name, services))

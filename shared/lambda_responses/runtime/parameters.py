@@ -89,7 +89,8 @@ class OperatorParameters:
         self._settings = settings
         self._source = source or AWSParameters()
         self._clock = clock
-        self._quiet_until = 0.0
+        self._of_aws = bool(settings.secrets or (settings.models or "").startswith(SSM))
+        self._look_again_at = 0.0
         self._read: tuple[str | bytes, str] | None = None
         self._kept: Kept | None = None
         self._reading = threading.Lock()
@@ -101,13 +102,18 @@ class OperatorParameters:
         What cannot be read is for `current` to tell.
         """
         begun, self._begun = self._begun, True
-        if not begun and (self._settings.secrets or (self._settings.models or "").startswith(SSM)):
+        if not begun and self._of_aws:
             for name in _READERS:  # not on the thread: two that import the same get in each other's way
                 import_module(name)
             threading.Thread(target=self._read_quietly, daemon=True).start()
 
+    @property
+    def due(self) -> bool:
+        """Whether it is time to look at them again, which `current` does."""
+        return self._of_aws and self._clock() >= self._look_again_at
+
     def current(self) -> Kept:
-        """The same object for as long as nothing has changed.
+        """The same object for as long as nothing has changed. It may take seconds where a look is due.
 
         Raises `SettingsError` when they cannot be read or used, unless they once could.
         """
@@ -119,18 +125,19 @@ class OperatorParameters:
             self.current()
 
     def _current(self) -> Kept:
-        if self._kept is not None and self._clock() < self._quiet_until:
+        if self._kept is not None and not self.due:
             return self._kept
         try:
             read = self._secrets_text(), self._models_text()
             if self._kept is None or read != self._read:
                 self._kept = Kept(_secrets_in(read[0]), _models_in(read[1]))
                 self._read = read
+            self._look_again_at = self._clock() + FRESH_SECONDS
         except SettingsError as fault:
             if self._kept is None:
                 raise
             logger.error("parameters kept as they were", fault=str(fault))
-            self._quiet_until = self._clock() + QUIET_SECONDS
+            self._look_again_at = self._clock() + QUIET_SECONDS
         return self._kept
 
     def _secrets_text(self) -> str | bytes:

@@ -5,6 +5,7 @@ Parts are made when they are first needed, so that an operation pays for nothing
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import os
 import secrets
@@ -141,8 +142,15 @@ class LiveServices:
 
     @property
     def router(self) -> ProviderRouter:
-        """What model names stand for, by the keys and the models file as they are now."""
-        kept = self.parameters.current()
+        """What model names stand for, by the keys and the models file as they were last looked at."""
+        return self._router or self._routed(self.parameters.current())
+
+    async def renew(self) -> None:
+        """Look at the keys and the models file again if it is time to; nobody else waits for that."""
+        if self.parameters.due:
+            self._routed(await asyncio.to_thread(self.parameters.current))
+
+    def _routed(self, kept: Kept) -> ProviderRouter:
         if self._router is None or kept is not self._routed_by:
             try:
                 self._router = self._router_by(kept)
@@ -221,6 +229,10 @@ class Runtime:
     async def principal_of(self, scope: Scope) -> Principal:
         """Who asks. Raises `AuthenticationError`."""
         return await self.callers.principal_of(scope)
+
+    async def renew(self) -> None:
+        """Take up what the operator has changed with AWS since it was last looked at."""
+        await self._live.renew()
 
     def open_store(self) -> None:
         """Make the store's client now rather than for the first request."""

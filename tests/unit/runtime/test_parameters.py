@@ -47,12 +47,18 @@ class Kept(AWSParameters):
 
 
 def test_what_has_not_changed_is_the_same_object():
-    kept = Kept(KEYS)
-    parameters = OperatorParameters(Settings(secrets="keys"), source=kept)
+    now, kept = 0.0, Kept(KEYS)
+    parameters = OperatorParameters(Settings(secrets="keys"), source=kept, clock=lambda: now)
+    assert parameters.due
     first = parameters.current()
     assert first.secrets == {"GROQ_API_KEY": "gsk-1"}
+    now = FRESH_SECONDS - 1
+    assert not parameters.due
+    assert (parameters.current(), kept.asked) == (first, 1)
+    now = FRESH_SECONDS
+    assert parameters.due
     assert parameters.current() is first
-    kept.text = '{"GROQ_API_KEY": "gsk-2"}'
+    kept.text, now = '{"GROQ_API_KEY": "gsk-2"}', 2 * FRESH_SECONDS
     assert parameters.current().secrets == {"GROQ_API_KEY": "gsk-2"}
 
 
@@ -60,11 +66,11 @@ def test_after_a_look_that_failed_nobody_is_asked_for_a_while():
     now, kept = 0.0, Kept(KEYS)
     parameters = OperatorParameters(Settings(secrets="keys"), source=kept, clock=lambda: now)
     first = parameters.current()
-    kept.text = None
+    kept.text, now = None, FRESH_SECONDS
     assert parameters.current() is first
-    kept.text, now = "{}", QUIET_SECONDS - 1
+    kept.text, now = "{}", FRESH_SECONDS + QUIET_SECONDS - 1
     assert parameters.current() is first
-    now = QUIET_SECONDS
+    now = FRESH_SECONDS + QUIET_SECONDS
     assert parameters.current().secrets == {}
     assert kept.asked == 3
 
@@ -78,7 +84,7 @@ def test_what_was_begun_early_is_waited_for_and_not_asked_twice():
     assert kept.asking.wait(10)
     threading.Timer(0, kept.answering.set).start()
     assert parameters.current().secrets == {"GROQ_API_KEY": "gsk-1"}
-    assert kept.asked == 2  # one after the other; Powertools has the answer to the second in its memory
+    assert kept.asked == 1
 
 
 def test_nothing_is_begun_where_the_operator_keeps_nothing_with_aws(tmp_path: Path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lambda_responses.runtime.logs import logger
-from lambda_responses.runtime.parameters import AWSParameters
+from lambda_responses.runtime.parameters import FRESH_SECONDS, AWSParameters, OperatorParameters
 from lambda_responses.runtime.services import Runtime
 from lambda_responses.runtime.settings import SettingsError
 from lambda_responses.storage.sqlite import SQLiteStore
@@ -28,6 +29,23 @@ def environment(tmp_path: Path) -> dict[str, str]:
 def keep_secret(monkeypatch: pytest.MonkeyPatch, secret: str | bytes) -> None:
     """Let the secrets manager know one."""
     monkeypatch.setattr(AWSParameters, "secret", lambda self, name: secret)
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def clocked(environment: dict[str, str]) -> tuple[Runtime, Clock]:
+    """A runtime whose parameters age by that clock."""
+    runtime, clock = Runtime(environment), Clock()
+    services: Any = runtime.services
+    services.parameters = OperatorParameters(runtime.settings, clock=clock)
+    return runtime, clock
 
 
 async def test_what_was_opened_is_closed_once(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch):
@@ -62,15 +80,42 @@ async def test_a_rotated_key_is_used_and_a_look_that_fails_changes_nothing(
     environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ):
     keep_secret(monkeypatch, '{"GROQ_API_KEY": "gsk-secret"}')
-    services: Any = Runtime({**environment, "RESPONSES_SECRETS": "keys"}).services
+    runtime, clock = clocked({**environment, "RESPONSES_SECRETS": "keys"})
+    services: Any = runtime.services
+    await runtime.renew()
     first = services.router
     assert first.ready() == ["groq"]
-    assert services.router is first
     keep_secret(monkeypatch, '{"GROQ_API_KEY": "gsk-secret", "MISTRAL_API_KEY": "ms-secret"}')
+    await runtime.renew()
+    assert services.router is first
+    clock.now += FRESH_SECONDS
+    assert services.router is first
+    await runtime.renew()
     second = services.router
     assert second.ready() == ["groq", "mistral"]
     keep_secret(monkeypatch, "gone")
+    clock.now += FRESH_SECONDS
+    await runtime.renew()
     assert services.router is second
+
+
+async def test_a_slow_look_keeps_nobody_else_waiting(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+):
+    asked, answered = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def secret(source: AWSParameters, name: str) -> str:
+        loop.call_soon_threadsafe(asked.set)
+        answered.wait()
+        return "{}"
+
+    monkeypatch.setattr(AWSParameters, "secret", secret)
+    renewing = asyncio.ensure_future(Runtime({**environment, "RESPONSES_SECRETS": "keys"}).renew())
+    await asked.wait()
+    assert not renewing.done()
+    answered.set()
+    await renewing
 
 
 @pytest.mark.parametrize(
@@ -101,11 +146,16 @@ async def test_a_models_file_that_cannot_be_used_leaves_the_last_one_in_place(
     environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(AWSParameters, "parameter", lambda self, name: MODELS)
-    services: Any = Runtime({**environment, "RESPONSES_MODELS": "ssm:/team/models"}).services
+    runtime, clock = clocked({**environment, "RESPONSES_MODELS": "ssm:/team/models"})
+    services: Any = runtime.services
     first = services.router
     monkeypatch.setattr(AWSParameters, "parameter", lambda self, name: '{"aliases": {"fast": "nobody/x"}}')
+    clock.now += FRESH_SECONDS
+    await runtime.renew()
     assert services.router is first
     monkeypatch.setattr(AWSParameters, "parameter", lambda self, name: "{}")
+    clock.now += FRESH_SECONDS
+    await runtime.renew()
     assert services.router is not first
 
 
