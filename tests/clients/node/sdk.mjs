@@ -7,7 +7,7 @@ import { zodResponsesFunction, zodTextFormat } from 'openai/helpers/zod';
 import { z } from 'zod';
 
 const [baseURL, model] = process.argv.slice(2);
-const client = new OpenAI({ baseURL, apiKey: 'anything', maxRetries: 0 });
+const client = new OpenAI({ baseURL, apiKey: process.env.OPENAI_API_KEY ?? 'anything', maxRetries: 0 });
 
 const Invoice = z.object({
   number: z.number().int(),
