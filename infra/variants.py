@@ -2,6 +2,7 @@
 
     buffered   every answer leaves in one piece, for where nothing streams (the emulator)
     iam        callers sign with AWS credentials; there is no authorizer, and nobody has a key
+    rest       there are no function URLs: the REST API, and what stands before it, is the one way in
 
 Takes the template that `sam build` wrote, and writes the form beside it, because paths in it are relative:
 
@@ -58,7 +59,8 @@ def buffer(template: Json) -> None:
             _take(route, "TimeoutInMillis")
         _take(function, "Timeout")  # which leaves it the one that all functions have
         _take(function, "Environment", "Variables", "AWS_LAMBDA_EXEC_WRAPPER")
-        _replace(function, "FunctionUrlConfig", "InvokeMode", by="BUFFERED")
+        if "FunctionUrlConfig" in function:
+            _replace(function, "FunctionUrlConfig", "InvokeMode", by="BUFFERED")
 
 
 def sign(template: Json) -> None:
@@ -78,10 +80,28 @@ def sign(template: Json) -> None:
     _settle_auth(template)
 
 
+def close_urls(template: Json) -> None:
+    """Leave the REST API as the one way in: no function URL, and no looking up of keys behind one."""
+    named = {f"{name}Url" for name in _at(template, "Resources")}
+    with_url = [function for function in _functions(template) if "FunctionUrlConfig" in function]
+    if not with_url:
+        raise VariantError("No function of the template has a URL.")
+    for function in with_url:
+        _take(function, "FunctionUrlConfig")
+        kept = [each for each in _at(function, "Policies") if "TakesKeys" not in _references(each)]
+        _replace(function, "Policies", by=kept)
+    outputs = _at(template, "Outputs")
+    _replace(
+        template, "Outputs", by={k: each for k, each in outputs.items() if not named & _references(each)}
+    )
+    if left := named & _references(template):
+        raise VariantError(f"The template uses {', '.join(sorted(left))} where nobody expected it.")
+
+
 def _settle_auth(template: Json) -> None:
     """Take the choice between keys and tokens from whoever deploys, and from all that depends on it."""
     choices = {name for name in _at(template, "Parameters") if name == "Auth" or name.startswith("Jwt")}
-    gone = choices | {name for name in _at(template, "Conditions") if name.startswith("TakesTokens")}
+    gone = choices | {name for name in _at(template, "Conditions") if name.startswith("Takes")}
     _replace(template, "Outputs", "Auth", "Value", by="iam")
     _replace(template, "Globals", "Function", "Environment", "Variables", "RESPONSES_AUTH", by="iam")
     variables = ("Globals", "Function", "Environment", "Variables")
@@ -92,6 +112,9 @@ def _settle_auth(template: Json) -> None:
     if not template["Rules"]:
         _take(template, "Rules")
     for function in _functions(template):
+        if "Policies" in function:
+            kept = [each for each in _at(function, "Policies") if not gone & _references(each)]
+            _replace(function, "Policies", by=kept)
         if "VersionDescription" in function:
             separator, parts = _at(function, "VersionDescription", "Fn::Join")
             parts = [part for part in parts if not gone & _references(part)]
@@ -100,7 +123,7 @@ def _settle_auth(template: Json) -> None:
         raise VariantError(f"The template uses {', '.join(sorted(left))} where nobody expected it.")
 
 
-FORMS: dict[str, Callable[[Json], None]] = {"buffered": buffer, "iam": sign}
+FORMS: dict[str, Callable[[Json], None]] = {"buffered": buffer, "iam": sign, "rest": close_urls}
 
 _UNSIGNED = {
     "application/json": (
@@ -163,7 +186,7 @@ def _references(value: Any) -> set[str]:
             return {name} | _references(rest)
         case {"Fn::If": [str(condition), *rest]}:
             return {condition} | _references(rest)
-        case {"Fn::GetAtt": [str(name), _]}:
+        case {"Fn::GetAtt": [str(name), *_]}:
             return {name}
         case {"Fn::Sub": str(text)}:
             return set(_PLACEHOLDER.findall(text))

@@ -114,6 +114,8 @@ class Stack:
         match node:
             case {"Ref": name}:
                 return self._values.get(name, f"<{name}>")
+            case {"Fn::GetAtt": list(names)}:
+                return f"<{'.'.join(names)}>"
             case {"Fn::GetAtt": name}:
                 return f"<{name}>"
             case {"Fn::Equals": [one, other]}:

@@ -37,10 +37,12 @@ def events(door: str) -> list[dict[str, Any]]:
     return [event["Properties"] for event in BY_DOOR[door].get("Events", {}).values()]
 
 
-def statements(door: str) -> Iterator[dict[str, Any]]:
-    """What a door's function may do, conditions of the template taken as true."""
+def statements(door: str, *, untrue: str = "") -> Iterator[dict[str, Any]]:
+    """What a door's function may do, conditions of the template taken as true, but for that one."""
     for policy in BY_DOOR[door].get("Policies", []):
         match policy:
+            case {"Fn::If": [condition, _, {"Ref": "AWS::NoValue"}]} if condition == untrue:
+                pass
             case {"Fn::If": [_, {"Statement": list(found)}, _]} | {"Statement": list(found)}:
                 yield from found
             case _:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 TABLE = {"Fn::GetAtt": "Table.Arn"}
 SECRET = {"Ref": "ProviderSecret"}
+KEY_OF_SECRETS = {"Ref": "KmsKey"}
 MODELS = {"Fn::Sub": "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${ModelsParameter}"}
 BEDROCK = "arn:${AWS::Partition}:bedrock"
 MODELS_OF_BEDROCK = [
@@ -25,6 +26,7 @@ MODELS_OF_BEDROCK = [
     {"Fn::Sub": f"{BEDROCK}:${{AWS::Region}}:${{AWS::AccountId}}:application-inference-profile/*"},
 ]
 MODELS_OF_MANTLE = {"Fn::Sub": f"{BEDROCK}-mantle:${{AWS::Region}}:${{AWS::AccountId}}:project/*"}
+KMS_KEY = "arn:aws:kms:eu-central-1:123456789012:key/00000000-0000-0000-0000-000000000000"
 ACTIONS = {
     "get": {"dynamodb:GetItem"},
     "query": {"dynamodb:Query"},
@@ -35,13 +37,14 @@ ACTIONS = {
 """What the store on DynamoDB asks for, by what is asked of it."""
 WRITES = ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
 A_KEY = api_key("0" * 64).pk
+NAMED = (TABLE, SECRET, KEY_OF_SECRETS, MODELS, MODELS_OF_BEDROCK, MODELS_OF_MANTLE)
 
 
-def granted(door: str, action: str, partition: str) -> bool:
+def granted(door: str, action: str, partition: str, *, untrue: str = "") -> bool:
     """Whether a door's function may do that with rows of that partition of the table."""
     return any(
         statement["Resource"] == TABLE and action in actions(statement) and _holds(statement, partition)
-        for statement in statements(door)
+        for statement in statements(door, untrue=untrue)
     )
 
 
@@ -62,7 +65,7 @@ def _holds(statement: dict[str, Any], partition: str) -> bool:
 def test_a_function_may_do_what_is_named_on_what_is_named(door: str):
     for statement in statements(door):
         assert not any("*" in action for action in actions(statement))
-        assert statement["Resource"] in (TABLE, SECRET, MODELS, MODELS_OF_BEDROCK, MODELS_OF_MANTLE)
+        assert statement["Resource"] in NAMED
 
 
 @pytest.mark.anyio
@@ -88,6 +91,29 @@ def test_no_function_can_make_itself_a_key_or_mend_one(door: str):
 def test_only_who_is_asked_by_callers_themselves_sees_what_keys_stand_for(door: str):
     asks_who_calls = door == AUTHORIZER or "FunctionUrlConfig" in BY_DOOR[door]
     assert granted(door, "dynamodb:GetItem", A_KEY) is asks_who_calls
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_nobody_sees_keys_where_callers_show_tokens(door: str):
+    assert not granted(door, "dynamodb:GetItem", A_KEY, untrue="TakesKeys")
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_nobody_lists_keys(door: str):
+    for partition in (API_KEYS.pk, A_KEY):
+        assert not granted(door, "dynamodb:Query", partition)
+    assert not granted(door, "dynamodb:GetItem", API_KEYS.pk)
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_whatever_is_asked_of_the_table_names_partitions(door: str):
+    """What names none (Scan, PartiQL) passes every ForAllValues, and an index has partitions of its own."""
+    known = {"GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"}
+    for statement in statements(door):
+        of_dynamodb = {each for each in actions(statement) if each.startswith("dynamodb:")}
+        assert of_dynamodb <= {f"dynamodb:{name}" for name in known}
+        assert not of_dynamodb or statement["Resource"] == TABLE
+        assert not of_dynamodb or "dynamodb:LeadingKeys" in str(statement["Condition"])
 
 
 def test_the_authorizer_sees_keys_and_no_response():
@@ -131,6 +157,24 @@ def test_a_function_may_read_what_it_is_told_of(door: str, setting: str, resourc
         for each in actions(statement)
     ]
     assert found == ([action] if setting in variables(door) else [])
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_who_reads_secrets_may_use_their_key_for_that_and_for_nothing_else(door: str):
+    found = [each for each in statements(door) if each["Resource"] == KEY_OF_SECRETS]
+    for statement in found:
+        assert actions(statement) == ["kms:Decrypt"]
+        (services,) = statement["Condition"]["StringEquals"].values()
+        assert services == [
+            {"Fn::Sub": f"{service}.${{AWS::Region}}.amazonaws.com"} for service in ("secretsmanager", "ssm")
+        ]
+    assert len(found) == ("RESPONSES_SECRETS" in variables(door))
+
+
+@pytest.mark.parametrize(("given", "named"), [({}, 0), ({"KmsKey": KMS_KEY}, 2)])
+def test_no_key_is_named_where_aws_keeps_it(given: dict[str, str], named: int):
+    roles = [each for each in deployed(**given).resources.values() if each["Type"] == "AWS::IAM::Role"]
+    assert sum("kms:Decrypt" in str(role) for role in roles) == named
 
 
 @pytest.mark.parametrize(("tracing", "more"), [("Disabled", []), ("Active", ["AWSXrayWriteOnlyAccess"])])

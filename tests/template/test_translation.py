@@ -22,6 +22,7 @@ STREAMING = {("post", "/responses"), ("get", "/responses/{response_id}")}
 STREAMING_DOORS = {"create_response", "get_response"}
 TOKENS = {"Auth": "jwt", "JwtIssuer": "https://issuer.example/", "JwtAudience": "responses"}
 SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret"
+KMS_KEY = "arn:aws:kms:eu-central-1:123456789012:key/00000000-0000-0000-0000-000000000000"
 
 Operation = tuple[str, str, dict[str, Any]]
 
@@ -175,10 +176,10 @@ CHANGES = {
     "JwtIssuer": "https://other.example/",
     "JwtAudience": "others",
     "JwtTenantClaim": "org",
-    "JwtJwksUrl": "https://issuer.example/keys",
     "DefaultProvider": "bedrock",
     "ProviderSecret": f"{SECRET}:keys-AbCdEf",
     "ModelsParameter": "/models",
+    "KmsKey": KMS_KEY,
     "RetentionDays": "7",
     "LogRetentionDays": "7",
     "RequestsPerSecond": "7",
@@ -211,19 +212,36 @@ def test_another_layer_is_another_version():
     assert version(deployed(layer="one")) != version(deployed(layer="another"))
 
 
-def test_a_versions_description_is_no_longer_than_lambda_takes():
-    directory = "https://login.microsoftonline.com/00000000-0000-0000-0000-000000000000"
-    long = {
-        "Auth": "jwt",
-        "JwtIssuer": f"{directory}/v2.0",
-        "JwtAudience": "00000000-0000-0000-0000-000000000000",
+GUID = "00000000-0000-0000-0000-000000000000"
+PROVIDERS = {
+    "Entra": {
+        "JwtIssuer": f"https://login.microsoftonline.com/{GUID}/v2.0",
+        "JwtAudience": f"api://{GUID}",
         "JwtTenantClaim": "tid",
-        "DefaultProvider": "bedrock",
+    },
+    "Auth0": {
+        "JwtIssuer": "https://a-company-with-a-long-name.eu.auth0.com/",
+        "JwtAudience": "https://responses.a-company.example/v1",
+        "JwtTenantClaim": "https://responses.a-company.example/tenant",
+    },
+    "Cognito": {
+        "JwtIssuer": "https://cognito-idp.ap-southeast-2.amazonaws.com/ap-southeast-2_AbCdEfGhI",
+        "JwtAudience": "0123456789abcdefghijklmnop",
+        "JwtTenantClaim": "custom:tenant_of_this_person",
+    },
+}
+
+
+@pytest.mark.parametrize("tokens", PROVIDERS.values(), ids=PROVIDERS)
+def test_a_versions_description_is_no_longer_than_lambda_takes(tokens: dict[str, str]):
+    most = {
+        "Auth": "jwt",
+        "DefaultProvider": "anthropic-on-vertex",
         "ProviderSecret": f"{SECRET}:lambda-responses/providers-AbCdEf",
         "ModelsParameter": "/lambda-responses/models",
         "RetentionDays": "3650",
     }
-    assert len(version(deployed(**long))[1]) <= 256
+    assert len(version(deployed(**most, **tokens))[1]) <= 256
 
 
 def test_one_version_is_kept_and_callers_meet_it_everywhere(stack: Stack):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import yaml
 from infra.variants import FORMS, VariantError, write_variant
 from tests.template.cloud import read_template
 from tests.template.declared import ROOT, TEMPLATE
-from tests.template.translated import deployed
+from tests.template.translated import deployed, in_long_form
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,22 +29,10 @@ Json = dict[str, Any]
 
 
 def built(template: Json, folder: Path) -> Path:
-    """The template as `sam build` writes it: in the long form of functions, with attributes as lists."""
+    """The template as `sam build` writes it."""
     place = folder / "template.yaml"
-    place.write_text(yaml.safe_dump(_listed(copy.deepcopy(template)), sort_keys=False))
+    place.write_text(yaml.safe_dump(in_long_form(template), sort_keys=False))
     return place
-
-
-def _listed(value: Any) -> Any:
-    match value:
-        case {"Fn::GetAtt": str(name)}:
-            return {"Fn::GetAtt": name.split(".")}
-        case dict():
-            return {name: _listed(each) for name, each in value.items()}
-        case list():
-            return [_listed(each) for each in value]
-        case _:
-            return value
 
 
 def differences(one: Any, other: Any, path: str = "") -> set[str]:
@@ -71,12 +60,12 @@ def form(tmp_path: Path) -> Callable[..., Json]:
 def test_a_form_is_written_beside_what_it_was_made_from(tmp_path: Path):
     place = built(TEMPLATE, tmp_path)
     assert write_variant(place, "iam", "buffered") == tmp_path / "iam-buffered.yaml"
-    assert read_template(place) == _listed(TEMPLATE)
+    assert read_template(place) == in_long_form(TEMPLATE)
 
 
 def test_no_form_at_all_is_the_template(form: Callable[..., Json]):
     """Which shows that reading and writing lose nothing."""
-    assert form() == _listed(TEMPLATE)
+    assert form() == in_long_form(TEMPLATE)
 
 
 def test_nothing_streams_in_the_buffered_form_and_the_rest_is_as_it_was(form: Callable[..., Json]):
@@ -91,7 +80,7 @@ def test_nothing_streams_in_the_buffered_form_and_the_rest_is_as_it_was(form: Ca
             "FunctionUrlConfig.InvokeMode",
         )
     }
-    assert differences(_listed(TEMPLATE), form("buffered")) == changed
+    assert differences(in_long_form(TEMPLATE), form("buffered")) == changed
     stack = deployed(form("buffered"))
     for path, methods in stack.resources["Api"]["Properties"]["Body"]["paths"].items():
         for operation in methods.values():
@@ -129,15 +118,17 @@ def test_nobody_is_asked_for_keys_or_tokens_in_the_iam_form(form: Callable[..., 
     assert "AuthorizeFunction" not in iam["Resources"]
     assert not any("Authorize" in name for name in deployed(iam).resources)
     gone = TEMPLATE["Parameters"].keys() - iam["Parameters"].keys()
-    assert gone == {"Auth", "JwtIssuer", "JwtAudience", "JwtTenantClaim", "JwtJwksUrl"}
+    assert gone == {"Auth", "JwtIssuer", "JwtAudience", "JwtTenantClaim"}
 
 
 def test_what_the_iam_form_does_not_concern_is_as_it_was(form: Callable[..., Json]):
     touched = {
-        place.split(".")[1] for place in differences(_listed(TEMPLATE), form("iam")) if "Resources" in place
+        place.split(".")[1]
+        for place in differences(in_long_form(TEMPLATE), form("iam"))
+        if "Resources" in place
     }
     assert touched == {"Api", "AuthorizeFunction", *STREAMING}
-    places = {place for place in differences(_listed(TEMPLATE), form("iam")) if ".Api." in place}
+    places = {place for place in differences(in_long_form(TEMPLATE), form("iam")) if ".Api." in place}
     responses = "Resources.Api.Properties.GatewayResponses.MISSING_AUTHENTICATION_TOKEN"
     assert places == {
         "Resources.Api.Properties.Auth.Authorizers",
@@ -146,6 +137,57 @@ def test_what_the_iam_form_does_not_concern_is_as_it_was(form: Callable[..., Jso
         f"{responses}.StatusCode",
         f"{responses}.ResponseTemplates.application/json",
     }
+
+
+def test_the_rest_api_is_the_one_way_in_in_the_rest_form(form: Callable[..., Json]):
+    before, after = deployed(), deployed(form("rest"))
+    urls = {f"{name}Url" for name in STREAMING}
+    gone = before.resources.keys() - after.resources.keys()
+    assert urls <= gone
+    left_open = {before.resources[name]["Type"] for name in gone - urls}
+    assert left_open == {"AWS::Lambda::Permission"}  # for anybody, who might call them
+    for each in after.resources.values():
+        if each["Type"] == "AWS::Lambda::Permission":
+            assert each["Properties"]["Principal"] == "apigateway.amazonaws.com"
+    assert before.outputs.keys() - after.outputs.keys() == {"CreateResponseUrl", "GetResponseUrl"}
+
+
+@pytest.mark.parametrize(
+    ("forms", "looking"),
+    [
+        ((), {"Authorize", "CreateResponse", "GetResponse"}),
+        (("rest",), {"Authorize"}),
+        (("iam",), set()),
+        (("iam", "rest"), set()),
+    ],
+    ids=str,
+)
+def test_keys_are_looked_up_where_callers_show_them(
+    form: Callable[..., Json], forms: tuple[str, ...], looking: set[str]
+):
+    found = {
+        name.removesuffix("FunctionRole")
+        for name, each in deployed(form(*forms)).resources.items()
+        if each["Type"] == "AWS::IAM::Role" and "#K#" in json.dumps(each)
+    }
+    assert found == looking
+
+
+def test_what_the_rest_form_does_not_concern_is_as_it_was(form: Callable[..., Json]):
+    changed = {
+        f"Resources.{name}.Properties.{part}"
+        for name in STREAMING
+        for part in ("FunctionUrlConfig", "Policies")
+    }
+    outputs = {f"Outputs.{name}" for name in ("CreateResponseUrl", "GetResponseUrl")}
+    assert differences(in_long_form(TEMPLATE), form("rest")) == changed | outputs
+
+
+def test_a_url_that_is_named_somewhere_is_noticed(tmp_path: Path):
+    template = copy.deepcopy(TEMPLATE)
+    template["Resources"]["Logs"]["Properties"]["LogGroupName"] = {"Ref": "GetResponseFunctionUrl"}
+    with pytest.raises(VariantError, match="GetResponseFunctionUrl"):
+        write_variant(built(template, tmp_path), "rest")
 
 
 def test_a_request_that_is_not_signed_is_told_so_in_openais_envelope(form: Callable[..., Json]):
@@ -168,17 +210,17 @@ def test_a_change_of_settings_is_another_version_in_the_iam_form_too(form: Calla
     assert description(deployed(form("iam"))) != description(deployed(form("iam"), RetentionDays="7"))
 
 
-@pytest.mark.parametrize("forms", [("iam", "buffered"), ("buffered", "iam")])
+@pytest.mark.parametrize("forms", list(itertools.combinations(FORMS, 2)), ids="-".join)
 def test_forms_are_made_one_upon_the_other(form: Callable[..., Json], forms: tuple[str, str]):
     assert form(*forms) == form(*reversed(forms))
 
 
 LOSSES = [
     ("buffered", "CreateResponseFunction", "Timeout"),
-    ("buffered", "CreateResponseFunction", "FunctionUrlConfig"),
     ("buffered", "GetResponseFunction", "Environment"),
     ("iam", "Api", "Auth"),
     ("iam", "Api", "GatewayResponses"),
+    ("rest", "GetResponseFunction", "Policies"),
 ]
 
 
@@ -195,6 +237,12 @@ def test_a_template_that_streams_nowhere_has_no_buffered_form(tmp_path: Path):
     place = write_variant(built(TEMPLATE, tmp_path), "buffered")
     with pytest.raises(VariantError, match="No function"):
         write_variant(place, "buffered")
+
+
+def test_a_template_without_function_urls_has_no_rest_form(tmp_path: Path):
+    place = write_variant(built(TEMPLATE, tmp_path), "rest")
+    with pytest.raises(VariantError, match="No function"):
+        write_variant(place, "rest")
 
 
 def test_a_choice_that_is_left_somewhere_is_noticed(tmp_path: Path):

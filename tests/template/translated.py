@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -25,9 +24,22 @@ def deployed(template: dict[str, Any] = TEMPLATE, *, layer: str = "layer", **par
     return Stack(_translator()(packaged, parameters), region=REGION, **parameters)
 
 
+def in_long_form(value: Any) -> Any:
+    """A copy whose attributes are named by lists, as `sam build` and CloudFormation hand them on to SAM."""
+    match value:
+        case {"Fn::GetAtt": str(name)}:
+            return {"Fn::GetAtt": name.split(".", 1)}
+        case dict():
+            return {name: in_long_form(each) for name, each in value.items()}
+        case list():
+            return [in_long_form(each) for each in value]
+        case _:
+            return value
+
+
 def _packaged(template: dict[str, Any], layer: str) -> dict[str, Any]:
     """The template with its artefacts where `sam package` puts them, under names that say what is in them."""
-    packaged = copy.deepcopy(template)
+    packaged = in_long_form(template)
     for resource in packaged["Resources"].values():
         for name, content in (("CodeUri", "door"), ("ContentUri", layer)):
             if name in resource["Properties"]:

@@ -31,7 +31,11 @@ UNITS = {
     "UpstreamErrors": "Count",
     "RefusedCallers": "Count",
 }
-"""All that are published, under `service` and `function`; `UpstreamErrors` under `provider` besides."""
+"""All that are published, under `service` and `function`.
+
+`UpstreamErrors` are published under `provider` besides, and those of a response under `version`, by which a new
+version of a function is told apart from the one whose place it takes.
+"""
 
 
 class Meter:
@@ -67,7 +71,8 @@ class Meter:
 def publish_response(figures: Mapping[str, Any], *, failed: bool, **ids: str) -> None:
     """The metrics of a response whose answer has ended, with ids to find it by."""
     values = {metric: figures[name] for metric, name in _FIGURES.items() if name in figures}
-    _publish({**values, "FailedResponses": int(failed)}, ids)
+    version = os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+    _publish({**values, "FailedResponses": int(failed)}, ids, version=version)
 
 
 def publish_upstream_error(target: str) -> None:

@@ -41,6 +41,7 @@ def told(capsys: pytest.CaptureFixture[str], shown: None) -> Told:
 
 @pytest.fixture
 def on_lambda(monkeypatch: pytest.MonkeyPatch) -> str:
-    """The name of the Lambda function that this process pretends to be."""
+    """The name of the Lambda function that this process pretends to be, in its version 7."""
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "stack-create-response")
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_VERSION", "7")
     return "stack-create-response"

@@ -14,8 +14,9 @@ import pytest
 from lambda_responses.endpoints import event_stream
 from lambda_responses.endpoints.application import whole_application
 from lambda_responses.lifecycle.ports import Principal
+from lambda_responses.storage.keyed import StoreUnavailable
 from lambda_responses.stream.deltas import Failed, Stopped, Text, Usage
-from lambda_responses.wire.errors import AuthenticationError, OverloadedError
+from lambda_responses.wire.errors import AuthenticationError, OverloadedError, ServerError
 from lambda_responses.wire.usage import usage
 from tests.played import Played, PlayedRuntime
 
@@ -153,6 +154,34 @@ async def test_a_failure_counts_whatever_the_client_is_told(
     assert metrics["FailedResponses"] == [1.0]
     assert line_in(lines)["status"] == status
     assert (line_in(lines).get("response_status") == "failed") == (status == 200)
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [
+        (KeyError("unforeseen"), 500),
+        (StoreUnavailable("ThrottlingException"), 503),
+        (ServerError("No."), 500),
+    ],
+    ids=["unforeseen", "the store", "told"],
+)
+async def test_what_fails_before_anything_was_begun_counts_too(
+    play: Play,
+    told: Told,
+    on_lambda: str,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: Exception,
+    status: int,
+):
+    """Or a version of the function that answers nothing but 500 would look as if nobody asked it."""
+
+    async def broken(self: PlayedRuntime, scope: Any) -> Principal:
+        raise fault
+
+    monkeypatch.setattr(PlayedRuntime, "principal_of", broken)
+    lines = await Caller(play(Played([HELLO])), told).create()
+    (metrics,) = metrics_in(lines)
+    assert (metrics["FailedResponses"], line_in(lines)["status"]) == ([1.0], status)
 
 
 async def test_what_breaks_the_answer_itself_is_a_failure_that_the_server_hears_of(

@@ -103,11 +103,15 @@ def test_a_response_is_one_line_of_metrics(told: Told, on_lambda: str):
     (line,) = told()
     (directive,) = line["_aws"]["CloudWatchMetrics"]
     assert directive["Namespace"] == NAMESPACE
-    assert directive["Dimensions"] == [["service", "function"]]
+    assert [sorted(each) for each in directive["Dimensions"]] == [
+        ["function", "service"],
+        ["function", "service", "version"],
+    ]
     assert {each["Name"]: each["Unit"] for each in directive["Metrics"]} == {
         name: unit for name, unit in UNITS.items() if name not in ("UpstreamErrors", "RefusedCallers")
     }
     assert (line["service"], line["function"]) == ("lambda-responses", on_lambda)
+    assert line["version"] == "7"
     assert (line["request_id"], line["response_id"]) == ("req_1", "resp_1")
     assert {name: line[name] for name in ("TimeToFirstToken", "InputTokens", "OutputTokens")} == {
         "TimeToFirstToken": [3.5],
@@ -142,7 +146,7 @@ def test_responses_share_nothing(told: Told, on_lambda: str):
     publish_upstream_error("groq/m")
     publish_response({}, failed=False, request_id="req_2")
     _, _, last = told()
-    assert last.keys() == {"_aws", "service", "function", "request_id", "FailedResponses"}
+    assert last.keys() == {"_aws", "service", "function", "version", "request_id", "FailedResponses"}
 
 
 def test_nothing_is_printed_where_nobody_reads_it(told: Told, monkeypatch: pytest.MonkeyPatch):
