@@ -24,13 +24,12 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 
-_ADDRESSES = """
-lambda-responses answers at
-
-  base URL               {BaseUrl}
-  POST v1/responses      {CreateResponseUrl}   (without API Gateway)
-  GET v1/responses/…     {GetResponseUrl}   (without API Gateway)
-"""
+_ADDRESSES = {
+    "BaseUrl": "  base URL               {}",
+    "CreateResponseUrl": "  POST v1/responses      {}   (without API Gateway)",
+    "GetResponseUrl": "  GET v1/responses/…     {}   (without API Gateway)",
+}
+"""By the outputs that tell them. A stack may have no function URLs."""
 _KEY = """
 API key of the tenant `default`, which is shown this once:
 
@@ -73,8 +72,9 @@ def make_key(table: str, environment: Mapping[str, str], *arguments: str) -> str
 
 def described(outputs: Mapping[str, str], key: str | None) -> str:
     """What whoever deployed is told, from the stack's outputs and a key that was made."""
+    addresses = [line.format(outputs[name]) for name, line in _ADDRESSES.items() if name in outputs]
     how = _OTHER_WAYS[outputs["Auth"]] if key is None else _KEY
-    return (_ADDRESSES + how).format(key=key, **outputs)
+    return "\n".join(["\nlambda-responses answers at\n", *addresses, how.format(key=key, **outputs)])
 
 
 def saved_arguments(samconfig: Path) -> dict[str, str]:

@@ -8,7 +8,8 @@ variables of make or of the environment, where a key is better off than in the h
     OTHER_KEY     a key of another tenant, who is to be kept apart from the first
     FUNCTION_URL  of create_response
     ORIGIN_URL    the REST API's own base URL, where BASE_URL is an edge that closes it (infra/edge.yaml)
-    IDLE=1        also keep silent for longer than API Gateway's idle timeout: six minutes more
+    IDLE=1        also keep silent for longer than API Gateway's idle timeout, in streams and in plain answers:
+                  a dozen minutes more, and twice that with the function URL
     BURST=300     also send that many requests at once, to meet the throttle
     STACK         also ask AWS, as you, about that stack: its snapshots, deployments and starts, and where it
                   answers, unless BASE_URL says so
@@ -63,10 +64,12 @@ CHECKS: dict[str, Check] = {
     "plain and slow": streams.check_plain_answers_may_take_long,
     "silence": streams.check_silence_is_borne,
     "long silence": streams.check_long_silence_is_borne,
+    "plain and silent": streams.check_how_long_plain_answers_may_take,
     "function URL: keys": _over_the_function_url(callers.check_nobody_gets_in_without_a_key),
     "function URL: stream": _over_the_function_url(streams.check_events_arrive_as_they_are_made),
     "function URL: silence": _over_the_function_url(streams.check_silence_is_borne),
     "function URL: long": _over_the_function_url(streams.check_long_silence_is_borne),
+    "function URL: plain": _over_the_function_url(streams.check_how_long_plain_answers_may_take),
     "throttle": hops.check_the_throttle,
     "snapshots": account.check_snapshots,
     "last deployment": account.check_the_last_deployment,
@@ -120,7 +123,8 @@ def subject_of(environment: Mapping[str, str], clients: Clients | None = None) -
         aws = clients or account.clients(given.get("REGION"))
         if "BASE_URL" not in given:
             outputs = account.addresses(aws, stack)
-            given = {"BASE_URL": outputs["BaseUrl"], "FUNCTION_URL": outputs["CreateResponseUrl"], **given}
+            names = {"BASE_URL": "BaseUrl", "FUNCTION_URL": "CreateResponseUrl"}
+            given = {name: outputs[told] for name, told in names.items() if told in outputs} | given
     base_url, burst = given.get("BASE_URL", ""), given.get("BURST", "0")
     if not base_url.startswith(("https://", "http://")):
         raise ValueError("Say what to check: make smoke BASE_URL=https://… KEY=…")

@@ -63,18 +63,43 @@ def check_long_silence_is_borne(subject: Subject, at: str | None = None) -> str:
 
 def check_plain_answers_may_take_long(subject: Subject) -> str:
     """A plain answer comes after the 29 seconds that API Gateway waits by default."""
-    seconds = subject.tempo.plain
+    took = _wait_for_a_plain_answer(subject, subject.tempo.plain)
+    return f"came after {took:.1f} s"
+
+
+def check_how_long_plain_answers_may_take(subject: Subject, at: str | None = None) -> str:
+    """Nothing leaves until they are whole, and hops may take that for silence: found out, not demanded."""
+    if not subject.idle:
+        raise Skipped(f"takes {subject.tempo.idle:.0f} s; IDLE=1 asks for it")
+    started = time.monotonic()
+    try:
+        took = _wait_for_a_plain_answer(subject, subject.tempo.idle, at)
+    except _CutOff as cut:
+        borne = time.monotonic() - started
+        demand(borne > subject.tempo.plain, str(cut))
+        return f"{cut}, silence being borne no longer: what takes longer has to be streamed"
+    return f"came after {took:.1f} s"
+
+
+class _CutOff(Failed):
+    """A plain answer was not waited for."""
+
+
+def _wait_for_a_plain_answer(subject: Subject, seconds: float, at: str | None = None) -> float:
+    """How long one took that is made for so many seconds. Raises `_CutOff`, `Failed`."""
     body = {"model": MODEL, "input": f"late [[slow:{seconds * 1000:.0f}]]", "store": False}
-    with subject.client(waiting=seconds) as api:
+    with subject.client(at=at, waiting=seconds) as api:
         started = time.monotonic()
         try:
             answer = api.post("/responses", json=body)
         except httpx.TransportError as fault:
-            raise Failed(f"broke off after {time.monotonic() - started:.0f} s: {fault}") from None
+            raise _CutOff(f"broke off after {time.monotonic() - started:.0f} s: {fault}") from None
     took = time.monotonic() - started
+    if answer.status_code == 504:
+        raise _CutOff(f"a 504 after {took:.0f} s")
     response = answered(answer, f"a plain answer of {seconds:.0f} s (it ended after {took:.0f} s)")
     demand(response.get("status") == "completed", f"its status is {response.get('status')!r}")
-    return f"came after {took:.1f} s"
+    return took
 
 
 def check_a_failure_half_way_is_told(subject: Subject) -> str:

@@ -41,7 +41,9 @@ class Account:
         resources: dict[str, str] | None = None,
         deployment: Json | None = None,
         reports: list[Json] | None = None,
+        outputs: dict[str, str] = OUTPUTS,
     ) -> None:
+        self._outputs = outputs
         self._snap = snap or ON
         self._alias = {"FunctionVersion": "7", "RoutingConfig": {"AdditionalVersionWeights": weights or {}}}
         self._resources = {"AWS::Logs::LogGroup": "stack-logs", **(resources or {})}
@@ -54,7 +56,8 @@ class Account:
 
     def describe_stacks(self, *, StackName: str) -> Json:
         assert StackName == "stack"
-        return {"Stacks": [{"Outputs": [{"OutputKey": k, "OutputValue": v} for k, v in OUTPUTS.items()]}]}
+        outputs = [{"OutputKey": name, "OutputValue": value} for name, value in self._outputs.items()]
+        return {"Stacks": [{"Outputs": outputs}]}
 
     def get_alias(self, *, FunctionName: str, Name: str) -> Json:
         assert (FunctionName, Name) == ("stack-create-response", "live")
@@ -162,6 +165,12 @@ def test_without_a_stack_nobody_is_asked():
 def test_a_stack_says_where_it_answers():
     subject = smoke.subject_of({"STACK": "stack"}, Account())
     assert (subject.base_url, subject.function_url) == ("https://api/v1", "https://function/")
+
+
+def test_a_stack_may_have_no_function_url():
+    outputs = {name: value for name, value in OUTPUTS.items() if name != "CreateResponseUrl"}
+    subject = smoke.subject_of({"STACK": "stack"}, Account(outputs=outputs))
+    assert (subject.base_url, subject.function_url) == ("https://api/v1", None)
 
 
 def test_what_is_given_goes_before_what_a_stack_says():

@@ -144,6 +144,16 @@ def test_a_fault_on_the_way_is_found(behind: Callable[[Ways], Subject], check: s
     assert told in line
 
 
+def test_how_long_plain_answers_may_take_is_found_out(served: Subject, behind: Callable[[Ways], Subject]):
+    """A hop that gives up after minutes is as it may be; one that gives up at once is not."""
+    check, patient = "plain and silent", replace(served, idle=True)
+    assert "came after" in verdicts(patient, check)[check][1]
+    verdict, line = verdicts(replace(behind(Ways(bears=1.0)), idle=True), check)[check]
+    assert (verdict, "has to be streamed" in line) == ("ok", True), line
+    verdict, line = verdicts(replace(behind(Ways(bears=0.3)), idle=True), check)[check]
+    assert (verdict, "has to be streamed" in line) == ("failed", False), line
+
+
 def test_a_server_that_asks_for_no_key_is_found(tmp_path: Path):
     server = Server(tmp_path).started()
     try:

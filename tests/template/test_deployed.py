@@ -81,6 +81,13 @@ def test_whoever_deployed_first_is_shown_a_key_and_how_to_use_it():
     assert '{"model": "scripted/echo", "input": "Say hello."}' in told
 
 
+def test_a_stack_without_function_urls_tells_of_none():
+    told = described({name: value for name, value in OUTPUTS.items() if "ResponseUrl" not in name}, None)
+    assert OUTPUTS["BaseUrl"] in told
+    assert "lambda-url" not in told
+    assert "without API Gateway" not in told
+
+
 @pytest.mark.parametrize("auth", [*TEMPLATE["Parameters"]["Auth"]["AllowedValues"], "iam"])
 def test_whoever_gets_no_key_is_told_how_callers_are_known(auth: str):
     told = described(OUTPUTS | {"Auth": auth}, None)
