@@ -8,8 +8,8 @@ variables of make or of the environment, where a key is better off than in the h
     OTHER_KEY     a key of another tenant, who is to be kept apart from the first
     FUNCTION_URL  of create_response
     ORIGIN_URL    the REST API's own base URL, where BASE_URL is an edge that closes it (infra/edge.yaml)
-    IDLE=1        also keep silent for longer than API Gateway's idle timeout, in streams and in plain answers:
-                  a dozen minutes more, and twice that with the function URL
+    IDLE=1        also keep silent for longer than API Gateway's idle timeout, in streams and plain answers: a
+                  dozen minutes more, and twice that with the function URL
     BURST=300     also send that many requests at once, to meet the throttle
     STACK         also ask AWS, as you, about that stack: its snapshots, deployments and starts, and where it
                   answers, unless BASE_URL says so

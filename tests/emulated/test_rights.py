@@ -81,7 +81,7 @@ def test_without_one_right_of_its_role_a_function_cannot_do_its_work(
     if action in REMEMBERED or "include" in path:
         operator.forget_seals()
         start_anew(stack, function)
-    with without_right(stack, function, action, to="keys" if function == "AuthorizeFunction" else "rows"):
+    with without_right(stack, function, action):
         refused = answer()
     assert refused.status >= 500
     assert refused.error["type"] in ("server_error", "service_unavailable_error")
@@ -92,33 +92,34 @@ def test_without_one_right_of_its_role_a_function_cannot_do_its_work(
 def test_a_key_that_cannot_be_looked_up_is_not_called_a_wrong_one(stack: Stack, operator: Operator):
     front = FunctionUrls(stack)
     key = operator.key()
-    with without_right(stack, "GetResponseFunction", READ, to="keys"):
+    with without_right(stack, "GetResponseFunction", READ):
         assert front.ask("GET", "/v1/responses/resp_0", key=key).status == 503
     assert front.ask("GET", "/v1/responses/resp_0", key=key).status == 404
     front.close()
 
 
 @contextmanager
-def without_right(stack: Stack, function: str, action: str, *, to: str = "rows") -> Generator[None]:
-    """Take from the function's role the one right to that action, on rows or on `keys`, and give it back."""
+def without_right(stack: Stack, function: str, action: str) -> Generator[None]:
+    """Take an action from all that the function's role allows, and give it back.
+
+    From all statements at once: the emulator does not look at the partitions that a condition names.
+    """
     iam, role = stack.client("iam"), _role(stack, function)
     names = iam.list_role_policies(RoleName=role)["PolicyNames"]
     policies = {n: iam.get_role_policy(RoleName=role, PolicyName=n)["PolicyDocument"] for n in names}
-    (changed,) = (name for name, document in policies.items() if _allowing(document, action, to))
-    document = policies[changed]
-    (taken,) = _allowing(document, action, to)
-    left = [statement for statement in document["Statement"] if statement is not taken]
-    if others := [each for each in _actions(taken) if each != action]:
-        left.append({**taken, "Action": others})
-    if left:
-        rest = json.dumps({**document, "Statement": left})
-        iam.put_role_policy(RoleName=role, PolicyName=changed, PolicyDocument=rest)
-    else:
-        iam.delete_role_policy(RoleName=role, PolicyName=changed)
+    allowing = {name: each for name, each in policies.items() if _without(each, action) != each}
+    assert allowing
+    for name, document in allowing.items():
+        left = _without(document, action)
+        if left["Statement"]:
+            iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(left))
+        else:
+            iam.delete_role_policy(RoleName=role, PolicyName=name)
     try:
         yield
     finally:
-        iam.put_role_policy(RoleName=role, PolicyName=changed, PolicyDocument=json.dumps(document))
+        for name, document in allowing.items():
+            iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
 
 
 def start_anew(stack: Stack, function: str) -> None:
@@ -131,17 +132,14 @@ def start_anew(stack: Stack, function: str) -> None:
     assert "FunctionError" in ended
 
 
-def _allowing(document: Json, action: str, to: str) -> list[Json]:
-    return [
-        each
-        for each in document["Statement"]
-        if action in _actions(each) and ("#K#*" in str(each.get("Condition"))) is (to == "keys")
-    ]
-
-
-def _actions(statement: Json) -> list[str]:
-    named = statement["Action"]
-    return named if isinstance(named, list) else [named]
+def _without(document: Json, action: str) -> Json:
+    left: list[Json] = []
+    for statement in document["Statement"]:
+        named = statement["Action"]
+        others = [each for each in (named if isinstance(named, list) else [named]) if each != action]
+        if others:
+            left.append({**statement, "Action": others if isinstance(named, list) else named})
+    return {**document, "Statement": left}
 
 
 def _name(stack: Stack, function: str) -> str:
