@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 SQLITE = "sqlite:///"
+_KEYS_CREATE = ("-m", "lambda_responses", "keys", "create")
 
 _BANNER = """
 lambda-responses is hosted as on Lambda: a process for each instance of a function, frozen between calls.
@@ -82,6 +84,11 @@ async def _serve(given: argparse.Namespace, environment: Mapping[str, str]) -> N
         {name: value for name, _, value in (each.partition("=") for each in parameters)},
         region=region,
     )
+    auth = {each.environment.get("RESPONSES_AUTH") for each in deployment.functions.values()}
+    if environment.get("RESPONSES_AUTH") not in {None, *auth}:
+        raise Unusable(
+            "How callers are known is the template's to say: --parameter Auth=…, not RESPONSES_AUTH."
+        )
     surroundings = Surroundings(environment, _overrides(environment), given.snap_start)
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -89,7 +96,6 @@ async def _serve(given: argparse.Namespace, environment: Mapping[str, str]) -> N
     host = Host(deployment, surroundings, log=_log, limit=given.concurrency)
     try:
         await host.start(_port(environment.get("PORT") or "8081"))
-        auth = {each.environment.get("RESPONSES_AUTH") for each in deployment.functions.values()}
         reached = {**environment, "AWS_DEFAULT_REGION": region, **surroundings.overrides}
         key = _first_key(reached) if "keys" in auth else ""
         told = _BANNER.format(base_url=host.base_url, url_base_url=host.url_base_url, key=key)
@@ -119,13 +125,23 @@ def _overrides(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _first_key(environment: Mapping[str, str]) -> str:
-    """A line with a new API key, where there was none. Raises `Unusable` where none can be made."""
-    command = [sys.executable, "-m", "lambda_responses", "keys", "create", "--first", "--name", "host"]
+    """A line with a new API key, or on how to make one where there are some already.
+
+    Raises `Unusable` where none can be made.
+    """
+    command = [sys.executable, *_KEYS_CREATE, "--first", "--name", "host"]
     made = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if made.returncode:
         raise Unusable(made.stderr.strip())
     key = made.stdout.strip()
-    return f"  API key        {key}\n" if key else ""
+    if key:
+        return f"  API key        {key}\n"
+    store = environment["RESPONSES_STORE"]
+    return f"  API key        as made before; for another: {_another(store)}\n"
+
+
+def _another(store: str) -> str:
+    return f"RESPONSES_STORE={shlex.quote(store)} {shlex.join([sys.executable, *_KEYS_CREATE])}"
 
 
 def _log(function: str, line: str) -> None:

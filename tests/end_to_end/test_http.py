@@ -24,6 +24,7 @@ STAINLESS = "x-stainless-lang, x-stainless-retry-count, x-stainless-timeout, aut
         ("POST", "/chat/completions"),
         ("GET", "/responses/resp_1/nowhere"),
         ("GET", "/responses/"),
+        ("GET", "/models/"),
         ("POST", "/../etc/passwd"),
     ],
 )
@@ -32,7 +33,7 @@ async def test_an_unknown_route_is_a_404_in_the_apis_shape(http: httpx.AsyncClie
     assert answer.status_code == 404
     error = answer.json()["error"]
     assert error.keys() == {"message", "type", "param", "code"}
-    assert error["message"].startswith(f"Invalid URL ({method} ")
+    assert error["message"].startswith(f"Invalid URL ({method} /v1/")
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         ([], {"PORT": "many"}, "PORT"),
         ([], {"PORT": "70000"}, "PORT"),
         ([], {"RESPONSES_STORE": "redis://x"}, "RESPONSES_STORE"),
+        ([], {"RESPONSES_AUTH": "none"}, "RESPONSES_AUTH"),
     ],
 )
 def test_what_cannot_be_used_stops_the_start_with_one_sentence(
@@ -44,7 +45,7 @@ def test_a_key_is_made_where_there_was_none_and_shown_once(tmp_path: Path):
     assert first.stop() == 0
     second = Hosted(tmp_path).started()
     try:
-        assert "API key" not in second.log
+        assert "keys create" in second.log
         headers = {"authorization": f"Bearer {key}"}
         assert httpx.get(f"{second.base_url}/models", headers=headers, trust_env=False).status_code == 200
         assert (tmp_path / "responses.db").exists()

@@ -44,6 +44,8 @@ Callers show an API key. With the same settings, this makes one:
 def serve(environment: Mapping[str, str]) -> None:
     """Serve until interrupted. Raises `SettingsError` for an environment that cannot be used."""
     runtime = Runtime(local_environment(environment), local_model=True)
+    if runtime.settings.auth == "iam":
+        raise SettingsError("RESPONSES_AUTH is iam, which is for AWS: here nobody checks signatures.")
     runtime.check()
     listener = _listener(environment.get("PORT") or "8080")
 

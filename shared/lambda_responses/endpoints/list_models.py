@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from starlette.exceptions import HTTPException
+
 from lambda_responses.endpoints.exchange import principal_of, runtime_of
 from lambda_responses.lifecycle import models
 from lambda_responses.runtime.operations import json_response, operation
@@ -21,4 +23,6 @@ async def list_models(request: Request) -> Response:
     await runtime.renew()
     services = runtime.services
     name: str | None = request.path_params.get("model")
+    if name == "":
+        raise HTTPException(404)
     return json_response(models.list_models(services) if name is None else models.get_model(name, services))

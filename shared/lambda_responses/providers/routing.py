@@ -61,7 +61,9 @@ class ProviderRouter:
         self._dialects: dict[tuple[WireFormat, str], tuple[Transformer[Any], Any]] = {}
         self._circuits = Circuits(clock)
         if default_provider not in self._names:
-            raise ProviderSettingsError("The default provider is not one that this server knows.")
+            raise ProviderSettingsError(
+                "RESPONSES_DEFAULT_PROVIDER cannot be used: no such provider is known."
+            )
         self._default = self._names[default_provider]
         for alias, targets in self._file.aliases.items():
             self._check_alias(alias, targets)

@@ -128,7 +128,7 @@ async def _store_unavailable(request: Request, error: Exception) -> Response:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
-    place = f"{request.method} {request.url.path[:200]}"
+    place = f"{request.method} /v1{request.url.path.removeprefix('/v1')[:200]}"
     headers: dict[str, str] = {}
     match status:
         case 404:
