@@ -73,6 +73,7 @@ CHECKS: dict[str, Check] = {
     "throttle": hops.check_the_throttle,
     "snapshots": account.check_snapshots,
     "last deployment": account.check_the_last_deployment,
+    "a version's figures": account.check_a_version_has_figures_of_its_own,
     "starts": account.check_how_functions_started,  # after the others, whose starts it tells of
 }
 """In the order in which they run."""

@@ -81,6 +81,20 @@ def check_the_last_deployment(subject: Subject) -> str:
     return f"ended well; every request meets version {alias['FunctionVersion']}"
 
 
+def check_a_version_has_figures_of_its_own(subject: Subject) -> str:
+    """By them a canary is judged: without them none would ever be taken back for what it answers."""
+    stack, ask = _asked(subject)
+    name = f"{stack}-create-response"
+    version: str = ask("lambda").get_alias(FunctionName=name, Name=ALIAS)["FunctionVersion"]
+    of_all = {"service": "lambda-responses", "function": name}
+    answered = _responses(ask("cloudwatch"), of_all)
+    if not answered:
+        raise Skipped("CloudWatch has no figures of the last hour; they take some minutes to come")
+    its_own = _responses(ask("cloudwatch"), {**of_all, "version": version})
+    demand(its_own > 0, f"of {answered} responses none is known as version {version}'s")
+    return f"{its_own} of {answered} responses of the last hour were version {version}'s"
+
+
 def check_how_functions_started(subject: Subject) -> str:
     """Cold starts of the last hour, by their kind, as Lambda's own records in the log tell of them."""
     stack, ask = _asked(subject)
@@ -109,6 +123,21 @@ def _named(ask: Clients, stack: str, type: str) -> list[str]:
     pages = ask("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
     resources: list[Json] = [each for page in pages for each in page["StackResourceSummaries"]]
     return [each["PhysicalResourceId"] for each in resources if each["ResourceType"] == type]
+
+
+def _responses(cloudwatch: Any, dimensions: dict[str, str]) -> int:
+    """How many of the last hour CloudWatch knows of under these dimensions."""
+    now = int(time.time())
+    found: Json = cloudwatch.get_metric_statistics(
+        Namespace="LambdaResponses",
+        MetricName="FailedResponses",
+        Dimensions=[{"Name": name, "Value": value} for name, value in dimensions.items()],
+        StartTime=now - _HOUR,
+        EndTime=now,
+        Period=_HOUR,
+        Statistics=["SampleCount"],
+    )
+    return int(sum(point["SampleCount"] for point in found["Datapoints"]))
 
 
 def _reports(logs: Any, group: str) -> Iterator[Json]:

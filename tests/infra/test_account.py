@@ -10,12 +10,15 @@ from botocore.exceptions import NoCredentialsError
 
 from infra import smoke
 from infra.checks.account import (
+    check_a_version_has_figures_of_its_own,
     check_how_functions_started,
     check_snapshots,
     check_the_last_deployment,
 )
 from infra.checks.subject import Subject
 from infra.checks.verdicts import Failed, Skipped
+from lambda_responses.runtime import metrics
+from lambda_responses.runtime.logs import SERVICE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,7 +45,9 @@ class Account:
         deployment: Json | None = None,
         reports: list[Json] | None = None,
         outputs: dict[str, str] = OUTPUTS,
+        responses: dict[str | None, int] | None = None,
     ) -> None:
+        self._responses = responses or {}
         self._outputs = outputs
         self._snap = snap or ON
         self._alias = {"FunctionVersion": "7", "RoutingConfig": {"AdditionalVersionWeights": weights or {}}}
@@ -51,7 +56,7 @@ class Account:
         self._reports = reports or []
 
     def __call__(self, service: str) -> Account:
-        assert service in ("cloudformation", "codedeploy", "lambda", "logs")
+        assert service in ("cloudformation", "cloudwatch", "codedeploy", "lambda", "logs")
         return self
 
     def describe_stacks(self, *, StackName: str) -> Json:
@@ -73,6 +78,15 @@ class Account:
             "deploymentGroupInfo": {"lastAttemptedDeployment": self._deployment} if self._deployment else {}
         }
 
+    def get_metric_statistics(self, *, Namespace: str, MetricName: str, **asked: Any) -> Json:
+        assert (Namespace, MetricName) == (metrics.NAMESPACE, "FailedResponses")
+        assert asked["EndTime"] - asked["StartTime"] == asked["Period"]
+        dimensions = {each["Name"]: each["Value"] for each in asked["Dimensions"]}
+        assert (dimensions.pop("service"), dimensions.pop("function")) == (SERVICE, "stack-create-response")
+        counted = self._responses.get(dimensions.pop("version", None))
+        assert not dimensions
+        return {"Datapoints": [{name: counted for name in asked["Statistics"]}] if counted else []}
+
     def get_paginator(self, operation: str) -> Any:
         return {"list_stack_resources": _Pages(self._listed), "filter_log_events": _Pages(self._logged)}[
             operation
@@ -85,8 +99,8 @@ class Account:
 
     def _logged(self, *, logGroupName: str, startTime: int, filterPattern: str) -> Iterator[Json]:
         assert logGroupName == "stack-logs"
-        for metrics in self._reports:
-            report = {"type": "platform.report", "record": {"metrics": metrics}}
+        for measured in self._reports:
+            report = {"type": "platform.report", "record": {"metrics": measured}}
             yield {"events": [{"message": json.dumps(report)}]}
 
 
@@ -136,6 +150,22 @@ def test_a_stack_without_canaries_has_none_to_tell_of():
         check_the_last_deployment(asked())
 
 
+def test_a_version_that_has_figures_of_its_own_is_well():
+    told = check_a_version_has_figures_of_its_own(asked(responses={None: 12, "7": 9}))
+    assert told == "9 of 12 responses of the last hour were version 7's"
+
+
+def test_responses_of_no_known_version_are_found():
+    """As if processes that start from a snapshot were not told which version they are."""
+    with pytest.raises(Failed, match="none is known as version 7's"):
+        check_a_version_has_figures_of_its_own(asked(responses={None: 12, "$LATEST": 12}))
+
+
+def test_figures_that_have_not_come_yet_are_waited_for():
+    with pytest.raises(Skipped, match="minutes"):
+        check_a_version_has_figures_of_its_own(asked())
+
+
 def test_starts_are_told_by_their_kind():
     told = check_how_functions_started(
         asked(
@@ -157,7 +187,7 @@ def test_no_start_is_no_fault():
 
 
 def test_without_a_stack_nobody_is_asked():
-    for name in ("snapshots", "last deployment", "starts"):
+    for name in ("snapshots", "last deployment", "a version's figures", "starts"):
         (found,) = smoke.run(Subject("https://api/v1"), {name: smoke.CHECKS[name]})
         assert found[0] == "skipped"
 
