@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import sys
 from contextlib import asynccontextmanager
@@ -65,7 +66,14 @@ def serve(environment: Mapping[str, str]) -> None:
         proxy_headers=False,  # nothing stands in front, so nobody may say who asks in another's name
         timeout_graceful_shutdown=3,
     )
+    logging.getLogger("uvicorn.error").addFilter(_without_text)
     uvicorn.Server(config).run(sockets=[listener])
+
+
+def _without_text(record: logging.LogRecord) -> bool:
+    """A fault that breaks an answer off, without what it says: that may quote somebody. Our line tells it."""
+    record.exc_info = None
+    return True
 
 
 def _banner(runtime: Runtime, base_url: str) -> str:

@@ -14,11 +14,12 @@ import asyncio
 import os
 from typing import TYPE_CHECKING, Any
 
-from lambda_responses.runtime.logs import lines_of, logger
+from lambda_responses.runtime.logs import lines_of, logger, place_of
 from lambda_responses.runtime.metrics import publish_refusal
 from lambda_responses.runtime.principals.bearers import read_authorization
 from lambda_responses.runtime.principals.vouched import render_context
 from lambda_responses.runtime.services import process_runtime
+from lambda_responses.runtime.settings import SettingsError
 from lambda_responses.wire.errors import AuthenticationError
 
 if TYPE_CHECKING:
@@ -30,13 +31,17 @@ UNAUTHORIZED = "Unauthorized"
 """The one text of an exception that API Gateway makes a 401 of; any other is a 500."""
 
 
+class NoVerdict(Exception):
+    """Nobody can say who calls. It tells the kind and place of a fault: Lambda writes down what it says."""
+
+
 class Authorizer:
     """The Lambda handler."""
 
     def __call__(self, event: Json, context: Any, *, using: Runtime | None = None) -> Json:
         """The policy for the holder of `event["authorizationToken"]`. Tests pass `using=`; Lambda never does.
 
-        Raises `Exception("Unauthorized")`; other faults, such as a store that is down, as they come.
+        Raises `Exception("Unauthorized")`, `SettingsError`, and `NoVerdict` for whatever else is at fault.
         """
         runtime = using or process_runtime()
         with lines_of(None, context):  # the request has no id yet: that is the door's to give
@@ -47,6 +52,10 @@ class Authorizer:
                 logger.info("refused")
                 publish_refusal()  # Lambda counts an error; the alarm on this function takes these from those
                 raise Exception(UNAUTHORIZED) from None
+            except SettingsError:
+                raise
+            except Exception as error:
+                raise NoVerdict(f"{type(error).__name__} at {place_of(error)}") from None
             logger.info("authorized", tenant=principal.tenant, key_id=principal.key_id)
         return render_policy(principal, event["methodArn"])
 

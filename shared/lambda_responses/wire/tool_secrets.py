@@ -1,65 +1,73 @@
-"""What tools bring along to prove themselves elsewhere: for where they lead, and neither stored nor shown."""
+"""What tools bring along to prove themselves elsewhere: for where they lead, and neither stored nor shown.
+
+MCP servers are given `authorization` and `headers`, containers and shells `domain_secrets` for the domains
+that their network policies allow. A tool of a kind that is not known here, which a native upstream may know,
+is treated alike.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lambda_responses.wire.json import Json
 
-MCP_SECRETS = frozenset({"authorization", "headers"})
-"""Members of an MCP tool that are secret."""
-
-_HOLDERS = ("container", "environment")
-"""Members of hosted tools in which there may be a network policy, with secrets for the domains it allows."""
+_SECRETS = frozenset({"authorization", "headers", "domain_secrets"})
+_HOLDERS = ("container", "environment", "network_policy")
+"""Members that may hold such secrets in their turn. No others: a function's schema may speak of headers."""
+_WITH_TOOLS = ("additional_tools", "tool_search_output")
+"""Types of items that hold tools."""
 
 
 def public_tool(tool: Json) -> Json:
     """The tool without its secrets."""
-    if tool.get("type") == "mcp":
-        return {key: value for key, value in tool.items() if key not in MCP_SECRETS}
-    for holder in _HOLDERS:
-        match tool.get(holder):
-            case {"network_policy": {"domain_secrets": _, **policy}, **others}:
-                return {**tool, holder: {**others, "network_policy": policy}}
-            case _:
-                pass
-    return tool
+    return {name: _public(name, value) for name, value in tool.items() if name not in _SECRETS}
 
 
 def public_item(item: Json) -> Json:
     """An item without the secrets of the tools in it."""
-    match item:
-        case {"type": "additional_tools" | "tool_search_output", "tools": [*tools]}:
-            return {**item, "tools": [public_tool(tool) for tool in tools]}
-        case _:
-            return item
+    if item.get("type") not in _WITH_TOOLS:
+        return item
+    return {**item, "tools": [public_tool(tool) for tool in item.get("tools") or ()]}
 
 
 def secrets_in(request: Json) -> Iterator[str]:
     """The secrets of all tools in a checked request, whole and by the word."""
-    for tool in _tools_in(request):
+    tools = [*(request.get("tools") or ())]
+    for item in request["input"]:
+        if item.get("type") in _WITH_TOOLS:
+            tools += item.get("tools") or ()
+    for tool in tools:
         for secret in _secrets_of(tool):
             yield secret
             yield from secret.split()
 
 
-def _tools_in(request: Json) -> Iterator[Json]:
-    yield from request.get("tools") or ()
-    for item in request["input"]:
-        if item["type"] in ("additional_tools", "tool_search_output"):
-            yield from item["tools"]
+def _public(name: str, value: Any) -> Any:
+    return public_tool(cast("Json", value)) if name in _HOLDERS and isinstance(value, dict) else value
 
 
 def _secrets_of(tool: Json) -> Iterator[str]:
-    if tool["type"] == "mcp":
-        yield tool.get("authorization") or ""
-        yield from (tool.get("headers") or {}).values()
-    for holder in _HOLDERS:
-        match tool.get(holder):
-            case {"network_policy": {"domain_secrets": [*secrets]}}:
-                yield from (str(secret.get("value", "")) for secret in secrets)
-            case _:
-                pass
+    for name, value in tool.items():
+        if name in _SECRETS:
+            yield from _texts(value)
+        elif name in _HOLDERS and isinstance(value, dict):
+            yield from _secrets_of(cast("Json", value))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case {"domain": _, "value": secret}:  # the domain's name is none
+            yield from _texts(secret)
+        case dict():
+            for each in cast("Json", value).values():
+                yield from _texts(each)
+        case list():
+            for each in cast("list[Any]", value):
+                yield from _texts(each)
+        case _:
+            pass

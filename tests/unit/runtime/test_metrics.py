@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from lambda_responses.runtime.authorizer import Authorizer
+from lambda_responses.runtime.authorizer import Authorizer, NoVerdict
 from lambda_responses.runtime.metrics import (
     NAMESPACE,
     UNITS,
@@ -184,6 +184,6 @@ def test_whom_the_authorizer_sends_away_is_told_apart_from_its_own_faults(told: 
         Authorizer()(event, None, using=cast("Any", object()))
     (metrics,) = (line for line in told() if "_aws" in line)
     assert (metrics["RefusedCallers"], metrics["function"]) == ([1.0], on_lambda)
-    with pytest.raises(AttributeError):
+    with pytest.raises(NoVerdict, match=r"^AttributeError at "):
         Authorizer()(event | {"authorizationToken": "Bearer k"}, None, using=cast("Any", object()))
     assert told() == []

@@ -54,6 +54,16 @@ KNOWN: dict[str, tuple[Json, Json, set[str]]] = {
         {"type": "code_interpreter", "container": "cntr_1"},
         set(),
     ),
+    "a kind that is not known": (
+        {"type": "later", "name": "x", "authorization": "token-1", "container": {"domain_secrets": [DOMAIN]}},
+        {"type": "later", "name": "x", "container": {}},
+        {"token-1", "domain-secret"},
+    ),
+    "a function that speaks of them": (
+        {"type": "function", "name": "f", "parameters": {"properties": {"headers": {"authorization": "x"}}}},
+        {"type": "function", "name": "f", "parameters": {"properties": {"headers": {"authorization": "x"}}}},
+        set(),
+    ),
     "a function": ({"type": "function", "name": "f"}, {"type": "function", "name": "f"}, set()),
 }
 CASES = pytest.mark.parametrize(("tool", "shown", "secrets"), KNOWN.values(), ids=KNOWN)
