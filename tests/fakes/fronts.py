@@ -92,7 +92,7 @@ class Front:
     ) -> Answer:
         """Ask for a path from `/v1` on, as it is written, with a query perhaps."""
         content = b"" if body is None else json.dumps(body).encode()
-        own = [("Host", "api.example")]
+        own = [] if "Host" in dict(headers) else [("Host", "api.example")]
         if body is not None:
             own.append(("Content-Type", "application/json"))
         if key is not None:

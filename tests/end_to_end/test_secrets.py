@@ -1,0 +1,110 @@
+"""No secret is in a line of any log, in a row or in an answer, and nothing that anybody said is in a log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lambda_responses.wire.api_keys import render_key
+from tests.end_to_end.hosting import debugging
+from tests.end_to_end.seeding import Seeds
+from tests.end_to_end.visits import Visitor, visit
+from tests.fakes.amenities import Amenities
+from tests.fakes.canaries import Canaries, everything_in
+from tests.fakes.fronts import Served
+from tests.fakes.operator import Operator
+from tests.fakes.server import Server
+from tests.fakes.upstream import Upstream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+PAID_WITH = {
+    *("groq", "xai", "anthropic", "gemini", "cohere", "azure", "acme", "acme's header", "vault's"),
+    *("aws session", "google's token", "password in an address", "query of an address"),
+    *("MCP authorization", "MCP header", "domain secret"),
+}
+"""Secrets that go to upstreams."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is left of a server with which everything was done."""
+
+    seeds: Seeds
+    printed: list[str]
+    stored: bytes
+    heard: list[tuple[str, bytes]]
+
+    @property
+    def lines(self) -> list[tuple[str, bytes]]:
+        return [(line[:80], line.encode()) for line in self.printed]
+
+
+@pytest.fixture(scope="module", params=["make dev", "functions"])
+def evidence(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evidence]:
+    folder, upstream, amenities = tmp_path_factory.mktemp("seeded"), Upstream(), Amenities()
+    seeds, file = Seeds(folder, upstream, amenities), folder / "responses.db"
+    operator = Operator(file)
+    good = operator.key("acme")
+    wrong = [operator.revoked_key("acme"), operator.expired_key("acme"), render_key(bytes(range(32)))]
+    for key in (good, *wrong):
+        seeds.secrets.watch("API keys", key)
+    server, stages = started(request.param, folder, seeds)
+    heard: list[tuple[str, bytes]] = []
+    for stage in stages:
+        front = Served(server.base_url.replace("/v1", stage))
+        visitor = Visitor(front, good, seeds)
+        visit(visitor, seeds, wrong)
+        heard += visitor.heard
+        front.close()
+    operator.close()
+    server.stop()
+    assert server.complaints == []
+    yield Evidence(seeds, server.log.splitlines(), everything_in(file), heard)
+    amenities.close()
+    upstream.close()
+
+
+def started(way: str, folder: Path, seeds: Seeds) -> tuple[Server, list[str]]:
+    """A server of that kind, as talkative as it can be, and where on it one may ask."""
+    if way == "make dev":
+        return Server(folder, **seeds.environment).started(), ["/v1"]
+    command = ("infra.host", "--template", str(debugging(folder)))
+    return Server(folder, command=command, **seeds.environment).started(), ["/v1", "/url/v1"]
+
+
+def test_secrets_and_words_went_where_they_belong(evidence: Evidence):
+    """Or there would be nothing to find anywhere."""
+    seeds = evidence.seeds
+    assert seeds.secrets.found_in(seeds.received) == PAID_WITH
+    assert seeds.content.found_in(seeds.received) == set(seeds.words)
+    assert seeds.content.found_in(evidence.stored) == set(seeds.words)
+    statuses = {answer[:3] for _, answer in evidence.heard}
+    assert statuses >= {b"200", b"400", b"401", b"404", b"429", b"500", b"502", b"503"}
+
+
+def test_no_secret_is_in_a_line_of_the_log(evidence: Evidence):
+    assert found_by(evidence.seeds.secrets, evidence.lines) == {}
+
+
+def test_no_secret_is_stored(evidence: Evidence):
+    assert evidence.seeds.secrets.found_in(evidence.stored) == set()
+
+
+def test_no_secret_is_in_an_answer(evidence: Evidence):
+    assert found_by(evidence.seeds.secrets, evidence.heard) == {}
+
+
+def test_nothing_that_anybody_said_is_in_a_line_of_the_log(evidence: Evidence):
+    assert found_by(evidence.seeds.content, evidence.lines) == {}
+
+
+def found_by(canaries: Canaries, things: Sequence[tuple[str, bytes]]) -> object:
+    """Where something is given away, and what."""
+    if not canaries.found_in(b"\n".join(thing for _, thing in things)):
+        return {}
+    return {(name, thing): found for name, thing in things if (found := canaries.found_in(thing))}
