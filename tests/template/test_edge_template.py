@@ -28,7 +28,9 @@ API = "https://abc123.execute-api.eu-central-1.amazonaws.com/v1"
 CREATE = "https://xyz789.lambda-url.eu-central-1.on.aws/"
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/1"
 NAMED = {"DomainName": "api.example.com", "CertificateArn": CERTIFICATE}
-SECRET = "a" * 40
+SECRET = "lambda-responses/edge"
+RESOLVED = "{{resolve:secretsmanager:lambda-responses/edge}}"
+"""Which CloudFormation replaces by the secret: .../UserGuide/dynamic-references-secretsmanager.html."""
 
 CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 ALL_BUT_HOST = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
@@ -171,7 +173,7 @@ def test_the_name_points_here_where_a_zone_is_given():
         ("us-east-1", {"HostedZoneId": "Z123"}, "DomainName"),
         ("us-east-1", {"CertificateArn": CERTIFICATE.replace("us-east-1", "eu-west-1")}, "CertificateArn"),
         ("us-east-1", {"CreateResponseUrl": API}, "CreateResponseUrl"),
-        ("us-east-1", {"OriginSecret": "short"}, "OriginSecret"),
+        ("us-east-1", {"OriginSecretName": "a:b}}"}, "OriginSecretName"),
         ("us-east-1", {"Scope": "GLOBAL"}, "Scope"),
     ],
 )
@@ -233,7 +235,7 @@ def test_what_is_refused_is_refused_in_openais_words():
     [
         (edge(), "Refused", InvalidRequestError("", code="request_refused")),
         (edge(), "TooMany", RateLimitError("")),
-        (regional(OriginSecret=SECRET), "Refused", InvalidRequestError("", code="request_refused")),
+        (regional(OriginSecretName=SECRET), "Refused", InvalidRequestError("", code="request_refused")),
     ],
 )
 def test_the_words_are_those_of_the_api(stack: Stack, key: str, error: APIError):
@@ -265,7 +267,7 @@ def test_an_address_that_asks_too_often_is_told_to_wait():
     }
 
 
-@pytest.mark.parametrize("stack", [edge(), regional(), regional(OriginSecret=SECRET)])
+@pytest.mark.parametrize("stack", [edge(), regional(), regional(OriginSecretName=SECRET)])
 def test_no_sample_of_a_request_shows_a_key(stack: Stack):
     protected = stack.of_type("AWS::WAFv2::WebACL")["DataProtectionConfig"]["DataProtections"]
     hidden = {
@@ -286,24 +288,30 @@ def test_no_log_shows_a_key_or_a_query():
 
 
 def test_the_edge_tells_the_api_what_it_must_not_tell_anybody():
-    assert TEMPLATE["Parameters"]["OriginSecret"]["NoEcho"] is True
-    told = edge(OriginSecret=SECRET, CreateResponseUrl=CREATE)
+    told = edge(OriginSecretName=SECRET, CreateResponseUrl=CREATE)
     headers = {each["Id"]: each.get("OriginCustomHeaders") for each in distribution(told)["Origins"]}
-    secret = [{"HeaderName": "x-origin-secret", "HeaderValue": SECRET}]
+    secret = [{"HeaderName": "x-origin-secret", "HeaderValue": RESOLVED}]
     assert headers == {"api": secret, "api-below-v1": secret, "create": None}
     assert not any("OriginCustomHeaders" in each for each in distribution(edge())["Origins"])
     assert SECRET not in json.dumps(told.outputs)
 
 
+def test_whoever_deploys_by_questions_may_leave_out_what_is_optional():
+    """SAM asks for what is hidden until something is typed, whatever its default is."""
+    assert not any("NoEcho" in each for each in TEMPLATE["Parameters"].values())
+    needed = {name for name, each in TEMPLATE["Parameters"].items() if "Default" not in each}
+    assert needed == {"ApiBaseUrl"}
+
+
 def test_an_api_that_shares_a_secret_with_its_edge_lets_nothing_else_through():
-    stack = regional(OriginSecret=SECRET)
+    stack = regional(OriginSecretName=SECRET)
     acl = stack.of_type("AWS::WAFv2::WebACL")
     assert "Block" in acl["DefaultAction"]
     (rule,) = acl["Rules"]
     assert rule["Action"] == {"Allow": {}}
     match = rule["Statement"]["ByteMatchStatement"]
     assert match["FieldToMatch"] == {"SingleHeader": {"Name": "x-origin-secret"}}
-    assert (match["SearchString"], match["PositionalConstraint"]) == (SECRET, "EXACTLY")
+    assert (match["SearchString"], match["PositionalConstraint"]) == (RESOLVED, "EXACTLY")
     assert stack.of_type("AWS::WAFv2::WebACLAssociation")["WebACLArn"] == "<EdgeAlone.Arn>"
 
 
