@@ -9,6 +9,7 @@ export SAM_CLI_TELEMETRY := 0
 PIP := -m pip --quiet --quiet --disable-pip-version-check install --no-deps
 HASHED := --require-hashes --only-binary=:all:
 ARCHITECTURE ?= arm64
+$(if $(filter-out arm64 x86_64,$(ARCHITECTURE)),$(error ARCHITECTURE is arm64 or x86_64))
 EDGE_STACK ?= lambda-responses-edge
 EDGE_REGION ?= us-east-1
 
@@ -73,19 +74,18 @@ emulate: .venv-dev/ready .venv-emulator/ready .venv-sam/ready ## Deploy to an AW
 emulate-stop: .venv-dev/ready ## Stop that emulator
 	@.venv-dev/bin/python -m infra.emulator stop
 
-deploy: build .venv/ready ## Build, then deploy to AWS with questions; prints the base URL and the first API key (AUTH=iam: callers sign; URLS=none: no function URLs)
+deploy: build .venv/ready ## Build, then deploy to AWS with questions; prints the base URL and the first API key (ARCHITECTURE as for build; AUTH=iam: callers sign; URLS=none: no function URLs)
 	$(if $(filter-out iam,$(AUTH)),$(error AUTH is iam or nothing; SAM asks for the other choices))
 	$(if $(filter-out none,$(URLS)),$(error URLS is none or nothing))
-	$(if $(FORMS),.venv-sam/bin/python -m infra.variants $(FORMS))
+	.venv-sam/bin/python -m infra.variants $(FORMS)
 	$(if $(AUTH)$(URLS),,\
 	    @echo "SAM will ask whether function URLs without authentication are okay. They are: each door asks its callers.")
-	$(if $(filter-out arm64,$(ARCHITECTURE)),@echo "Answer $(ARCHITECTURE) where it asks for Architecture.")
 	.venv-sam/bin/sam deploy --guided --config-file "$(CURDIR)/samconfig.toml" \
-	    --template-file .aws-sam/build/$(or $(subst $(SPACE),-,$(FORMS)),template).yaml
+	    --template-file .aws-sam/build/$(subst $(SPACE),-,$(FORMS)).yaml
 	@.venv/bin/python -m infra.deployed
 
 # What infra/variants.py makes of the template, as one word for each form.
-FORMS := $(strip $(AUTH) $(if $(URLS),rest))
+FORMS := $(strip $(ARCHITECTURE) $(AUTH) $(if $(URLS),rest))
 SPACE := $(subst ,, )
 
 deploy-operations: .venv/ready ## Deploy alarms and a dashboard for the deployed stack (ALARM_EMAIL=…: who is told)

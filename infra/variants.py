@@ -3,6 +3,8 @@
     buffered   every answer leaves in one piece, for where nothing streams (the emulator)
     iam        callers sign with AWS credentials; there is no authorizer, and nobody has a key
     rest       there are no function URLs: the REST API, and what stands before it, is the one way in
+    arm64      functions run on the processor that this was built for, and nobody is asked for another
+    x86_64     the same for that one
 
 Takes the template that `sam build` wrote, and writes the form beside it, because paths in it are relative:
 
@@ -17,6 +19,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -98,6 +101,15 @@ def close_urls(template: Json) -> None:
         raise VariantError(f"The template uses {', '.join(sorted(left))} where nobody expected it.")
 
 
+def run_on(processor: str, template: Json) -> None:
+    """Let nobody choose a processor any more: the layer's libraries are built for this one."""
+    _take(template, "Parameters", "Architecture")
+    named = {"Ref": "Architecture"}
+    template |= cast("Json", _replaced(template, named, by=processor))
+    if "Architecture" in _references(template):
+        raise VariantError("The template uses Architecture where nobody expected it.")
+
+
 def _settle_auth(template: Json) -> None:
     """Take the choice between keys and tokens from whoever deploys, and from all that depends on it."""
     choices = {name for name in _at(template, "Parameters") if name == "Auth" or name.startswith("Jwt")}
@@ -123,7 +135,13 @@ def _settle_auth(template: Json) -> None:
         raise VariantError(f"The template uses {', '.join(sorted(left))} where nobody expected it.")
 
 
-FORMS: dict[str, Callable[[Json], None]] = {"buffered": buffer, "iam": sign, "rest": close_urls}
+PROCESSORS = ("arm64", "x86_64")
+FORMS: dict[str, Callable[[Json], None]] = {
+    "buffered": buffer,
+    "iam": sign,
+    "rest": close_urls,
+    **{processor: partial(run_on, processor) for processor in PROCESSORS},
+}
 
 _UNSIGNED = {
     "application/json": (
@@ -175,6 +193,19 @@ def _replace(place: Json, *path: str, by: Any) -> None:
     """Put something in the place of what is there. Raises `VariantError` where nothing is."""
     _at(place, *path)
     _at(place, *path[:-1])[path[-1]] = by
+
+
+def _replaced(value: Any, old: Any, *, by: Any) -> Any:
+    """The same with something else wherever that is in it."""
+    if value == old:
+        return by
+    match value:
+        case dict():
+            return {name: _replaced(each, old, by=by) for name, each in cast("Json", value).items()}
+        case list():
+            return [_replaced(each, old, by=by) for each in cast("list[Any]", value)]
+        case _:
+            return value
 
 
 def _references(value: Any) -> set[str]:

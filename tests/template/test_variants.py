@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import json
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from infra.variants import FORMS, VariantError, write_variant
+from infra.variants import FORMS, PROCESSORS, VariantError, write_variant
 from tests.template.cloud import read_template
 from tests.template.declared import ROOT, TEMPLATE
 from tests.template.translated import deployed, in_long_form
@@ -210,7 +211,70 @@ def test_a_change_of_settings_is_another_version_in_the_iam_form_too(form: Calla
     assert description(deployed(form("iam"))) != description(deployed(form("iam"), RetentionDays="7"))
 
 
-@pytest.mark.parametrize("forms", list(itertools.combinations(FORMS, 2)), ids="-".join)
+@pytest.mark.parametrize("processor", PROCESSORS)
+def test_functions_run_on_what_was_built_and_nobody_is_asked_for_another(
+    form: Callable[..., Json], processor: str
+):
+    """A processor that differs from the layer's is functions that do not start."""
+    made = form(processor)
+    assert differences(in_long_form(TEMPLATE), made) == {
+        "Parameters.Architecture",
+        "Globals.Function.Architectures",
+        "Resources.SharedLayer.Metadata.BuildArchitecture",
+        "Resources.SharedLayer.Properties.CompatibleArchitectures",
+    }
+    resources = deployed(made).resources.values()
+    ran = [each["Properties"] for each in resources if each["Type"] == "AWS::Lambda::Function"]
+    assert ran
+    assert all(each["Architectures"] == [processor] for each in ran)
+
+
+def test_there_is_a_form_for_every_processor_that_may_be_chosen():
+    assert list(PROCESSORS) == TEMPLATE["Parameters"]["Architecture"]["AllowedValues"]
+
+
+def test_what_runs_on_one_processor_runs_on_no_other(tmp_path: Path):
+    with pytest.raises(VariantError, match="no longer has"):
+        write_variant(built(TEMPLATE, tmp_path), *PROCESSORS)
+
+
+def test_a_processor_that_is_named_in_a_text_is_noticed(tmp_path: Path):
+    template = copy.deepcopy(TEMPLATE)
+    template["Resources"]["Logs"]["Properties"]["LogGroupName"] = {"Fn::Sub": "/logs/${Architecture}"}
+    with pytest.raises(VariantError, match="Architecture"):
+        write_variant(built(template, tmp_path), "arm64")
+
+
+@pytest.mark.parametrize(
+    ("asked", "forms"),
+    [
+        ([], "arm64"),
+        (["ARCHITECTURE=x86_64"], "x86_64"),
+        (["ARCHITECTURE=x86_64", "AUTH=iam", "URLS=none"], "x86_64 iam rest"),
+    ],
+    ids=str,
+)
+def test_make_deploy_deploys_the_form_of_what_it_builds(asked: list[str], forms: str):
+    environment = {name: value for name, value in os.environ.items() if name not in {"AUTH", "URLS"}}
+    environment.pop("ARCHITECTURE", None)
+    command = ["make", "--dry-run", "--always-make", "deploy", *asked]
+    ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    assert f"sam build --parameter-overrides Architecture={forms.split()[0]}" in ran.stdout
+    assert f"-m infra.variants {forms}\n" in ran.stdout
+    assert f".aws-sam/build/{forms.replace(' ', '-')}.yaml\n" in ran.stdout
+
+
+def test_make_builds_for_no_processor_that_lambda_does_not_have():
+    command = ["make", "--dry-run", "build", "ARCHITECTURE=amd64"]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode
+    assert "ARCHITECTURE is arm64 or x86_64" in ran.stderr
+
+
+COMBINED = [pair for pair in itertools.combinations(FORMS, 2) if pair != PROCESSORS]
+
+
+@pytest.mark.parametrize("forms", COMBINED, ids="-".join)
 def test_forms_are_made_one_upon_the_other(form: Callable[..., Json], forms: tuple[str, str]):
     assert form(*forms) == form(*reversed(forms))
 
