@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import secrets
 import subprocess
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +15,7 @@ import pytest
 
 from lambda_responses.runtime import metrics
 from lambda_responses.runtime.logs import SERVICE
+from lambda_responses.sealing.keys import KeyRing, new_key, parse_key_ring
 from lambda_responses.storage import dynamodb
 from tests.documents.pages import code
 from tests.template.cloud import ACCOUNT, NotDeployed, Stack, read_template
@@ -338,6 +342,58 @@ def test_what_the_page_says_of_costs_adds_up():
         assert round(sum(parts), 2) == whole
     figures = sum(len(list(measured(alarm))) for alarm in ALARMS.values())
     assert f"${figures / 10:.2f} for the {figures} metrics in alarms" in PAGE
+
+
+def cost(line: str) -> list[float]:
+    """What the page says of one part, for a plain turn, a streamed one and a retrieve."""
+    (told,) = re.findall(rf"^\| {line} \|(.+)\|$", PAGE, re.MULTILINE)
+    return [float(each) for each in told.split("|")]
+
+
+def test_each_part_of_the_costs_follows_from_what_is_said_to_make_it():
+    second = 1.7275 * 13.3334
+    assert cost("Lambda, time") == [round(5 * second, 2), round(30 * second, 2), 0.13]
+    logged = re.search(
+        r"([\d.]+) KB of an exchange, ([\d.]+) KB of metrics, about ([\d.]+) KB of Lambda's own lines, and"
+        r" ([\d.]+) KB where the authorizer\s+was asked: ([\d.]+) KB\."
+        r" A retrieve has no metrics: ([\d.]+) KB\.",
+        PAGE,
+    )
+    assert logged is not None
+    exchange, metered, own, authorizer, turn, retrieve = (Decimal(each) for each in logged.groups())
+    assert turn == exchange + metered + own + authorizer
+    assert retrieve == turn - metered
+    cents = [float((each / 2).quantize(Decimal("0.01"), ROUND_HALF_UP)) for each in (turn, turn, retrieve)]
+    assert cost("Logs") == cents  # at half a dollar for a GB, which a million KB are
+
+
+def test_the_commands_that_rotate_sealing_keys_put_the_new_one_behind_then_in_front(tmp_path: Path):
+    """With what somebody types in the place of the AWS CLI, which has the ring or prints `None`."""
+    _, _, section = PAGE.partition("### Sealing keys")
+    first, front = re.findall(r"```\n(.+?)```", section, re.DOTALL)[:2]
+    first = first.replace("<TableName>", "t")
+    second = re.sub(r"^NEW=.*\n", lambda _: front, first, flags=re.MULTILINE)
+    aws = tmp_path / "aws"
+    aws.write_text('#!/bin/sh\n[ "$2" = get-item ] && echo "$RING" || printf "%s\\n" "$@"\n')
+    aws.chmod(0o755)
+
+    def asked(commands: str, ring: str) -> dict[str, str]:
+        environment = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "RING": ring}
+        ran = subprocess.run(
+            ["sh", "-euc", commands], env=environment, capture_output=True, text=True, check=True
+        )
+        *_, condition, _, values = ran.stdout.splitlines()
+        assert condition == "ring = :old"  # where there is none, it is none, whatever was printed
+        return {name: each["S"] for name, each in json.loads(values).items()}
+
+    old = KeyRing([new_key(secrets.token_bytes), new_key(secrets.token_bytes)]).as_text()
+    behind = asked(first, old)
+    assert behind[":old"] == old
+    assert parse_key_ring(behind[":new"]).first == parse_key_ring(old).first
+    front_now = asked(second, behind[":new"])
+    assert front_now[":old"] == behind[":new"]
+    assert parse_key_ring(front_now[":new"]).first.id == "2027"
+    assert front_now[":new"].endswith(f",{old}")
 
 
 def test_every_metric_has_its_line_on_the_page():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lambda_responses.sealing.keys import KeyRing, new_key, parse_key_ring
 from lambda_responses.storage.conditions import ROW, Absent
-from lambda_responses.storage.keyed import ConditionFailed
+from lambda_responses.storage.keyed import ConditionFailed, StoreUnavailable
 from lambda_responses.storage.table import KEY_RING
 
 if TYPE_CHECKING:
@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 RECORD_VERSION = 1
 
 
+class UnusableKeyRing(StoreUnavailable):
+    """The row of the ring holds none. It is read again by whoever asks next, so that it can be mended."""
+
+
 async def key_ring(store: KeyedStore, entropy: Callable[[int], bytes]) -> KeyRing:
     """The installation's ring, the same for every process; `entropy` gives that many random bytes.
 
-    Raises `StoreUnavailable`.
+    Raises `StoreUnavailable`, of which an `UnusableKeyRing` names the row and quotes nothing of it.
     """
     row = await store.get(KEY_RING)
     if row is not None:
@@ -39,4 +43,9 @@ async def key_ring(store: KeyedStore, entropy: Callable[[int], bytes]) -> KeyRin
 
 
 def _ring_of(row: Row) -> KeyRing:
-    return parse_key_ring(row.values["ring"])
+    try:
+        return parse_key_ring(row.values["ring"])
+    except (KeyError, ValueError) as fault:
+        why = "it has no ring" if isinstance(fault, KeyError) else str(fault)
+        place = f"{KEY_RING.pk} / {KEY_RING.sk}"
+        raise UnusableKeyRing(f"the sealing keys in the row {place} cannot be used: {why}") from None

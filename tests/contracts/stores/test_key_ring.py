@@ -10,7 +10,7 @@ import pytest
 
 from lambda_responses.sealing.keys import parse_key_ring
 from lambda_responses.storage import key_rings
-from lambda_responses.storage.key_rings import key_ring
+from lambda_responses.storage.key_rings import UnusableKeyRing, key_ring
 from lambda_responses.storage.keyed import Key
 from lambda_responses.storage.table import KEY_RING
 from tests.contracts.stores.kit import WatchedStore
@@ -80,3 +80,16 @@ async def test_what_lies_in_the_store_is_the_setting_that_takes_its_place(
     row = await keyed.get(place)
     assert row is not None
     assert parse_key_ring(row.values["ring"]).as_text() == made.as_text()
+
+
+@pytest.mark.parametrize("values", [{"ring": "None,2027:c2VjcmV0"}, {"ring": ""}, {}], ids=str)
+async def test_a_ring_that_an_operator_broke_is_told_by_its_row_and_serves_once_it_is_mended(
+    keyed: KeyedStore, place: Key, values: dict[str, str]
+) -> None:
+    made = await key_ring(keyed, secrets.token_bytes)
+    await keyed.put(place, {"v": 1, **values})
+    with pytest.raises(UnusableKeyRing, match=f"in the row {place.pk} / {place.sk} cannot be used") as told:
+        await key_ring(keyed, secrets.token_bytes)
+    assert "c2VjcmV0" not in str(told.value)
+    await keyed.put(place, {"v": 1, "ring": made.as_text()})
+    assert (await key_ring(keyed, secrets.token_bytes)).as_text() == made.as_text()
