@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.end_to_end.estates import OWNER, STRANGER, Estate
+from tests.end_to_end.hosting import skip_where_functions_cannot_run
 from tests.fakes.fixtures import format, http, model, native_server, server, upstream
 from tests.fakes.fronts import Application, RestDoors, Served, UrlDoors, keyed_runtime
 from tests.fakes.operator import Operator
@@ -44,6 +45,7 @@ def keyed_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The template's functions, as Lambda runs them."""
+    skip_where_functions_cannot_run()
     yield from running(Server(tmp_path_factory.mktemp("host"), command=("infra.host",)))
 
 

@@ -24,14 +24,13 @@ def skip_where_functions_cannot_run() -> None:
         pytest.skip(lack)
 
 
-def debugging(folder: Path) -> Path:
-    """The template, with Lambda told to write down whatever libraries say."""
+def with_variables(folder: Path, **variables: str) -> Path:
+    """The template, with these environment variables for every function."""
 
-    def talk(template: Json) -> None:
-        variables = template["Globals"]["Function"]["Environment"]["Variables"]
-        variables["AWS_LAMBDA_LOG_LEVEL"] = "DEBUG"
+    def add(template: Json) -> None:
+        template["Globals"]["Function"]["Environment"]["Variables"] |= variables
 
-    return _changed(folder, talk)
+    return _changed(folder, add)
 
 
 def faulty_functions(folder: Path) -> Path:

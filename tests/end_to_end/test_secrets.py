@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lambda_responses.wire.api_keys import render_key
-from tests.end_to_end.hosting import debugging
-from tests.end_to_end.seeding import Seeds
+from tests.end_to_end.hosting import skip_where_functions_cannot_run, with_variables
+from tests.end_to_end.seeding import MODELS, Seeds
 from tests.end_to_end.visits import Visitor, visit
 from tests.fakes.amenities import Amenities
 from tests.fakes.canaries import Canaries, everything_in
@@ -55,10 +55,10 @@ def evidence(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         seeds.secrets.watch("API keys", key)
     server, stages = started(request.param, folder, seeds)
     heard: list[tuple[str, bytes]] = []
-    for stage in stages:
+    for stage, providers in stages.items():
         front = Served(server.base_url.replace("/v1", stage))
         visitor = Visitor(front, good, seeds)
-        visit(visitor, seeds, wrong)
+        visit(visitor, seeds, wrong, providers=providers)
         heard += visitor.heard
         front.close()
     operator.close()
@@ -69,12 +69,17 @@ def evidence(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     upstream.close()
 
 
-def started(way: str, folder: Path, seeds: Seeds) -> tuple[Server, list[str]]:
-    """A server of that kind, as talkative as it can be, and where on it one may ask."""
+def started(way: str, folder: Path, seeds: Seeds) -> tuple[Server, dict[str, Sequence[str]]]:
+    """A server of that kind, as talkative as it can be; and where on it one may ask, and whom behind it."""
     if way == "make dev":
-        return Server(folder, **seeds.environment).started(), ["/v1"]
-    command = ("infra.host", "--template", str(debugging(folder)))
-    return Server(folder, command=command, **seeds.environment).started(), ["/v1", "/url/v1"]
+        return Server(folder, **seeds.environment).started(), {"/v1": [*MODELS]}
+    skip_where_functions_cannot_run()
+    talkative = with_variables(folder, AWS_LAMBDA_LOG_LEVEL="DEBUG")  # Lambda's own setting
+    command = ("infra.host", "--template", str(talkative))
+    return Server(folder, command=command, **seeds.environment).started(), {
+        "/v1": [*MODELS],
+        "/url/v1": ["groq", "xai"],
+    }
 
 
 def test_secrets_and_words_went_where_they_belong(evidence: Evidence):

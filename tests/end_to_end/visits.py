@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from lambda_responses.endpoints.application import OPERATIONS
 from tests.end_to_end.estates import LOOK_UP, never_made
-from tests.end_to_end.seeding import MODELS
 from tests.fakes import telltales
 from tests.fakes.formats.base import Words, answer
 from tests.fakes.formats.every import spoken_at
 from tests.fakes.fronts import Question
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from tests.end_to_end.seeding import Seeds
     from tests.fakes.fronts import Answer, Front
@@ -61,12 +60,13 @@ async def agreeing(exchange: Exchange) -> None:
     await answer(spoken_at(exchange.path), exchange, [Words("Very "), Words("well")])
 
 
-def visit(visitor: Visitor, seeds: Seeds, other_keys: Iterable[str]) -> None:
-    """Do everything: what works, what is refused, and what breaks, however it may."""
+def visit(visitor: Visitor, seeds: Seeds, other_keys: Iterable[str], *, providers: Sequence[str]) -> None:
+    """Do everything: what works, what is refused, and what breaks, however it may, with those providers."""
     _ask_for_everything(visitor, other_keys)
-    _say_things(visitor, seeds)
-    _bring_secrets(visitor, seeds)
-    for provider in MODELS:
+    models = [SCRIPTED, *(seeds.serve(each, agreeing) for each in providers)]
+    _say_things(visitor, seeds, models)
+    _bring_secrets(visitor, seeds, models)
+    for provider in providers:
         for behaviour in telltales.EVERY:
             visitor.create(seeds.serve(provider, behaviour))
     for model in ("deepseek/refused", "nobody/nothing", "best", "unknown"):
@@ -90,7 +90,7 @@ def _ask_for_everything(visitor: Visitor, other_keys: Iterable[str]) -> None:
     visitor.ask("PUT", "/v1/responses", {})
 
 
-def _say_things(visitor: Visitor, seeds: Seeds) -> None:
+def _say_things(visitor: Visitor, seeds: Seeds, models: Sequence[str]) -> None:
     """Everything in which somebody may say something."""
     said, rules = seeds.words.values()
     parts = [
@@ -104,7 +104,7 @@ def _say_things(visitor: Visitor, seeds: Seeds) -> None:
     ]
     tool = {**LOOK_UP, "description": rules}
     told = {"metadata": {"note": said}, "user": said[4:24], "safety_identifier": said[4:24]}
-    for model in (SCRIPTED, *(seeds.serve(each, agreeing) for each in MODELS)):
+    for model in models:
         for body in (
             told,
             {"input": f"[[reason]] {said}", "reasoning": {"summary": "auto"}},
@@ -119,14 +119,14 @@ def _say_things(visitor: Visitor, seeds: Seeds) -> None:
             visitor.create(model, **body)
 
 
-def _bring_secrets(visitor: Visitor, seeds: Seeds) -> None:
+def _bring_secrets(visitor: Visitor, seeds: Seeds, models: Sequence[str]) -> None:
     """Bodies that hold secrets: where they belong, where they do not, and where nobody can read them."""
     tools = seeds.tools
     later = [
         {"type": "additional_tools", "role": "developer", "tools": tools},
         {"role": "user", "content": "Hi"},
     ]
-    for model in (SCRIPTED, *(seeds.serve(each, agreeing) for each in MODELS)):
+    for model in models:
         visitor.create(model, tools=tools)
         plain, _ = visitor.create(model, tools=tools[:1], input=later)
         if plain.status == 200:

@@ -44,10 +44,8 @@ def break_frames() -> None:
 
 def break_part(part: str) -> None:
     match part:
-        case "reading":
-            ResponseStore.get = ResponseStore.context = fail_later
-        case "writing":
-            ResponseStore.commit = fail_later
+        case "storage":
+            ResponseStore.get = ResponseStore.context = ResponseStore.commit = fail_later
         case "making":
             ResponseRun._begin = fail
         case "frames":

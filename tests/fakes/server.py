@@ -31,6 +31,11 @@ _COMPLAINTS = (
 )
 
 
+def plain_environment() -> dict[str, str]:
+    """What a process cannot do without."""
+    return {name: os.environ[name] for name in INHERITED if name in os.environ}
+
+
 class Server:
     """`python -m lambda_responses dev`, on a port that was free, with its data in `data_dir`.
 
@@ -44,10 +49,9 @@ class Server:
         self.printed: list[str] = []
         self.base_url = ""
         self._decided = threading.Event()
-        inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
         self._process = subprocess.Popen(
             [sys.executable, "-m", *command],
-            env={**inherited, "PORT": "0", "DATA_DIR": str(data_dir), **environment},
+            env={**plain_environment(), "PORT": "0", "DATA_DIR": str(data_dir), **environment},
             cwd=data_dir,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
