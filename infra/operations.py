@@ -3,7 +3,8 @@
     python -m infra.operations [--stack-name NAME] [--region REGION] [--profile PROFILE] [Parameter=value …]
 
 What infra/operations.yaml has to know of the API's stack is read from that; its other parameters keep what
-they were given before. SAM cannot deploy it, since its translator fails on Fn::ForEach; the AWS CLI can.
+they were given before. A stack that was never there, since making it failed, is deleted
+and made anew. SAM cannot deploy the template, since its translator fails on Fn::ForEach; the AWS CLI can.
 """
 
 from __future__ import annotations
@@ -18,25 +19,32 @@ from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 from infra.deployed import ROOT, NotDeployed, outputs_of, saved_arguments
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 TEMPLATE = ROOT / "infra" / "operations.yaml"
 _EXPANDS = ["CAPABILITY_AUTO_EXPAND"]
 _UNCHANGED = "No updates are to be performed"
+_NEVER_THERE = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
+"""Of a stack whose creation failed, which can be deleted and nothing else: it has no resource that served."""
+_BEGINNINGS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS")
 
 
 def deploy(cloudformation: Any, template: str, stack: str, parameters: Mapping[str, str]) -> None:
     """Create a stack of that template, or bring it up to date; returns when it is there.
 
-    Raises `ClientError`, `WaiterError`.
+    Raises `ClientError`, `WaiterError`, and `NotDeployed` with the reason where CloudFormation gave it up.
     """
+    if _was_never_there(cloudformation, stack):
+        print(f"Deleting {stack}, whose first deployment failed.", file=sys.stderr)
+        cloudformation.delete_stack(StackName=stack)
+        _wait(cloudformation, "stack_delete_complete", stack)
     before = _parameters_of(cloudformation, stack)
     given = [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()]
     if before is None:
         cloudformation.create_stack(
             StackName=stack, TemplateBody=template, Parameters=given, Capabilities=_EXPANDS
         )
-        cloudformation.get_waiter("stack_create_complete").wait(StackName=stack)
+        _wait(cloudformation, "stack_create_complete", stack)
         return
     declared = {
         each["ParameterKey"] for each in cloudformation.validate_template(TemplateBody=template)["Parameters"]
@@ -51,18 +59,49 @@ def deploy(cloudformation: Any, template: str, stack: str, parameters: Mapping[s
         if _UNCHANGED not in str(fault):
             raise
         return
-    cloudformation.get_waiter("stack_update_complete").wait(StackName=stack)
+    _wait(cloudformation, "stack_update_complete", stack)
+
+
+def _wait(cloudformation: Any, end: str, stack: str) -> None:
+    try:
+        cloudformation.get_waiter(end).wait(StackName=stack)
+    except WaiterError as fault:
+        pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack)
+        if (first := _first_failure(event for page in pages for event in page["StackEvents"])) is None:
+            raise
+        raise NotDeployed(f"{stack} was not deployed. {first}") from fault
+
+
+def _first_failure(events: Iterable[Mapping[str, Any]]) -> str | None:
+    """Which resource the last deployment failed by, and why; events come newest first."""
+    failure: str | None = None
+    for event in events:
+        name, status = event["LogicalResourceId"], event["ResourceStatus"]
+        if status in _BEGINNINGS and event["PhysicalResourceId"] == event["StackId"]:
+            break
+        if status.endswith("_FAILED") and "cancelled" not in event.get("ResourceStatusReason", ""):
+            failure = f"{name} ({event['ResourceType']}): {event.get('ResourceStatusReason', status)}"
+    return failure
+
+
+def _was_never_there(cloudformation: Any, stack: str) -> bool:
+    found = _found(cloudformation, stack)
+    return found is not None and found["StackStatus"] in _NEVER_THERE
 
 
 def _parameters_of(cloudformation: Any, stack: str) -> set[str] | None:
     """What the stack was told before; None where there is none."""
+    found = _found(cloudformation, stack)
+    return None if found is None else {each["ParameterKey"] for each in found.get("Parameters", [])}
+
+
+def _found(cloudformation: Any, stack: str) -> Mapping[str, Any] | None:
     try:
-        found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+        return cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
     except ClientError as fault:
         if "does not exist" not in str(fault):
             raise
         return None
-    return {each["ParameterKey"] for each in found.get("Parameters", [])}
 
 
 def _watched(outputs: Mapping[str, str]) -> dict[str, str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, WaiterError
 
 from infra import operations
+from infra.deployed import NotDeployed
 from infra.operations import deploy
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class CloudFormation:
         self.stacks = stacks
         self.waited: list[str] = []
         self.kept: set[str] = set()
+        self.events: list[Json] = []
         self._refusal = refusal
         self._declared = declared or {*API, "AlarmEmail", "FailedPercent"}
 
@@ -36,7 +38,18 @@ class CloudFormation:
         stack = self.stacks[StackName]
         told = [{"ParameterKey": name, "ParameterValue": value} for name, value in stack["told"].items()]
         outputs = [{"OutputKey": name, "OutputValue": value} for name, value in stack["outputs"].items()]
-        return {"Stacks": [{"Parameters": told, "Outputs": outputs}]}
+        status = stack.get("status", "CREATE_COMPLETE")
+        return {"Stacks": [{"Parameters": told, "Outputs": outputs, "StackStatus": status}]}
+
+    def get_paginator(self, name: str) -> CloudFormation:
+        assert name == "describe_stack_events"
+        return self
+
+    def paginate(self, *, StackName: str) -> list[Json]:
+        return [{"StackEvents": [each]} for each in self.events]
+
+    def delete_stack(self, *, StackName: str) -> None:
+        del self.stacks[StackName]
 
     def validate_template(self, *, TemplateBody: str) -> Json:
         return {"Parameters": [{"ParameterKey": name} for name in self._declared]}
@@ -55,11 +68,13 @@ class CloudFormation:
         stack["told"] = {name: stack["told"][name] if name in self.kept else told[name] for name in told}
 
     def get_waiter(self, name: str) -> Any:
-        waited = self.waited
+        waited, fails = self.waited, bool(self.events)
 
         class Waiter:
             def wait(self, *, StackName: str) -> None:
                 waited.append(f"{name} {StackName}")
+                if fails:
+                    raise WaiterError(name, "Waiter encountered a terminal failure state", {})
 
         return Waiter()
 
@@ -93,6 +108,61 @@ def test_nothing_new_is_no_fault_and_anything_else_is():
     deploy(CloudFormation(stacks, refusal="No updates are to be performed."), "…", "mine-operations", API)
     with pytest.raises(ClientError):
         deploy(CloudFormation(stacks, refusal="Access denied"), "…", "mine-operations", API)
+
+
+def event(name: str, status: str, reason: str | None = None) -> Json:
+    """As CloudFormation tells of what it does: the stack itself is a resource too."""
+    stack = "arn:stack"
+    kind = "AWS::CloudFormation::Stack" if name == "mine-operations" else "AWS::CloudWatch::Alarm"
+    told = {} if reason is None else {"ResourceStatusReason": reason}
+    physical = stack if name == "mine-operations" else f"id of {name}"
+    return {
+        "StackId": stack,
+        "LogicalResourceId": name,
+        "PhysicalResourceId": physical,
+        "ResourceType": kind,
+        "ResourceStatus": status,
+        **told,
+    }
+
+
+FAILED = [  # newest first
+    event("mine-operations", "ROLLBACK_COMPLETE"),
+    event("Slow", "CREATE_FAILED", "Resource creation cancelled"),
+    event("Topic", "CREATE_FAILED", "Not allowed to sns:CreateTopic"),
+    event("mine-operations", "CREATE_IN_PROGRESS", "User Initiated"),
+    event("Topic", "UPDATE_FAILED", "of a stack before"),
+]
+
+
+@pytest.mark.parametrize("stacks", [{}, {"mine-operations": {"told": {}, "outputs": {}}}], ids=["new", "old"])
+def test_a_deployment_that_failed_names_what_failed_and_why(stacks: dict[str, Json]):
+    aws = CloudFormation(stacks)
+    aws.events = FAILED
+    with pytest.raises(NotDeployed, match=r"Topic \(AWS::CloudWatch::Alarm\): Not allowed to sns:Creat"):
+        deploy(aws, "…", "mine-operations", API)
+
+
+def test_a_deployment_that_failed_without_a_reason_fails_as_it_did():
+    aws = CloudFormation({})
+    aws.events = FAILED[3:]
+    with pytest.raises(WaiterError):
+        deploy(aws, "…", "mine-operations", API)
+
+
+@pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "ROLLBACK_FAILED"])
+def test_a_stack_that_was_never_there_is_made_anew(status: str):
+    aws = CloudFormation({"mine-operations": {"told": {"AlarmEmail": "x"}, "outputs": {}, "status": status}})
+    deploy(aws, "…", "mine-operations", API)
+    assert aws.waited == ["stack_delete_complete mine-operations", "stack_create_complete mine-operations"]
+    assert aws.stacks["mine-operations"]["told"] == API
+
+
+@pytest.mark.parametrize("status", ["UPDATE_ROLLBACK_COMPLETE", "UPDATE_COMPLETE", "CREATE_COMPLETE"])
+def test_a_stack_that_served_is_never_deleted(status: str):
+    aws = CloudFormation({"mine-operations": {"told": API, "outputs": {}, "status": status}})
+    deploy(aws, "…", "mine-operations", API)
+    assert aws.waited == ["stack_update_complete mine-operations"]
 
 
 @pytest.fixture
