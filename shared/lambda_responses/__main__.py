@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("dev", help="serve the API on 127.0.0.1:$PORT (8080), data in $DATA_DIR (.data)")
     add_key_commands(commands.add_parser("keys", help="make, list and revoke API keys in $RESPONSES_STORE"))
-    given = parser.parse_args(arguments)
+    given = parser.parse_args(_with_values(sys.argv[1:] if arguments is None else arguments))
     try:
         if given.command == "keys":
             return run_key_command(given, os.environ)
@@ -33,6 +33,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     return 0
+
+
+def _with_values(arguments: Sequence[str]) -> list[str]:
+    """`--expires -1d` as `--expires=-1d`: argparse takes for an option whatever begins with a dash."""
+    given: list[str] = []
+    for argument in arguments:
+        if given and given[-1].startswith("--") and argument[:1] == "-" and argument[1:2].isdigit():
+            given[-1] += f"={argument}"
+        else:
+            given.append(argument)
+    return given
 
 
 if __name__ == "__main__":

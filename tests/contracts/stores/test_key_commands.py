@@ -169,6 +169,7 @@ def test_the_first_key_is_made_once(keys: Any):
         ["--tenant", ""],
         ["--expires", "soon"],
         ["--expires", "0d"],
+        ["--expires", "-1d"],
         ["--expires", "1999-01-01"],
         ["--expires", "99999999d"],
         ["--scopes", ""],
