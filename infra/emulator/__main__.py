@@ -7,13 +7,19 @@ import os
 import sys
 
 from infra.deployed import described
-from infra.emulator.emulator import ROOT, Emulator, EmulatorError
+from infra.emulator.emulator import KEY, REGION, ROOT, SECRET, Emulator, EmulatorError, what_lacks
 from infra.emulator.stack import Stack
 from infra.variants import VariantError
 
 _BANNER = """{described}
 All of it is on the emulator at {address}, in this machine's memory, where nothing streams. `make emulate`
-again deploys what has changed and makes another key; `make emulate-stop` ends it."""
+again deploys what has changed and makes another key; `make emulate-stop` ends it. Its table is {table}; a key
+of another tenant:
+
+  AWS_ENDPOINT_URL={address} AWS_DEFAULT_REGION={region} \\
+    AWS_ACCESS_KEY_ID={id} AWS_SECRET_ACCESS_KEY={secret} RESPONSES_STORE=dynamodb://{table} \\
+    .venv-dev/bin/python -m lambda_responses keys create --tenant acme
+"""
 
 
 def main() -> int:
@@ -21,9 +27,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make emulate", description=__doc__)
     parser.add_argument("command", nargs="?", default="start", choices=["start", "stop"])
     command: str = parser.parse_args().command
-    port = int(os.environ.get("EMULATOR_PORT") or 4566)
-    emulator = Emulator(ROOT / ".aws-sam" / "emulator", port, outlives=True)
     try:
+        emulator = Emulator(ROOT / ".aws-sam" / "emulator", _port(), outlives=True)
         _start(emulator) if command == "start" else emulator.stop()
     except (EmulatorError, VariantError) as error:
         print(error, file=sys.stderr)
@@ -31,17 +36,35 @@ def main() -> int:
     return 0
 
 
+def _port() -> int:
+    told = os.environ.get("EMULATOR_PORT") or "4566"
+    if not (told.isascii() and told.isdecimal() and 0 < int(told) < 65_536):
+        raise EmulatorError("EMULATOR_PORT is a number from 1 to 65535.")
+    return int(told)
+
+
 def _start(emulator: Emulator) -> None:
+    runs = emulator.answers
+    if not runs and (lack := what_lacks() or _taken(emulator)) is not None:
+        raise EmulatorError(lack)
     stack = Stack(emulator)
     print("Building for this machine", flush=True)
     stack.build()
-    if not emulator.answers:
+    if not runs:
         print("Starting the emulator", flush=True)
         emulator.start()
     print("Deploying", flush=True)
     stack.deploy()
     key = stack.make_key("--name", "make emulate")
-    print(_BANNER.format(described=described(stack.outputs, key), address=emulator.address))
+    account = {"address": emulator.address, "region": REGION, "id": KEY, "secret": SECRET}
+    told = described(stack.outputs, key)
+    print(_BANNER.format(described=told, table=stack.outputs["TableName"], **account))
+
+
+def _taken(emulator: Emulator) -> str | None:
+    if emulator.may_listen:
+        return None
+    return f"{emulator.address} cannot be listened at: choose another EMULATOR_PORT."
 
 
 if __name__ == "__main__":

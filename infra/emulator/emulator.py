@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -37,6 +38,7 @@ class Emulator:
     def __init__(self, home: Path, port: int, *, outlives: bool = False) -> None:
         self.home = home
         self.address = f"http://127.0.0.1:{port}"
+        self._port = port
         self._outlives = outlives
         self._process: subprocess.Popen[bytes] | None = None
         self.environment = {
@@ -74,6 +76,17 @@ class Emulator:
                 return reply.status == 200
         except (URLError, OSError):
             return False
+
+    @property
+    def may_listen(self) -> bool:
+        """Whether the address is free, and this user may have it."""
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", self._port))
+            except OSError:
+                return False
+        return True
 
     def start(self) -> None:
         """Start it, and return when it serves. Raises `EmulatorError`."""

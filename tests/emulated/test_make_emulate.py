@@ -10,7 +10,7 @@ import sys
 
 import httpx
 import pytest
-from openai import OpenAI
+from openai import NotFoundError, OpenAI
 
 from infra.emulator.emulator import ROOT, what_lacks
 
@@ -38,6 +38,12 @@ def test_it_prints_a_base_url_and_a_key_with_which_an_official_client_works():
             client = OpenAI(base_url=base_url, api_key=key, max_retries=0, http_client=http)
             made = client.responses.create(model="scripted/echo", input="Good morning")
             assert client.responses.retrieve(made.id).output_text == "Good morning"
+            _, _, command = told.partition("a key\nof another tenant:\n")
+            other = subprocess.run(
+                ["sh", "-ec", command], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+            )
+            with pytest.raises(NotFoundError):
+                client.with_options(api_key=other.stdout.strip()).responses.retrieve(made.id)
     finally:
         run("stop")
     with pytest.raises(httpx.ConnectError):
