@@ -11,7 +11,7 @@ import pytest
 from tests.end_to_end.estates import OWNER, STRANGER, Estate
 from tests.end_to_end.hosting import skip_where_functions_cannot_run
 from tests.fakes.fixtures import format, http, model, native_server, server, upstream
-from tests.fakes.fronts import Application, RestDoors, Served, UrlDoors, keyed_runtime
+from tests.fakes.fronts import SERVED, Application, RestDoors, Served, UrlDoors, keyed_runtime
 from tests.fakes.operator import Operator
 from tests.fakes.replay import replay_url, replaying_server
 from tests.fakes.server import Server
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["format", "http", "model", "native_server", "replay_url", "replaying_server", "server", "upstream"]
 
 IN_PROCESS = {"application": Application, "REST doors": RestDoors, "URL doors": UrlDoors}
-SERVED = ("make dev", "REST API", "function URLs")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ import pytest
 
 from lambda_responses.endpoints.application import OPERATIONS
 from lambda_responses.wire.faults import ECHO_LIMIT, clip
-from tests.end_to_end.estates import all_ids, never_made
+from tests.end_to_end.estates import MODEL, all_ids, never_made
+from tests.fakes.fronts import SERVED, Served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,3 +87,17 @@ def is_not_offered(answer: Answer, path: str) -> bool:
     """Whether an operation says of itself that it is not there yet, whatever is asked of it."""
     unsupported = not answer.content or answer.error["code"] == "unsupported_parameter"
     return "/responses/" not in path and answer.status == 400 and unsupported
+
+
+@pytest.mark.parametrize("place", SERVED, indirect=True)
+def test_a_response_in_the_making_is_not_there_for_others_and_goes_on(tenants: Tenants):
+    front, key, nothing = tenants.front, tenants.owner.key, never_made()
+    assert isinstance(front, Served)
+    with front.streamed({"model": MODEL, "input": "[[words:20]] [[pause:20]]"}, key=key) as events:
+        made = next(events)["response"]["id"]
+        for method, path in (("GET", ""), ("GET", "/input_items"), ("POST", "/cancel"), ("DELETE", "")):
+            answer, unknown = (tenants.asked(method, f"/v1/responses/{id}{path}") for id in (made, nothing))
+            assert told(answer, made) == told(unknown, nothing)
+        last = [*events][-1]
+    assert last["type"] == "response.completed"
+    assert front.ask("GET", f"/v1/responses/{made}", key=key).json == last["response"]

@@ -12,6 +12,7 @@ import importlib
 import json
 import time
 import uuid
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,11 +33,13 @@ from lambda_responses.runtime.principals.callers import Callers
 from lambda_responses.runtime.services import Runtime
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     Headers = Sequence[tuple[str, str]]
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
+SERVED = ("make dev", "REST API", "function URLs")
+"""Those that are processes of their own."""
 ARN = "arn:aws:execute-api:us-east-1:000000000000:restapi000/v1"
 
 
@@ -239,6 +242,14 @@ class Served(Front):
     def answer(self, question: Question) -> Answer:
         root = self.base_url.removesuffix("/v1")
         return _answer_in(self._http.send(_request(self._http, root, question)))
+
+    @contextmanager
+    def streamed(self, body: Any, *, key: str) -> Iterator[Iterator[Any]]:
+        """The events of a new response, as they come."""
+        sent = {"json": {**body, "stream": True}, "headers": {"authorization": f"Bearer {key}"}}
+        with self._http.stream("POST", f"{self.base_url}/responses", **sent) as response:
+            lines = response.iter_lines()
+            yield (json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: "))
 
     def close(self) -> None:
         self._http.close()
