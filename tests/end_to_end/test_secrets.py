@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import quote, quote_plus
 
 import pytest
 
@@ -12,8 +16,8 @@ from tests.end_to_end.hosting import skip_where_functions_cannot_run, with_varia
 from tests.end_to_end.seeding import MODELS, Seeds
 from tests.end_to_end.visits import Visitor, visit
 from tests.fakes.amenities import Amenities
-from tests.fakes.canaries import Canaries, everything_in
-from tests.fakes.fronts import Served
+from tests.fakes.canaries import GIVEN_AWAY, Canaries, everything_in
+from tests.fakes.fronts import Application, Served, keyed_runtime
 from tests.fakes.operator import Operator
 from tests.fakes.server import Server
 from tests.fakes.upstream import Upstream
@@ -113,3 +117,46 @@ def found_by(canaries: Canaries, things: Sequence[tuple[str, bytes]]) -> object:
     if not canaries.found_in(b"\n".join(thing for _, thing in things)):
         return {}
     return {(name, thing): found for name, thing in things if (found := canaries.found_in(thing))}
+
+
+SECRET = "sk-Ab3dEf6h/Jk+Mn=pQr\\StUv'XyZ"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        SECRET,
+        SECRET[:GIVEN_AWAY],
+        SECRET[-GIVEN_AWAY:],
+        SECRET[3:26],
+        json.dumps({"key": SECRET}),
+        json.dumps(SECRET).replace("/", "\\/"),
+        quote(SECRET, safe=""),
+        quote_plus(f"a b {SECRET}"),
+        SECRET.encode().hex(),
+        *(base64.b64encode(f"{before}:{SECRET}:x".encode()).decode() for before in ("u", "us", "usr")),
+        base64.urlsafe_b64encode(SECRET.encode()).decode(),
+    ],
+)
+def test_a_secret_is_known_again_however_it_is_told(told: str):
+    """Or nothing above would be shown."""
+    canaries = Canaries()
+    canaries.watch("secret", SECRET)
+    assert canaries.found_in(f"It is {told}.") == {"secret"}
+    assert canaries.found_in(f"It begins with {SECRET[: GIVEN_AWAY - 1]}.") == set()
+
+
+def test_a_store_is_looked_through_also_where_it_is_packed_and_cut(tmp_path: Path):
+    canaries = Canaries()
+    said = canaries.seed("said")
+    front = Application(keyed_runtime(tmp_path / "responses.db"))
+    operator = Operator(tmp_path / "responses.db")
+    noise = "".join(secrets.token_hex(16) for _ in range(40_000))  # which hardly shrinks
+    body = {"model": "scripted/echo", "input": f"[[words:1]] {noise} {said}"}
+    made = front.ask("POST", "/v1/responses", body, key=operator.key("acme"))
+    assert made.status == 200
+    assert len(operator.rows("acme#")) > 2
+    assert canaries.found_in((tmp_path / "responses.db-wal").read_bytes()) == set()
+    assert canaries.found_in(everything_in(tmp_path / "responses.db")) == {"said"}
+    operator.close()
+    front.close()

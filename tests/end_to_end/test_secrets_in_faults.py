@@ -99,7 +99,7 @@ def test_a_store_that_is_spoilt_says_nothing_of_what_it_holds(tmp_path: Path, ca
     with closing(Served(server.base_url)) as front:
         for how, statement in SPOILT.items():
             made = front.ask("POST", "/v1/responses", {**HELLO, "input": said}, headers=here).json["id"]
-            with closing(sqlite3.connect(tmp_path / "responses.db", autocommit=True)) as store:
+            with closing(sqlite3.connect(tmp_path / "responses.db", isolation_level=None)) as store:
                 store.execute(statement, {"said": said} if ":said" in statement else {})
             answers[how] = [
                 front.ask("GET", f"/v1/responses/{made}", headers=here),
