@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lambda_responses.runtime.logs import logger
 from lambda_responses.runtime.streaming.connection import Connection
 from lambda_responses.runtime.streaming.invocation import Invocation
 from lambda_responses.runtime.streaming.process import CLOSING_SECONDS, serve
@@ -75,5 +76,8 @@ def test_an_answer_that_never_began_to_leave_is_told_of() -> None:
     async def served() -> None:
         await serve(hello, invocation, Requests(hello), api)
 
-    asyncio.run(served())
+    try:
+        asyncio.run(served())
+    finally:
+        logger.remove_keys(["function_request_id"])  # a process of its own would keep it until the next one
     assert api.failed == ["OutOfTime"]

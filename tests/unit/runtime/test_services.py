@@ -57,6 +57,7 @@ async def test_what_was_opened_is_closed_once(environment: dict[str, str], monke
         close(store)
 
     monkeypatch.setattr(SQLiteStore, "close", closing)
+    before = set(threading.enumerate())
     runtime = Runtime(environment)
     await runtime.aclose()
     assert closed == []
@@ -64,7 +65,7 @@ async def test_what_was_opened_is_closed_once(environment: dict[str, str], monke
     await runtime.aclose()
     await runtime.aclose()
     assert len(closed) == 1
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("sqlite")]
+    assert set(threading.enumerate()) <= before
 
 
 async def test_the_level_of_the_log_is_a_setting(environment: dict[str, str]):
