@@ -49,8 +49,8 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def running(server: Server) -> Iterator[Server]:
-    yield server.started()
-    server.stop()
+    with server:
+        yield server
     assert server.complaints == []
 
 

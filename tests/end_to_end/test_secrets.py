@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
@@ -50,40 +51,37 @@ class Evidence:
 
 @pytest.fixture(scope="module", params=["make dev", "functions"])
 def evidence(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evidence]:
-    folder, upstream, amenities = tmp_path_factory.mktemp("seeded"), Upstream(), Amenities()
-    seeds, file = Seeds(folder, upstream, amenities), folder / "responses.db"
-    operator = Operator(file)
-    good = operator.key("acme")
-    wrong = [operator.revoked_key("acme"), operator.expired_key("acme"), render_key(bytes(range(32)))]
-    for key in (good, *wrong):
-        seeds.secrets.watch("API keys", key)
-    server, stages = started(request.param, folder, seeds)
-    heard: list[tuple[str, bytes]] = []
-    for stage, providers in stages.items():
-        front = Served(server.base_url.replace("/v1", stage))
-        visitor = Visitor(front, good, seeds)
-        visit(visitor, seeds, wrong, providers=providers)
-        heard += visitor.heard
-        front.close()
-    operator.close()
-    server.stop()
-    assert server.complaints == []
-    yield Evidence(seeds, server.log.splitlines(), everything_in(file), heard)
-    amenities.close()
-    upstream.close()
+    folder = tmp_path_factory.mktemp("seeded")
+    with closing(Upstream()) as upstream, closing(Amenities()) as amenities:
+        seeds = Seeds(folder, upstream, amenities)
+        with closing(Operator(folder / "responses.db")) as operator:
+            good = operator.key("acme")
+            wrong = [operator.revoked_key("acme"), operator.expired_key("acme"), render_key(bytes(range(32)))]
+        for key in (good, *wrong):
+            seeds.secrets.watch("API keys", key)
+        heard: list[tuple[str, bytes]] = []
+        with talkative(request.param, folder, seeds) as server:
+            for stage, providers in STAGES[request.param].items():
+                with closing(Served(server.base_url.replace("/v1", stage))) as front:
+                    visitor = Visitor(front, good, seeds)
+                    visit(visitor, seeds, wrong, providers=providers)
+                heard += visitor.heard
+        assert server.complaints == []
+        stored = everything_in(folder / "responses.db")
+        yield Evidence(seeds, server.log.splitlines(), stored, heard)
 
 
-def started(way: str, folder: Path, seeds: Seeds) -> tuple[Server, dict[str, Sequence[str]]]:
-    """A server of that kind, as talkative as it can be; and where on it one may ask, and whom behind it."""
+STAGES = {"make dev": {"/v1": [*MODELS]}, "functions": {"/v1": [*MODELS], "/url/v1": ["groq", "xai"]}}
+"""Where one may ask, and whom behind it."""
+
+
+def talkative(way: str, folder: Path, seeds: Seeds) -> Server:
+    """A server of that kind that writes down as much as it can be told to."""
     if way == "make dev":
-        return Server(folder, **seeds.environment).started(), {"/v1": [*MODELS]}
+        return Server(folder, **seeds.environment)
     skip_where_functions_cannot_run()
-    talkative = with_variables(folder, AWS_LAMBDA_LOG_LEVEL="DEBUG")  # Lambda's own setting
-    command = ("infra.host", "--template", str(talkative))
-    return Server(folder, command=command, **seeds.environment).started(), {
-        "/v1": [*MODELS],
-        "/url/v1": ["groq", "xai"],
-    }
+    template = with_variables(folder, AWS_LAMBDA_LOG_LEVEL="DEBUG")  # Lambda's own setting
+    return Server(folder, command=("infra.host", "--template", str(template)), **seeds.environment)
 
 
 def test_secrets_and_words_went_where_they_belong(evidence: Evidence):

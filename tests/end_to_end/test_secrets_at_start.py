@@ -134,14 +134,13 @@ def test_a_server_that_does_not_start_tells_none_either(tmp_path: Path, environm
 def test_nor_do_functions_that_do_not_start(tmp_path: Path, name: str):
     skip_where_functions_cannot_run()
     template = with_variables(tmp_path, **UNUSABLE[name])
-    server = Server(tmp_path, command=("infra.host", "--template", str(template))).started()
     answers: list[Answer] = []
-    for stage in ("/v1", "/url/v1"):
-        with closing(Served(server.base_url.replace("/v1", stage))) as front:
-            body = {"model": "scripted/echo", "input": "x"}
-            answers.append(front.ask("POST", "/v1/responses", body, key="sk-lr-x"))
-            answers.append(front.ask("GET", "/v1/models", key="sk-lr-x"))
-    server.stop()
+    with Server(tmp_path, command=("infra.host", "--template", str(template))) as server:
+        for stage in ("/v1", "/url/v1"):
+            with closing(Served(server.base_url.replace("/v1", stage))) as front:
+                body = {"model": "scripted/echo", "input": "x"}
+                answers.append(front.ask("POST", "/v1/responses", body, key="sk-lr-x"))
+                answers.append(front.ask("GET", "/v1/models", key="sk-lr-x"))
     assert {answer.status for answer in answers} == {500, 502}
     assert "RESPONSES_" in server.log
     assert SECRETS.found_in(server.log) == set()

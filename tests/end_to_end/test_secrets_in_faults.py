@@ -73,9 +73,8 @@ def test_a_fault_that_nobody_foresaw_is_told_by_its_kind_and_place(
     canaries.watch("API key", key)
     operator.close()
     environment = {"RESPONSES_AUTH": "keys", "FAULTY_PART": part, "FAULTY_WORDS": words}
-    server = Server(tmp_path, command=command, RESPONSES_LOG_LEVEL="DEBUG", **environment).started()
-    answers = everything(server, key)
-    server.stop()
+    with Server(tmp_path, command=command, RESPONSES_LOG_LEVEL="DEBUG", **environment) as server:
+        answers = everything(server, key)
     assert "Broken" in server.log
     assert canaries.found_in(server.log) == set()
     assert canaries.found_in(b"".join(answer.content for answer in answers)) == set()
@@ -93,10 +92,10 @@ SPOILT = {
 
 def test_a_store_that_is_spoilt_says_nothing_of_what_it_holds(tmp_path: Path, canaries: Canaries):
     said = canaries.seed("what was stored")
-    server = Server(tmp_path, RESPONSES_LOG_LEVEL="DEBUG").started()
     here = [("Host", "127.0.0.1")]
     answers: dict[str, list[Answer]] = {}
-    with closing(Served(server.base_url)) as front:
+    spoilt = Server(tmp_path, RESPONSES_LOG_LEVEL="DEBUG")
+    with spoilt as server, closing(Served(server.base_url)) as front:
         for how, statement in SPOILT.items():
             made = front.ask("POST", "/v1/responses", {**HELLO, "input": said}, headers=here).json["id"]
             with closing(sqlite3.connect(tmp_path / "responses.db", isolation_level=None)) as store:
@@ -108,7 +107,6 @@ def test_a_store_that_is_spoilt_says_nothing_of_what_it_holds(tmp_path: Path, ca
                 front.ask("POST", "/v1/responses", {**HELLO, "previous_response_id": made}, headers=here),
                 front.ask("DELETE", f"/v1/responses/{made}", headers=here),
             ]
-    server.stop()
     for how, told in answers.items():
         assert {answer.status for answer in told[:4]} <= {500, 503}, how
         assert canaries.found_in(b"".join(answer.content for answer in told)) == set(), how
@@ -144,9 +142,8 @@ def test_no_token_is_in_a_line_of_the_log_or_in_an_answer(
             if len(part) >= 12:
                 canaries.watch(name, part)
     environment = {"RESPONSES_JWT_ISSUER": issuer.root, "RESPONSES_JWT_AUDIENCE": AUDIENCE}
-    server = Server(tmp_path, RESPONSES_AUTH="jwt", RESPONSES_LOG_LEVEL="DEBUG", **environment).started()
-    answers = {name: everything(server, text) for name, text in tokens.items()}
-    server.stop()
+    with Server(tmp_path, RESPONSES_AUTH="jwt", RESPONSES_LOG_LEVEL="DEBUG", **environment) as server:
+        answers = {name: everything(server, text) for name, text in tokens.items()}
     assert {name for name, told in answers.items() if told[0].status == 200} == {"good"}
     assert {answer.status for name, told in answers.items() if name != "good" for answer in told} == {401}
     assert server.complaints == []

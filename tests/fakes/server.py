@@ -68,6 +68,12 @@ class Server:
             raise AssertionError(f"the server did not start:\n{self.log}")
         return self
 
+    def __enter__(self) -> Server:
+        return self.started()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
     @property
     def pid(self) -> int:
         return self._process.pid
