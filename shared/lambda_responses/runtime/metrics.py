@@ -33,8 +33,8 @@ UNITS = {
 }
 """All that are published, under `service` and `function`.
 
-`UpstreamErrors` are published under `provider` besides, and those of a response under `version`, by which a new
-version of a function is told apart from the one whose place it takes.
+`UpstreamErrors` are published under `provider` besides, and those of a response under `version`, by which a
+new version of a function is told apart from the one whose place it takes.
 """
 
 
