@@ -20,6 +20,8 @@ from lambda_responses.runtime.principals.bearers import read_authorization
 from lambda_responses.runtime.principals.vouched import render_context
 from lambda_responses.runtime.services import process_runtime
 from lambda_responses.runtime.settings import SettingsError
+from lambda_responses.runtime.starting import starting
+from lambda_responses.storage.keyed import StoreUnavailable
 from lambda_responses.wire.errors import AuthenticationError
 
 if TYPE_CHECKING:
@@ -54,6 +56,9 @@ class Authorizer:
                 raise Exception(UNAUTHORIZED) from None
             except SettingsError:
                 raise
+            except StoreUnavailable as error:
+                logger.error("store unavailable", fault=str(error), at=place_of(error))
+                raise NoVerdict(f"StoreUnavailable at {place_of(error)}") from None
             except Exception as error:
                 raise NoVerdict(f"{type(error).__name__} at {place_of(error)}") from None
             logger.info("authorized", tenant=principal.tenant, key_id=principal.key_id)
@@ -63,7 +68,8 @@ class Authorizer:
 def authorizer() -> Authorizer:
     """The handler; on Lambda, what the first request would wait for is made at once."""
     if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-        _ = process_runtime().callers.bearers
+        with starting():
+            _ = process_runtime().callers.bearers
     return Authorizer()
 
 

@@ -16,6 +16,7 @@ from mangum import Mangum
 from lambda_responses.runtime.operations import application
 from lambda_responses.runtime.services import process_runtime
 from lambda_responses.runtime.settings import SettingsError
+from lambda_responses.runtime.starting import starting
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -54,7 +55,8 @@ def door(operation: Operation) -> Door:
     """A Lambda handler for that operation; on Lambda, everything it needs is made at once."""
     made = Door(operation)
     if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-        made.opened()
+        with starting():
+            made.opened()
     return made
 
 

@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, NoReturn
 
 from lambda_responses.runtime.logs import logger
+from lambda_responses.runtime.starting import starting
 from lambda_responses.runtime.streaming import console
 from lambda_responses.runtime.streaming.answer import Answer
 from lambda_responses.runtime.streaming.connection import ConnectionFault
@@ -82,7 +83,8 @@ async def serve(app: ASGIApp, invocation: Invocation, requests: Requests, api: R
 
 async def _started(api: RuntimeApi, environment: Mapping[str, str]) -> ASGIApp:
     try:
-        app = opened_application(environment)
+        with starting():
+            app = opened_application(environment)
     except EntryFault as error:
         console.report("start failed", error.fault)
         await api.fail_to_start(error.fault)
