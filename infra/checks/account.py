@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 ALIAS = "live"
 """What callers of create_response meet, whichever version that is."""
+UNPUBLISHED = "$LATEST"
+"""What a process calls itself that was not told its version."""
 
 _HOUR = 3600
 _STARTS = {"restored": "restoreDurationMs", "initialised": "initDurationMs"}
@@ -91,7 +93,10 @@ def check_a_version_has_figures_of_its_own(subject: Subject) -> str:
     if not answered:
         raise Skipped("CloudWatch has no figures of the last hour; they take some minutes to come")
     its_own = _responses(ask("cloudwatch"), {**of_all, "version": version})
-    demand(its_own > 0, f"of {answered} responses none is known as version {version}'s")
+    nobodys = _responses(ask("cloudwatch"), {**of_all, "version": UNPUBLISHED})
+    demand(nobodys == 0, f"{nobodys} of {answered} responses are known as version {UNPUBLISHED}'s")
+    if not its_own:
+        raise Skipped(f"CloudWatch has no figures of version {version} yet; they take some minutes to come")
     return f"{its_own} of {answered} responses of the last hour were version {version}'s"
 
 

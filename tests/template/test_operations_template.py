@@ -383,8 +383,13 @@ def test_the_commands_that_rotate_sealing_keys_put_the_new_one_behind_then_in_fr
             ["sh", "-euc", commands], env=environment, capture_output=True, text=True, check=True
         )
         *_, condition, _, values = ran.stdout.splitlines()
-        assert condition == "ring = :old"  # where there is none, it is none, whatever was printed
-        return {name: each["S"] for name, each in json.loads(values).items()}
+        given = {name: each["S"] for name, each in json.loads(values).items()}
+        # Where there is no ring, it is none, whatever was printed. What DynamoDB makes of the rest:
+        kept, _, only = condition.partition(" AND ")
+        assert kept == "ring = :old"
+        assert only.removeprefix("NOT ") == "contains(ring, :mark)"
+        holds = (given[":mark"] in ring) is not only.startswith("NOT ")
+        return given if holds else {":new": ring}
 
     old = KeyRing([new_key(secrets.token_bytes), new_key(secrets.token_bytes)]).as_text()
     behind = asked(first, old)
@@ -394,6 +399,10 @@ def test_the_commands_that_rotate_sealing_keys_put_the_new_one_behind_then_in_fr
     assert front_now[":old"] == behind[":new"]
     assert parse_key_ring(front_now[":new"]).first.id == "2027"
     assert front_now[":new"].endswith(f",{old}")
+    for again in (behind[":new"], front_now[":new"]):
+        assert asked(first, again) == {":new": again}
+    alone = KeyRing([new_key(secrets.token_bytes)]).as_text()
+    assert asked(second, alone) == {":new": alone}
 
 
 def test_every_metric_has_its_line_on_the_page():

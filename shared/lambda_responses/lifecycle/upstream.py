@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from lambda_responses.providers.base import (
@@ -23,7 +24,7 @@ from lambda_responses.wire.errors import (
     ServerError,
     UpstreamFaultError,
 )
-from lambda_responses.wire.redaction import redacted
+from lambda_responses.wire.redaction import REDACTED, redacted
 from lambda_responses.wire.tool_secrets import secrets_in
 
 if TYPE_CHECKING:
@@ -109,12 +110,16 @@ def _restated(target: Target, body: Json) -> Sequence[Json]:
         raise UpstreamUnreadable("a success that is no answer") from None
 
 
+_MANY_SECRETS = 200
+"""Of a request with more of them, nobody compares each with what an upstream says: nothing of it is told."""
+
+
 def _redacted(error: APIError, turn: Turn, without_keys: Callable[[str], str] = str) -> APIError:
     """The same, without what the request's tools have to prove themselves with, nor keys of this server."""
-    secrets = [*secrets_in(turn.request)]
+    secrets = [*islice(secrets_in(turn.request), _MANY_SECRETS + 1)]
 
     def said(text: str) -> str:
-        return redacted(without_keys(text), secrets)
+        return redacted(without_keys(text), secrets) if len(secrets) <= _MANY_SECRETS else REDACTED
 
     error.message = said(error.message)
     error.code, error.param = error.code and said(error.code), error.param and said(error.param)

@@ -84,7 +84,7 @@ class OperatorParameters:
         settings: Settings,
         *,
         source: AWSParameters | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,  # a frozen process thaws with what it read aged
     ) -> None:
         self._settings = settings
         self._source = source or AWSParameters()

@@ -146,7 +146,7 @@ class LiveServices:
         return self._router or self._routed(self.parameters.current())
 
     async def renew(self) -> None:
-        """Look at the keys and the models file again if it is time to; nobody else waits for that."""
+        """Look at the keys and the models file again if it is time to, while streams go on."""
         if self.parameters.due:
             self._routed(await asyncio.to_thread(self.parameters.current))
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from lambda_responses.transformers.base import UpstreamFailure
 
 _LONGEST_MESSAGE = 2_000
+_LONGEST_READ = 4 * _LONGEST_MESSAGE
+"""What is not shown is not looked through for credentials."""
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _PATH = re.compile(r"[A-Za-z0-9_.\[\]-]{1,128}")
 _STATUS = re.compile(r"[45]\d\d")
@@ -339,4 +341,4 @@ def _clean(message: str) -> str:
     """A message fit to be shown: no markup, no credential, no essay."""
     if "<html" in message.lower() or "<!doctype" in message.lower():
         return ""
-    return _CREDENTIAL.sub("[redacted]", message.strip())[:_LONGEST_MESSAGE]
+    return _CREDENTIAL.sub("[redacted]", message.strip()[:_LONGEST_READ])[:_LONGEST_MESSAGE]

@@ -21,6 +21,9 @@ SHORTEST = 8
 GIVEN_AWAY = 12
 """Characters of a longer secret's beginning by which it is given away."""
 
+LONGEST = 4_096
+"""Characters of a secret that are compared; what follows goes with them."""
+
 _REST = re.compile(r"[\w%+/=\\~*-]*")
 """What may follow in a writing that is not known here."""
 
@@ -57,19 +60,25 @@ def _end(text: str, place: int, rest: Sequence[re.Pattern[str]]) -> int:
 @lru_cache(maxsize=128)
 def _written(secret: str) -> tuple[re.Pattern[str], Sequence[re.Pattern[str]]]:
     """How a secret's beginning may be written, and each character that follows it."""
-    characters = [_character(each) for each in secret]
-    beginning = re.compile("".join(characters[:GIVEN_AWAY]))
-    return beginning, [re.compile(each) for each in characters[GIVEN_AWAY:]]
+    # Neither a secret nor what is said about it may take long to compare, whoever made them: repeats give
+    # nothing back, and no beginning is looked for in the middle of a run of backslashes.
+    characters = [_character(each) for each in re.findall(r"\\+|[^\\]", secret[:LONGEST], re.DOTALL)]
+    escapable = not (secret[0].isascii() and secret[0].isalnum())
+    beginning = re.compile(r"(?<!\\)" * escapable + "".join(characters[:GIVEN_AWAY]))
+    rest = [re.compile(each) for each in characters[GIVEN_AWAY:]]
+    return beginning, [*rest, _REST] if len(secret) > LONGEST else rest
 
 
 def _character(character: str) -> str:
-    """A pattern of the ways to write a character: also in JSON that stands in JSON, and so on."""
+    """A pattern of the ways to write a character, or a run of backslashes: in JSON in JSON, and so on."""
+    if character.startswith("\\"):
+        return r"(?:\\|%(?:25)*+(?i:5c)|u005(?i:c))++"
     if character.isascii() and character.isalnum():
         return character
     in_address = "".join(f"%(?:25)*{byte:02x}" for byte in character.encode("utf-8", "surrogatepass"))
     in_json = "".join(f"u{unit:04x}\\\\*" for unit in _units(character)).removesuffix("\\\\*")
     plain = r"[ +]" if character == " " else re.escape(character)
-    return rf"\\*(?:(?i:{in_address}|{in_json})|{plain})"
+    return rf"\\*+(?:(?i:{in_address}|{in_json})|{plain})"
 
 
 def _units(character: str) -> Sequence[int]:

@@ -7,7 +7,7 @@ RESPONSES_WRITE = "api.responses.write"
 MODELS_READ = "api.model.read"
 
 SCOPES = frozenset({RESPONSES_READ, RESPONSES_WRITE, MODELS_READ})
-"""All that there are; a credential that names none has them all."""
+"""All that there are. A key that was made for none in particular has them all."""
 
 
 def scope_of(method: str, path: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
@@ -89,3 +90,34 @@ def test_no_secret_is_left_in_any_writing(secret: str, write: Callable[[str], st
     said = redacted(f"{before}{written}{after}", [secret])
     assert REDACTED in said
     assert written not in said.replace(REDACTED, "\0") or written in REDACTED
+
+
+HOSTILE = [
+    "\\" * 11 + "aaaaaaaa",
+    "+" * 12 + "a",
+    "%" * 20,
+    "\\+" * 20,
+    "-----BEGIN",
+    "%25" * 8,
+    "é" * 30 + "a",
+]
+
+
+@pytest.mark.parametrize("secret", HOSTILE)
+@pytest.mark.parametrize("piece", ["\\", "+", "%", "%25", "\\+", "-", "%5c", "u005c", "\\u00e9"])
+def test_no_secret_and_no_text_takes_long(secret: str, piece: str):
+    """Linear in both: a million steps at most, where a careless pattern takes more than a life."""
+    begun = time.process_time()
+    redacted(piece * 8_000, [secret])
+    assert time.process_time() - begun < 2
+
+
+def test_of_a_very_long_secret_the_beginning_is_enough():
+    secret = "k" * 10_000
+    assert redacted(f"no {secret} here", [secret]) == f"no {REDACTED} here"
+
+
+@pytest.mark.parametrize("secret", ["ab\\\\cd\\efgh", "\\abcdefgh", "abcdefgh\\\\", "\\\\\\abcdefg\\h"])
+@pytest.mark.parametrize("write", WRITINGS.values(), ids=WRITINGS)
+def test_backslashes_hide_nothing(write: Callable[[str], str], secret: str):
+    assert redacted(f"no {write(secret)} here", [secret]) == f"no {REDACTED} here"

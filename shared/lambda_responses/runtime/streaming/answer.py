@@ -49,8 +49,8 @@ class Answer:
 
     @property
     def whole(self) -> bool:
-        """Whether all has been said, and the Runtime API was told."""
-        return self.over and self._body is not None
+        """Whether all has been said, and has left for the Runtime API."""
+        return self._gone.is_set()
 
     async def receive(self) -> Message:
         """The request in one piece, then nothing until the answer is over: Lambda tells of no lost client."""
