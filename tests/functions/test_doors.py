@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from lambda_responses.endpoints.exchange import CLOSING_SECONDS
 from lambda_responses.stream.deltas import Stopped, Text
+from tests.functions.events import Context, by_api
 from tests.played import Played, PlayedRuntime
 
 if TYPE_CHECKING:
@@ -21,18 +21,6 @@ if TYPE_CHECKING:
 
 HELLO = [Text(0, "Hello"), Stopped("end")]
 UNKNOWN = "resp_" + "0" * 48
-
-
-@dataclass
-class Context:
-    """What Lambda tells of an invocation, as far as anybody asks."""
-
-    function_name: str = "door"
-    aws_request_id: str = "1"
-    milliseconds: int = 60_000
-
-    def get_remaining_time_in_millis(self) -> int:
-        return self.milliseconds
 
 
 @pytest.fixture(autouse=True)
@@ -46,27 +34,11 @@ def loop() -> Iterator[None]:
 
 
 def event(method: str, path: str, body: Any = None, **query: str) -> dict[str, Any]:
-    """A REST API proxy event (payload version 1.0) of stage `v1`."""
-    return {
-        "resource": "/{proxy+}",
-        "path": path,
-        "httpMethod": method,
-        "headers": {"content-type": "application/json", "host": "api.example"},
-        "multiValueHeaders": {"content-type": ["application/json"], "host": ["api.example"]},
-        "queryStringParameters": query or None,
-        "multiValueQueryStringParameters": {name: [value] for name, value in query.items()} or None,
-        "pathParameters": None,
-        "stageVariables": None,
-        "requestContext": {
-            "stage": "v1",
-            "requestId": "1",
-            "httpMethod": method,
-            "path": f"/v1{path}",
-            "identity": {"sourceIp": "192.0.2.1", "accountId": "123456789012", "caller": "AIDA:me"},
-        },
-        "body": None if body is None else json.dumps(body),
-        "isBase64Encoded": False,
-    }
+    """A REST API's event, from a caller who signed."""
+    identity = {"sourceIp": "192.0.2.1", "accountId": "123456789012", "caller": "AIDA:me"}
+    made = by_api(method, path, body, identity=identity)
+    made["multiValueQueryStringParameters"] = {name: [value] for name, value in query.items()} or None
+    return {**made, "queryStringParameters": query or None}
 
 
 def answered(door: str, request: dict[str, Any], runtime: PlayedRuntime) -> tuple[int, dict[str, str], str]:
