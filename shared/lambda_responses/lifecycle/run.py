@@ -30,14 +30,13 @@ from lambda_responses.wire.tool_secrets import public_item
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import AsyncGenerator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     from lambda_responses.lifecycle.context import ModelContext
+    from lambda_responses.lifecycle.known import Known
     from lambda_responses.lifecycle.placement import Placement
     from lambda_responses.lifecycle.ports import Cancellation, Deadline, EventSink, Services
     from lambda_responses.providers.base import Target
-    from lambda_responses.sealing.sealer import Sealer
-    from lambda_responses.storage.responses import Context
     from lambda_responses.stream.deltas import Delta
     from lambda_responses.wire.json import Event, Json
 
@@ -49,21 +48,6 @@ class RunBounds:
     sink: EventSink = field(default_factory=Unkept)
     deadline: Deadline = field(default_factory=Unbounded)
     cancellation: Cancellation | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What had been said, and sealed, before the request."""
-
-    previous: Context | None
-    history: Sequence[Json]
-    """Items of the previous response's context, as far as a model can go on from them."""
-    origins: Mapping[str, Json]
-    """Of the previous response's context and of referenced items, by item id."""
-    brought: Mapping[int, Json]
-    """Origins that the client brought back sealed, by the place of their item in the request."""
-    sealer: Sealer | None
-    """None where nothing is to be sealed."""
 
 
 class ResponseRun:
