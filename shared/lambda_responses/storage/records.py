@@ -2,9 +2,10 @@
 
 Attributes of a control row: `v` version, `st` status, `target`, `created`, `prev` the response before this
 one, `depth`, `lo`, `anc`, `ctx0` its place, `env` the response object without its output, `n` how many rows
-turn, envelope and snapshot take besides, `nxt` the turn that continues it in its thread, `frk` set once turns
-of other threads may stand on it, `gone` set when it is deleted but still stood upon, `ttl`. Background work
-adds `fence`, `owner`, `lease`, `wk` and `wt`; no row of a foreground response has them.
+turn, envelope and snapshot take besides, `nxt` the turn that continues it in its thread, `frk` the first
+response of another thread that may stand on it (`F#` rows lead to the others), `gone` set when it is
+deleted but still stood upon, `ttl`. Background work adds `fence`, `owner`, `lease`, `wk` and `wt`; no row
+of a foreground response has them.
 """
 
 from __future__ import annotations
@@ -95,6 +96,8 @@ class Reservation:
     expires: int
     """When the response will expire, in seconds since 1970."""
     previous: Context | None = None
+    links: bool = False
+    """Whether a row is to lead here from the previous response, which names another fork already."""
 
     @property
     def claims(self) -> bool:
@@ -150,8 +153,12 @@ def record_of(reservation: Reservation, stored: StoredResponse, *, grace: int) -
         row["ttl"] = reservation.expires + grace
     for row in pages:
         row["ttl"] = reservation.expires
-    others = zip(_other_keys(table, place, control["n"]), (*turn, *pages, *snapshot), strict=True)
-    return Record((table.control(place.thread, place.response_id), control), list(others))
+    others = list(zip(_other_keys(table, place, control["n"]), (*turn, *pages, *snapshot), strict=True))
+    if reservation.links and previous is not None:
+        before = previous.chain.place
+        link = table.fork(before.thread, before.own, place.response_id)
+        others.append((link, {"ttl": reservation.expires}))
+    return Record((table.control(place.thread, place.response_id), control), others)
 
 
 def envelope_keys(table: TenantTable, place: Place, control: Row) -> Sequence[Key]:

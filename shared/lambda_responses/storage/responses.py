@@ -111,18 +111,20 @@ class ResponseStore:
         ages = previous.chain.expires < expires
         if ages:
             _check_snapshot(previous)
-        before = previous.chain.place
-        if await self._claim(tenant, previous, response_id):
+        before, links = previous.chain.place, False
+        claimed, control = await self._claim(tenant, previous, response_id)
+        if claimed:
             _, own = addressed(response_id)
             place = replace(before, response_id=response_id, own=own, depth=before.depth + 1)
         else:
             response_id = new_response_id(epoch=epoch, thread=None, entropy=entropy)
             place = _forked(before, response_id)
+            links = not await self._named_fork(control, response_id)
         if ages or len(place.segments) > MAX_SEGMENTS:
             _check_snapshot(previous)
             base = Base(place.thread, before.depth, place.own)
             place = replace(place, low=place.depth, segments=(), base=base)
-        return Reservation(response_id, tenant, place, expires, previous)
+        return Reservation(response_id, tenant, place, expires, previous, links)
 
     async def release(self, reservation: Reservation) -> None:
         """Give the place back: the turn ended without a record. Safe after a commit of unknown outcome."""
@@ -220,29 +222,37 @@ class ResponseStore:
         else:
             await self._sweep(table, row)
 
-    async def _claim(self, tenant: str, previous: Context, response_id: ResponseId) -> bool:
-        """Take the place after `previous` in its thread; where it is taken, note that a fork stands on it."""
-        before = previous.chain.place
-        key = TenantTable(tenant).control(before.thread, before.response_id)
+    async def _claim(self, tenant: str, previous: Context, response_id: ResponseId) -> tuple[bool, Row]:
+        """Whether the place after `previous` in its thread is taken now, and the control row as last seen."""
+        before, known = previous.chain.place, previous.chain.control
+        # Made anew: the tenant is the caller's, whoever's context this is.
+        known = replace(known, key=TenantTable(tenant).control(before.thread, before.response_id))
         _, own = addressed(response_id)
-        known = previous.chain.control.values
-        if "nxt" not in known:
+        if "nxt" not in known.values:
             try:
-                await self._store.update(key, set={"nxt": own}, when=(Absent("nxt"), Absent("gone")))
+                await self._store.update(known.key, set={"nxt": own}, when=(Absent("nxt"), Absent("gone")))
             except ConditionFailed as fact:
-                if fact.old is None or is_deleted(fact.old):
-                    raise ResponseNotFound from None
-                known = fact.old.values
+                known = _still_there(fact.old)
+            else:
+                return True, known
+        # Where it is ours, the answer to our own first try was lost.
+        return known.values["nxt"] == own, known
+
+    async def _named_fork(self, control: Row, response_id: ResponseId) -> bool:
+        """Keep what a fork stands on; whether the control row names it, as it does the first one.
+
+        One update does both, and only the first fork pays for it.
+        """
+        if "frk" not in control.values:
+            try:
+                await self._store.update(
+                    control.key, set={"frk": response_id}, when=(Absent("gone"), Absent("frk"))
+                )
+            except ConditionFailed as fact:
+                control = _still_there(fact.old)
             else:
                 return True
-        if known["nxt"] == own:  # The answer to our own first try was lost.
-            return True
-        if "frk" not in known:
-            try:
-                await self._store.update(key, set={"frk": True}, when=(Absent("gone"),))
-            except ConditionFailed:
-                raise ResponseNotFound from None
-        return False
+        return control.values["frk"] == response_id
 
     async def _let_go(self, key: Key, own: str) -> Row | None:
         """Free what turn `own` claimed; where that was only kept for its sake, remove and return it."""
@@ -266,8 +276,11 @@ class ResponseStore:
         """Remove what belongs to a removed control row, and the tombstones that stood for it alone."""
         while row is not None:
             place = placed_row(row)
-            await _all(map(self._store.delete, other_keys(table, place, row)))
+            keys = list(other_keys(table, place, row))
             previous = row.values.get("prev")
+            if previous is not None and thread_of(previous) != place.thread:
+                keys.append(table.fork(*addressed(previous), place.response_id))
+            await _all(map(self._store.delete, keys))
             if previous is None or thread_of(previous) != place.thread:
                 return
             row = await self._let_go(table.control(place.thread, previous), place.own)
@@ -278,6 +291,13 @@ def _forked(before: Place, response_id: ResponseId) -> Place:
     depth = before.depth + 1
     segments = (*before.segments, Segment(before.thread, before.low, before.depth))
     return Place(response_id, *addressed(response_id), depth, depth, segments, before.base)
+
+
+def _still_there(control: Row | None) -> Row:
+    """The row. Raises `ResponseNotFound` where it was deleted meanwhile."""
+    if control is None or is_deleted(control):
+        raise ResponseNotFound
+    return control
 
 
 def _check_snapshot(previous: Context) -> None:

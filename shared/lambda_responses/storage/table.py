@@ -5,6 +5,7 @@
     {t}#T#{thread}      R#{response}#{k:02}             its envelope, where too long for the control row
     {t}#T#{thread}      C#{depth:06}#{own}[#{k:02}]     what a turn added to the context, in one or more rows
     {t}#T#{thread}      S#{depth:06}#{own}[#{k:02}]     the whole context up to that depth, by turn `own`
+    {t}#T#{thread}      F#{own}#{response}              leads from turn `own` to a response that forked off it
     #                   K#seals                         the key ring of the installation, no tenant's
     #K#{fingerprint}    0                               what an API key stands for, by the SHA-256 of the key
     #A                  KEY#{key_id}                    the list of API keys, revoked ones included
@@ -98,6 +99,14 @@ class TenantTable:
         first = _place("S", depth, own, 0)
         return Range(self._thread(thread), first, f"{first}~")
 
+    def fork(self, thread: ThreadKey, own: str, response_id: str) -> Key:
+        """What leads from a turn to a response of another thread that continues it."""
+        return Key(self._thread(thread), f"F#{own}#{response_id}")
+
+    def forks(self, thread: ThreadKey) -> Range:
+        """All that leads from a thread to others."""
+        return Range(self._thread(thread), "F#", "F#~")
+
     def _thread(self, thread: ThreadKey) -> str:
         return f"{self.tenant}#T#{thread}"
 
@@ -105,6 +114,12 @@ class TenantTable:
 def response_of(key: Key) -> str:
     """The response that an `R#` row belongs to."""
     return key.sk.split("#")[1]
+
+
+def fork_of(key: Key) -> tuple[str, str]:
+    """Own part of the turn that an `F#` row leads from, and the response that it leads to."""
+    _, own, response_id = key.sk.split("#")
+    return own, response_id
 
 
 def turn_of(key: Key) -> tuple[int, str]:
