@@ -135,7 +135,7 @@ def test_long_requests_are_estimated_closely() -> None:
 
     assert len(long) > 20
     assert median(long) < 0.10
-    assert quantiles(long, n=10)[-1] < 0.30  # the rest was compacted by its provider, and counted after that
+    assert quantiles(long, n=4)[-1] < 0.15  # some were compacted by their provider, and counted after that
 
 
 def test_the_estimate_is_better_than_four_characters_a_token() -> None:

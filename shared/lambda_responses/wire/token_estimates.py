@@ -5,8 +5,8 @@ numbers, signs and line ends, and writings other than Latin by the letter. What 
 maker of the model; pictures and files have the price of their kind, however many characters carry them.
 
 Measured against the usage of 1,148 recorded exchanges (`tests/corpus/test_token_estimates.py`): half of all
-estimates are within 25 %; of those whose tokens are all in the request, and not in what a provider's own tools
-found, within 19 % (at four characters a token: 65 %); of those of more than 1,500 tokens within 7 %.
+estimates are within 25 %; of those whose tokens are all in the request, and not in what a provider's own
+tools found, within 19 % (at four characters a token: 65 %); of those of more than 1,500 tokens within 7 %.
 """
 
 from __future__ import annotations
