@@ -6,11 +6,14 @@
     {t}#T#{thread}      C#{depth:06}#{own}[#{k:02}]     what a turn added to the context, in one or more rows
     {t}#T#{thread}      S#{depth:06}#{own}[#{k:02}]     the whole context up to that depth, by turn `own`
     {t}#T#{thread}      F#{own}#{response}              leads from turn `own` to a response that forked off it
+    {t}#V#{conversation} H                              head of a conversation
+    {t}#V#{conversation} I#{seq:010}[#{k:02}]           one item of it, in one or more rows
     #                   K#seals                         the key ring of the installation, no tenant's
     #K#{fingerprint}    0                               what an API key stands for, by the SHA-256 of the key
     #A                  KEY#{key_id}                    the list of API keys, revoked ones included
 
-`thread` (24 hex) and `own` (16 hex) are parts of a response's id, `depth` counts turns from 0 across forks.
+`thread` (24 hex) and `own` (16 hex) are parts of a response's id, `depth` counts turns from 0 across forks;
+`conversation` (48 hex) is a conversation's id, whose items `seq` counts from 0.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from typing import TYPE_CHECKING
 from lambda_responses.storage.keyed import Key, Range
 
 if TYPE_CHECKING:
-    from lambda_responses.wire.ids import ThreadKey
+    from lambda_responses.wire.ids import ConversationKey, ThreadKey
 
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@:+-]{0,127}")
 TENANT_RULE = "a tenant's name is 1 to 128 letters, digits and . _ @ : + -"
@@ -103,12 +106,40 @@ class TenantTable:
         """What leads from a turn to a response of another thread that continues it."""
         return Key(self._thread(thread), f"F#{own}#{response_id}")
 
-    def forks(self, thread: ThreadKey) -> Range:
-        """All that leads from a thread to others."""
-        return Range(self._thread(thread), "F#", "F#~")
+    def branches(self, thread: ThreadKey) -> Range:
+        """What leads from a thread to others, and its control rows with the parts of their envelopes."""
+        return Range(self._thread(thread), "F#", "R#~")
+
+    def blobs(self, thread: ThreadKey) -> str:
+        """The scope of what rows of a thread refer to."""
+        return f"threads/{self.tenant}/{thread}"
+
+    def conversation_blobs(self, conversation: str) -> str:
+        """The scope of what items of a conversation refer to. It is not subject to any lifecycle rule."""
+        return f"conversations/{self.tenant}/{conversation}"
+
+    def conversation(self, conversation: ConversationKey) -> Key:
+        """The head of a conversation."""
+        return Key(self._conversation(conversation), "H")
+
+    def item(self, conversation: ConversationKey, seq: int, part: int = 0) -> Key:
+        """One item of a conversation; parts beyond the first where it is long."""
+        place = f"I#{seq:010}"
+        return Key(self._conversation(conversation), f"{place}#{part:02}" if part else place)
+
+    def items(self, conversation: ConversationKey, *, upto: int) -> Range:
+        """The items of a conversation before number `upto`, which is 1 at least."""
+        return Range(self._conversation(conversation), "I#", f"I#{upto - 1:010}~")
+
+    def whole_conversation(self, conversation: ConversationKey) -> Range:
+        """The head of a conversation, and after it all rows of its items."""
+        return Range(self._conversation(conversation), "H", "I#~")
 
     def _thread(self, thread: ThreadKey) -> str:
         return f"{self.tenant}#T#{thread}"
+
+    def _conversation(self, conversation: ConversationKey) -> str:
+        return f"{self.tenant}#V#{conversation}"
 
 
 def response_of(key: Key) -> str:
@@ -126,6 +157,11 @@ def turn_of(key: Key) -> tuple[int, str]:
     """Depth and own part of the turn that a `C#` row, or a part of one, belongs to."""
     _, depth, own, *_ = key.sk.split("#")
     return int(depth), own
+
+
+def seq_of(key: Key) -> int:
+    """The number of the item that an `I#` row, or a part of one, belongs to."""
+    return int(key.sk.split("#")[1])
 
 
 def _place(kind: str, depth: int, own: str, part: int) -> str:

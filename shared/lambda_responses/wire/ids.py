@@ -2,6 +2,7 @@
 
     resp_ + 8 hex (seconds since 1970) + 24 hex (thread) + 16 hex (random)       53 characters
     msg_, fc_, rs_, … + 24 hex (thread) + 16 hex (response) + 4 hex (index) + 4 hex (random)
+    conv_ + 48 hex (random)                                                      53 characters
 
 An id names its thread, so any operation can address the store without a search. It names no provider
 and no tenant: those come from the record and from the credential.
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 ResponseId = NewType("ResponseId", str)
 ItemId = NewType("ItemId", str)
 ThreadKey = NewType("ThreadKey", str)
+ConversationId = NewType("ConversationId", str)
+ConversationKey = NewType("ConversationKey", str)
 
 ITEM_PREFIXES: dict[str, str] = {
     "message": "msg",
@@ -57,11 +60,23 @@ ITEM_PREFIXES: dict[str, str] = {
 
 _RESPONSE_ID = re.compile(r"resp_[0-9a-f]{8}([0-9a-f]{24})([0-9a-f]{16})")
 _ITEM_ID = re.compile(r"[a-z]{1,8}_([0-9a-f]{24})([0-9a-f]{16})[0-9a-f]{8}")
+_CONVERSATION_ID = re.compile(r"conv_([0-9a-f]{48})")
 
 
 def new_response_id(*, epoch: int, thread: ThreadKey | None, entropy: Entropy) -> ResponseId:
     """A fresh id in that thread, or in a new one."""
     return ResponseId(f"resp_{epoch & 0xFFFFFFFF:08x}{thread or entropy(24)}{entropy(16)}")
+
+
+def new_conversation_id(entropy: Entropy) -> ConversationId:
+    """A fresh id."""
+    return ConversationId(f"conv_{entropy(48)}")
+
+
+def conversation_key_of(id: str) -> ConversationKey | None:
+    """What the store knows a conversation by; None for ids that are not ours."""
+    match = _CONVERSATION_ID.fullmatch(id)
+    return ConversationKey(match[1]) if match else None
 
 
 def thread_of(id: str) -> ThreadKey | None:
