@@ -1,0 +1,41 @@
+"""Large bytes beside the rows: written whole or not at all, under names that say what is in them.
+
+A name is `{scope}/{sha256}`; `table` builds scopes. Because the name follows from the bytes, to write it
+again changes nothing but how long it stays.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+
+class Blobs(Protocol):
+    """Bytes, by name. Every method may raise `StoreUnavailable`."""
+
+    async def put(self, name: str, data: bytes, *, expires: int | None) -> None:
+        """Keep the bytes until `expires`, in seconds since 1970; None keeps them until they are deleted.
+
+        A store that removes by age alone may keep them longer, never shorter.
+        """
+        ...
+
+    async def get(self, name: str) -> bytes | None:
+        """The bytes; None where there are none."""
+        ...
+
+    async def delete(self, names: Collection[str]) -> None:
+        """Remove them, those that are there."""
+        ...
+
+    def close(self) -> None:
+        """Let go of threads and connections."""
+        ...
+
+
+def digest_of(data: bytes) -> str:
+    """The last part of a blob's name: SHA-256, 64 hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,211 @@
+"""Base64 media lifted out of JSON, so that a picture is kept once as bytes and not in every row as text.
+
+What is lifted: data URLs anywhere (`image_url`, `file_data`, screenshots, parts of tool outputs), and bare
+base64 where the API has it (`result` of a generated image, `file_data`, the `data` of audio). It must be
+long, and come back exactly as it was written; anything else stays where it is.
+
+A lifted text leaves `""` behind. Beside the value, a list says what stood where, so that nothing a client may
+send can be taken for it:
+
+    [[["content", 1, "image_url"], "9f86d0…", "data:image/png;base64,"], …]
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from base64 import b64encode
+from binascii import Error, a2b_base64
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+from lambda_responses.storage.blobs import digest_of
+from lambda_responses.storage.keyed import StoreFact
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from lambda_responses.storage.blobs import Blobs
+
+Media: TypeAlias = "list[list[Any]]"
+"""What was lifted out of a value: path, SHA-256 and what stood before the base64. JSON; may be empty."""
+
+LEAST_LIFTED = 8_192
+"""Shorter texts stay in the row: to fetch them would cost more than to carry them."""
+OFF_THE_LOOP = 100_000
+"""Characters from which work goes to a thread, where it keeps no other stream waiting."""
+AT_ONCE = 8
+"""Blobs that one operation asks for at a time."""
+
+BARE = frozenset({"result", "file_data", "data", "b64_json"})
+"""Members that hold base64 without a prefix."""
+_DATA_URL = re.compile(r"data:[^,]{0,255};base64,")
+
+
+class MediaMissing(StoreFact):
+    """What a row refers to is gone: it expired, or is being deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lifted:
+    """Values without their large media."""
+
+    values: Sequence[Any]
+    media: Sequence[Media]
+    """For each value what was lifted out of it; to be kept beside the value where it is not empty."""
+    blobs: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
+    """The media themselves, by their SHA-256."""
+
+
+def lift(values: Sequence[Any]) -> Lifted:
+    """Take the media out of JSON values, which stay as they are: what changes is copied."""
+    blobs: dict[str, bytes] = {}
+    lifted: list[Any] = []
+    media: list[Media] = []
+    for value in values:
+        found: Media = []
+        lifted.append(_without_media(value, [], found, blobs))
+        media.append(found)
+    return Lifted(lifted, media, blobs)
+
+
+def put_back(value: Any, media: Media, blobs: Mapping[str, bytes]) -> None:
+    """Restore in place what was lifted out of a value. Raises `MediaMissing`."""
+    for path, digest, prefix in media:
+        if digest not in blobs:
+            raise MediaMissing
+        *way, last = path
+        at = value
+        for step in way:
+            at = at[step]
+        at[last] = prefix + b64encode(blobs[digest]).decode()
+
+
+def named(media: Iterable[Media]) -> set[str]:
+    """The SHA-256 of all that was lifted."""
+    return {digest for each in media for _, digest, _ in each}
+
+
+async def lifted(
+    values: Sequence[Any],
+    *,
+    blobs: Blobs | None,
+    scope: str,
+    expires: int | None,
+    known: Collection[str] = (),
+) -> Lifted:
+    """Take media out of JSON values and keep them under `scope`, but for those `known` to be there.
+
+    Without `blobs`, nothing is lifted. Raises `StoreUnavailable`.
+    """
+    heavy = weight(values)
+    if blobs is None or heavy < LEAST_LIFTED:
+        return Lifted(values, [[] for _ in values])
+    found: Lifted = await off_the_loop(lift, values, weight=heavy)
+    sent = {digest: data for digest, data in found.blobs.items() if digest not in known}
+    await keep(sent, blobs=blobs, scope=scope, expires=expires)
+    return found
+
+
+async def restored(
+    values: Sequence[Any], media: Sequence[Media], *, blobs: Blobs | None, scope: str
+) -> Sequence[Any]:
+    """The values as they were, changed in place. Raises `MediaMissing`, `StoreUnavailable`."""
+    digests = named(media)
+    if not digests:
+        return values
+    found = await fetched({f"{scope}/{digest}" for digest in digests}, blobs=blobs)
+    by_digest = {name.rpartition("/")[2]: data for name, data in found.items()}
+
+    def put_all_back() -> None:
+        for value, each in zip(values, media, strict=True):
+            put_back(value, each, by_digest)
+
+    await asyncio.to_thread(put_all_back)
+    return values
+
+
+async def keep(data: Mapping[str, bytes], *, blobs: Blobs, scope: str, expires: int | None) -> None:
+    """Write bytes, by their SHA-256, a few at a time. Raises `StoreUnavailable`."""
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def put(digest: str, content: bytes) -> None:
+        async with turns:
+            await blobs.put(f"{scope}/{digest}", content, expires=expires)
+
+    await asyncio.gather(*(put(*each) for each in data.items()))
+
+
+async def fetched(names: Collection[str], *, blobs: Blobs | None) -> dict[str, bytes]:
+    """All of them, a few at a time. Raises `MediaMissing` where one is gone, `StoreUnavailable`."""
+    if not names:
+        return {}
+    if blobs is None:
+        raise MediaMissing
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def get(name: str) -> bytes:
+        async with turns:
+            data = await blobs.get(name)
+        if data is None:
+            raise MediaMissing
+        return data
+
+    ordered = list(names)
+    return dict(zip(ordered, await asyncio.gather(*map(get, ordered)), strict=True))
+
+
+def weight(value: Any) -> int:
+    """About how many characters a JSON value takes."""
+    match value:
+        case str() | bytes():
+            return len(value)
+        case dict():
+            members = cast("dict[str, Any]", value)
+            return sum(len(name) + weight(member) for name, member in members.items())
+        case list() | tuple():
+            return sum(map(weight, cast("Sequence[Any]", value)))
+        case _:
+            return 4
+
+
+async def off_the_loop(work: Any, *arguments: Any, weight: int) -> Any:
+    """The result of work that is done in a thread where there is much of it."""
+    return await asyncio.to_thread(work, *arguments) if weight >= OFF_THE_LOOP else work(*arguments)
+
+
+def _without_media(value: Any, path: list[str | int], media: Media, blobs: dict[str, bytes]) -> Any:
+    """The value, or a copy of it where something was lifted."""
+    if isinstance(value, str):
+        return _lifted_text(value, path, media, blobs) if len(value) > LEAST_LIFTED else value
+    if not isinstance(value, dict | list):
+        return value
+    members = cast("Any", value)
+    steps: Iterable[Any] = members if isinstance(value, dict) else range(len(members))
+    changed = members
+    for step in steps:
+        member = members[step]
+        lifted = _without_media(member, [*path, step], media, blobs)
+        if lifted is not member:
+            changed = members.copy() if changed is members else changed
+            changed[step] = lifted
+    return changed
+
+
+def _lifted_text(text: str, path: list[str | int], media: Media, blobs: dict[str, bytes]) -> str:
+    """What is left of a long text: nothing, where it is media that come back exactly."""
+    match = _DATA_URL.match(text)
+    prefix = match[0] if match else ""
+    if not prefix and not (path and path[-1] in BARE):
+        return text
+    encoded = text[len(prefix) :]
+    try:
+        data = a2b_base64(encoded)
+    except (Error, ValueError):
+        return text
+    if len(encoded) <= LEAST_LIFTED or b64encode(data).decode() != encoded:
+        return text
+    digest = digest_of(data)
+    blobs[digest] = data
+    media.append([path, digest, prefix])
+    return ""
