@@ -9,13 +9,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from lambda_responses.storage.keyed import ConditionFailed, Put
 from lambda_responses.storage.responses import Context, Reservation, ResponseStore, StoredResponse
 from lambda_responses.storage.sizes import item_size
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from lambda_responses.storage.keyed import KeyedStore, Row
+    from lambda_responses.storage.keyed import KeyedStore, Row, Write
 
 WRITES = ("put", "update", "delete", "transact")
 
@@ -51,13 +52,19 @@ class WatchedStore:
         async def request(*arguments: Any, **options: Any) -> Any:
             await self.before(verb, arguments[0])
             self.requests[verb] += 1
-            result = await getattr(self._store, verb)(*arguments, **options)
+            try:
+                result = await getattr(self._store, verb)(*arguments, **options)
+            except ConditionFailed as fact:  # is paid for like a write of what was found
+                self.write_units += units(_size(fact.old) if fact.old else 0, 1_024)
+                raise
             match verb:
                 case "get" | "query":
                     rows = result if verb == "query" else [result] if result else []
                     self.read_units += units(sum(map(_size, rows)), 4_096)
                 case "put":
                     self.write_units += units(item_size(*arguments[:2]), 1_024)
+                case "transact":
+                    self.write_units += 2 * sum(map(_written, arguments[0]))
                 case _:
                     self.write_units += units(_size(result) if result else 0, 1_024)
             return result
@@ -73,6 +80,11 @@ class WatchedStore:
 def units(size: int, unit: int) -> int:
     """Capacity units of one request; no request is free."""
     return max(1, math.ceil(size / unit))
+
+
+def _written(write: Write) -> int:
+    """Units of one write of a transaction, before they are doubled; changed rows are taken to be small."""
+    return units(item_size(write.key, write.values) if isinstance(write, Put) else 0, 1_024)
 
 
 def _size(row: Row) -> int:
