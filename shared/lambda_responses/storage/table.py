@@ -8,12 +8,15 @@
     {t}#T#{thread}      F#{own}#{response}              leads from turn `own` to a response that forked off it
     {t}#V#{conversation} H                              head of a conversation
     {t}#V#{conversation} I#{seq:010}[#{k:02}]           one item of it, in one or more rows
+    {t}#K#{request}     0                               which response a request with an `Idempotency-Key` has
+    {t}#K#{request}     0#{k:02}                        what was answered, where no response keeps it
+    {t}#K#{request}     {response}                      which response a request has that an SDK may send again
     #                   K#seals                         the key ring of the installation, no tenant's
     #K#{fingerprint}    0                               what an API key stands for, by the SHA-256 of the key
     #A                  KEY#{key_id}                    the list of API keys, revoked ones included
 
 `thread` (24 hex) and `own` (16 hex) are parts of a response's id, `depth` counts turns from 0 across forks;
-`conversation` (48 hex) is a conversation's id, whose items `seq` counts from 0.
+`conversation` (48 hex) is a conversation's id, whose items `seq` counts from 0; `request` (64 hex) is a hash.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@:+-]{0,127}")
 TENANT_RULE = "a tenant's name is 1 to 128 letters, digits and . _ @ : + -"
 MAX_DEPTH = 999_999
+_ONLY = "0"
 
 KEY_RING = Key("#", "K#seals")
 """No tenant's partition begins like this one's name, nor like those of the API keys."""
@@ -134,6 +138,19 @@ class TenantTable:
     def whole_conversation(self, conversation: ConversationKey) -> Range:
         """The head of a conversation, and after it all rows of its items."""
         return Range(self._conversation(conversation), "H", "I#~")
+
+    def claim(self, request: str, response_id: str | None = None, part: int = 0) -> Key:
+        """Who answers a request: the one response that may, or `response_id`, which is one of several."""
+        place = response_id or _ONLY
+        return Key(f"{self.tenant}#K#{request}", f"{place}#{part:02}" if part else place)
+
+    def only_claim(self, request: str) -> Range:
+        """The claim of the one response that may answer a request, and what it answered."""
+        return Range(f"{self.tenant}#K#{request}", _ONLY, f"{_ONLY}~")
+
+    def claims(self, request: str) -> Range:
+        """The claims of all responses that answer one request, in the order in which they were begun."""
+        return Range(f"{self.tenant}#K#{request}", "resp_", "resp_~")
 
     def _thread(self, thread: ThreadKey) -> str:
         return f"{self.tenant}#T#{thread}"
