@@ -13,6 +13,7 @@ from lambda_responses.providers.base import Target, UpstreamError
 from lambda_responses.runtime.settings import Settings
 from lambda_responses.sealing.sealer import Sealer
 from lambda_responses.storage.key_rings import key_ring
+from lambda_responses.storage.request_claims import RequestClaims
 from lambda_responses.storage.responses import ResponseStore
 from lambda_responses.storage.sqlite import SQLiteStore
 from lambda_responses.transformers.base import Rendered, Traits, Turn, UpstreamFailure
@@ -108,6 +109,7 @@ class PlayedServices:
     def __init__(self, folder: Path, *providers: Played, first_event_wait: float = 5.0) -> None:
         self.router = self
         self.store = SQLiteStore(folder / "responses.db", now=self.now)
+        self.claims = RequestClaims(self.store, now=self.now)
         self.responses = ResponseStore(self.store, now=self.now)
         self.first_event_wait = first_event_wait
         self.max_steps = 3

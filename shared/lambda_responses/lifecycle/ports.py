@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -9,11 +10,14 @@ from lambda_responses.wire.scopes import SCOPES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractAsyncContextManager
 
+    from lambda_responses.lifecycle.placement import Placement
     from lambda_responses.outbound.client import Outbound
     from lambda_responses.providers.base import Router
     from lambda_responses.sealing.sealer import Sealer
-    from lambda_responses.storage.responses import ResponseStore
+    from lambda_responses.storage.request_claims import RequestClaims
+    from lambda_responses.storage.responses import ResponseStore, StoredResponse
     from lambda_responses.wire.errors import APIError
     from lambda_responses.wire.json import Event
 
@@ -67,6 +71,29 @@ class Unkept:
         """Do nothing."""
 
 
+class Claim(Protocol):
+    """Lets the same request, sent again, find the response that is being made for it."""
+
+    def held(self, placement: Placement) -> AbstractAsyncContextManager[None]:
+        """Claims the request for a response for the time of its run, and longer where that left an answer."""
+        ...
+
+    async def keep(self, stored: StoredResponse) -> None:
+        """Called with what was answered before its record is committed. Raises nothing."""
+        ...
+
+
+class Unclaimed:
+    """Claims nothing: whoever asks again is answered anew."""
+
+    def held(self, placement: Placement) -> AbstractAsyncContextManager[None]:
+        """See `Claim`."""
+        return nullcontext()
+
+    async def keep(self, stored: StoredResponse) -> None:
+        """Do nothing."""
+
+
 class Services(Protocol):
     """Everything that a use case may reach."""
 
@@ -78,6 +105,11 @@ class Services(Protocol):
     @property
     def responses(self) -> ResponseStore:
         """Stored responses."""
+        ...
+
+    @property
+    def claims(self) -> RequestClaims:
+        """Which responses answer requests that may be sent again."""
         ...
 
     @property

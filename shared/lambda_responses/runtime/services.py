@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from lambda_responses.sealing.keys import KeyRing
     from lambda_responses.sealing.sealer import Sealer
     from lambda_responses.storage.keyed import KeyedStore
+    from lambda_responses.storage.request_claims import RequestClaims
     from lambda_responses.storage.responses import ResponseStore
     from lambda_responses.wire.errors import APIError
 
@@ -87,6 +88,13 @@ class LiveServices:
         from lambda_responses.storage.responses import ResponseStore
 
         return ResponseStore(self.store, now=self.now, retention_days=self._settings.retention_days)
+
+    @functools.cached_property
+    def claims(self) -> RequestClaims:
+        """Which responses answer requests that may be sent again."""
+        from lambda_responses.storage.request_claims import RequestClaims
+
+        return RequestClaims(self.store, now=self.now)
 
     def upstream_failed(self, target: str, fault: APIError) -> None:
         """Count it, and log which target, how the client is told, and what was seen; never what was said."""
@@ -187,6 +195,7 @@ class LiveServices:
         if router is not None:
             await router.aclose()
         made.pop("responses", None)
+        made.pop("claims", None)
         store: KeyedStore | None = made.pop("store", None)
         if store is not None:
             store.close()
