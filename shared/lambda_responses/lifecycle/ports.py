@@ -79,7 +79,7 @@ class Claim(Protocol):
         ...
 
     async def keep(self, stored: StoredResponse) -> None:
-        """Called with what was answered before its record is committed. Raises nothing."""
+        """Called with what was answered, once its record is committed if it has one. Raises nothing."""
         ...
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from lambda_responses.lifecycle.context import assemble
 from lambda_responses.lifecycle.placement import placed
-from lambda_responses.lifecycle.ports import Unbounded, Unkept
+from lambda_responses.lifecycle.ports import Unbounded, Unclaimed, Unkept
 from lambda_responses.lifecycle.seals import MAKER, seal
 from lambda_responses.lifecycle.targets import Targets
 from lambda_responses.lifecycle.waiting import OutOfTime, StopRequested, stop_signal
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from lambda_responses.lifecycle.context import ModelContext
     from lambda_responses.lifecycle.known import Known
     from lambda_responses.lifecycle.placement import Placement
-    from lambda_responses.lifecycle.ports import Cancellation, Deadline, EventSink, Services
+    from lambda_responses.lifecycle.ports import Cancellation, Claim, Deadline, EventSink, Services
     from lambda_responses.providers.base import Target
     from lambda_responses.stream.deltas import Delta
     from lambda_responses.wire.json import Event, Json
@@ -43,11 +43,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunBounds:
-    """Where a run's events are kept, and what may stop it."""
+    """Where a run's events are kept, what may stop it, and who else hears of it."""
 
     sink: EventSink = field(default_factory=Unkept)
     deadline: Deadline = field(default_factory=Unbounded)
     cancellation: Cancellation | None = None
+    claim: Claim = field(default_factory=Unclaimed)
 
 
 class ResponseRun:
@@ -122,7 +123,11 @@ class ResponseRun:
         created_at, keep = int(self._using.now()), self.request.get("store", True)
         previous = self._known.previous
         place = placed(self._tenant, previous, created_at=created_at, keep=keep, using=self._using)
-        async with place as placement, stop_signal(self._bounds.cancellation) as self._stop:
+        async with (
+            place as placement,
+            self._bounds.claim.held(placement),
+            stop_signal(self._bounds.cancellation) as self._stop,
+        ):
             self._begin(placement.response_id, created_at)
             try:
                 async with aclosing(self._steps(patient=streamed)) as steps:
@@ -223,13 +228,15 @@ class ResponseRun:
         if failure and not streamed:
             raise ServerError(failure["message"], code=failure["code"])
         try:
-            await placement.commit(self._record())
+            record = self._record()
+            await placement.commit(record)
         except Exception as error:
             self._using.report(error)
             fault = ServerError("The response could not be stored.")
             if not streamed:
                 raise fault from None
             return self._emitter.fail_instead(closing, fault)
+        await self._bounds.claim.keep(record)
         try:
             await self._bounds.sink.keep(closing)
         except Exception as error:  # the record stands, whatever became of the log

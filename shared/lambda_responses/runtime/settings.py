@@ -71,6 +71,8 @@ class Settings:
     """How long such a file may take to fetch."""
     first_event_wait_ms: int = _setting(250, whole(least=0, most=60_000))
     """How long a stream's status line waits for the upstream's first event."""
+    attach_retries: bool = _setting(True, FLAG)
+    """Answer what an SDK sends again with the response to its first try, which runs to its end for that."""
     connect_timeout_ms: int = _setting(5_000, whole(least=1))
     """How long a connection to an upstream may take to open."""
     read_timeout_ms: int = _setting(300_000, whole(least=1))

@@ -6,6 +6,7 @@
       AuthenticationError        401
       PermissionDeniedError      403
       NotFoundError              404
+      ConflictError              409   the same request is being answered at this moment
       FailedDependencyError      424   a server that the request named (MCP) failed
       RateLimitError             429
         InsufficientQuotaError   429   no money left; waiting does not help
@@ -117,6 +118,14 @@ class NotFoundError(APIError):
 
     status = 404
     type = "invalid_request_error"
+
+
+class ConflictError(APIError):
+    """409: a request with the same key is being answered; `headers` say when to ask again."""
+
+    status = 409
+    type = "invalid_request_error"
+    default_code = "idempotency_conflict"
 
 
 class FailedDependencyError(APIError):
