@@ -16,6 +16,7 @@ from lambda_responses.storage.key_rings import key_ring
 from lambda_responses.storage.request_claims import RequestClaims
 from lambda_responses.storage.responses import ResponseStore
 from lambda_responses.storage.sqlite import SQLiteStore
+from lambda_responses.storage.threads import ThreadStore
 from lambda_responses.transformers.base import Rendered, Traits, Turn, UpstreamFailure
 from lambda_responses.wire.errors import APIError, InvalidRequestError, OverloadedError
 from lambda_responses.wire.not_found import model_not_found
@@ -111,6 +112,7 @@ class PlayedServices:
         self.store = SQLiteStore(folder / "responses.db", now=self.now)
         self.claims = RequestClaims(self.store, now=self.now)
         self.responses = ResponseStore(self.store, now=self.now)
+        self.threads = ThreadStore(self.store)
         self.first_event_wait = first_event_wait
         self.max_steps = 3
         self.entropy = counted()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lambda_responses.sealing.sealer import Sealer
     from lambda_responses.storage.request_claims import RequestClaims
     from lambda_responses.storage.responses import ResponseStore, StoredResponse
+    from lambda_responses.storage.threads import ThreadStore
     from lambda_responses.wire.errors import APIError
     from lambda_responses.wire.json import Event
 
@@ -110,6 +111,11 @@ class Services(Protocol):
     @property
     def claims(self) -> RequestClaims:
         """Which responses answer requests that may be sent again."""
+        ...
+
+    @property
+    def threads(self) -> ThreadStore:
+        """Stored responses as the trees that they form."""
         ...
 
     @property

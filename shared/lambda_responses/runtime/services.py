@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from lambda_responses.storage.keyed import KeyedStore
     from lambda_responses.storage.request_claims import RequestClaims
     from lambda_responses.storage.responses import ResponseStore
+    from lambda_responses.storage.threads import ThreadStore
     from lambda_responses.wire.errors import APIError
 
 _MOST_OF_A_NAME = 200
@@ -95,6 +96,13 @@ class LiveServices:
         from lambda_responses.storage.request_claims import RequestClaims
 
         return RequestClaims(self.store, now=self.now)
+
+    @functools.cached_property
+    def threads(self) -> ThreadStore:
+        """Stored responses as the trees that they form."""
+        from lambda_responses.storage.threads import ThreadStore
+
+        return ThreadStore(self.store)
 
     def upstream_failed(self, target: str, fault: APIError) -> None:
         """Count it, and log which target, how the client is told, and what was seen; never what was said."""
@@ -195,6 +203,7 @@ class LiveServices:
         if router is not None:
             await router.aclose()
         made.pop("responses", None)
+        made.pop("threads", None)
         made.pop("claims", None)
         store: KeyedStore | None = made.pop("store", None)
         if store is not None:
