@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lambda_responses.storage.codec import unpack
+from lambda_responses.storage.conversation_rows import Stretch, items_in
 from lambda_responses.storage.parcels import from_rows
 from lambda_responses.storage.table import response_of, turn_of
 from lambda_responses.wire.ids import ThreadKey, own_part_of, thread_of
@@ -63,6 +64,8 @@ class Place:
     low: int
     segments: tuple[Segment, ...] = ()
     base: Base | None = None
+    stretch: Stretch | None = None
+    """Of the conversation that it was said in, or began in; a snapshot takes its place."""
 
     def as_values(self) -> dict[str, Any]:
         """The attributes of the control row that say so."""
@@ -71,6 +74,8 @@ class Place:
             values["anc"] = [[each.thread, each.low, each.high] for each in self.segments]
         if self.base is not None:
             values["ctx0"] = [self.base.thread, self.base.depth, self.base.own]
+        if self.stretch is not None:
+            values["conv"] = [self.stretch.conversation, self.stretch.upto]
         return values
 
 
@@ -80,7 +85,8 @@ def placed_row(control: Row) -> Place:
     thread, own = addressed(response_id)
     segments = (Segment(ThreadKey(each), low, high) for each, low, high in values.get("anc", ()))
     base = Base(*values["ctx0"]) if "ctx0" in values else None
-    return Place(response_id, thread, own, values["depth"], values["lo"], tuple(segments), base)
+    stretch = Stretch(*values["conv"]) if "conv" in values else None
+    return Place(response_id, thread, own, values["depth"], values["lo"], tuple(segments), base, stretch)
 
 
 def addressed(response_id: str) -> tuple[ThreadKey, str]:
@@ -112,7 +118,8 @@ class Chain:
     control: Row
     place: Place
     turns: Sequence[Turn]
-    """Oldest first, the response's own last. A snapshot counts as one turn whose items are all input."""
+    """Oldest first, the response's own last. A snapshot, or a stretch of a conversation, counts as one turn
+    whose items are all input."""
     expires: int
     """When the first row it stands on expires, in seconds since 1970."""
     stored: int
@@ -134,6 +141,8 @@ async def read_chain(store: KeyedStore, table: TenantTable, response_id: str) ->
     ranges = [table.turns(each.thread, each.low, each.high) for each in place.segments]
     if place.base is not None:
         ranges.append(table.snapshot_parts(place.base.thread, place.base.depth, place.base.own))
+    if place.stretch is not None and place.stretch.upto:
+        ranges.append(table.items(place.stretch.conversation, upto=place.stretch.upto))
     more = await asyncio.gather(*map(store.query, ranges)) if ranges else []
     return _assembled(control, place, [*rows, *(row for found in more for row in found)])
 
@@ -141,7 +150,11 @@ async def read_chain(store: KeyedStore, table: TenantTable, response_id: str) ->
 def _assembled(control: Row, place: Place, rows: Iterable[Row]) -> Chain:
     """Walk from the response's own turn back to the beginning, by the names that turns give of each other."""
     parts: dict[tuple[str, int, str], list[Values]] = {}
+    said: list[Row] = []
     for row in rows:
+        if row.key.sk.startswith("I#"):
+            said.append(row)
+            continue
         parts.setdefault((row.key.sk[0], *turn_of(row.key)), []).append(row.values)
     turns: list[Turn] = []
     used: list[Values] = []
@@ -159,7 +172,10 @@ def _assembled(control: Row, place: Place, rows: Iterable[Row]) -> Chain:
             raise ResponseNotFound
         turns.append(read_turn(found))
         used += found
-    expires = min(values["ttl"] for values in used)
+    if said:  # what was deleted from the conversation since is missing
+        turns.append(_said_in(said))
+        used += [row.values for row in said]
+    expires = min(values["ttl"] for values in used if "ttl" in values)
     stored = sum(len(value) for values in used for value in values.values() if isinstance(value, bytes))
     return Chain(control, place, turns[::-1], expires, stored)
 
@@ -174,3 +190,10 @@ def read_turn(rows: Sequence[Values]) -> Turn:
         output=unpack(parts["out"]) if "out" in parts else [],
         origins=unpack(parts["org"]) if "org" in parts else {},
     )
+
+
+def _said_in(rows: Sequence[Row]) -> Turn:
+    """The items of a stretch of a conversation."""
+    items = items_in(rows)
+    origins = {each.item["id"]: each.origin for each in items if each.origin}
+    return Turn([each.item for each in items], [], origins)

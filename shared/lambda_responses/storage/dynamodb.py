@@ -27,6 +27,7 @@ from lambda_responses.storage.keyed import (
     Row,
     StoreUnavailable,
     Update,
+    WriteConflict,
     checked_transaction,
 )
 from lambda_responses.storage.sizes import MAX_ITEM, checked_size, item_size
@@ -248,6 +249,7 @@ class DynamoDBStore:
 
 
 _TRANSACTED = {Put: "Put", Update: "Update", Delete: "Delete", Check: "ConditionCheck"}
+_CONFLICT = "TransactionConflictException"
 _MAYBE_TOO_LARGE = ("ValidationException", "TransactionCanceledException")
 
 
@@ -312,7 +314,10 @@ def _faults(live: Callable[[Any], Row | None]) -> Generator[None]:
         code, response = _code(fault), cast("dict[str, Any]", fault.response)
         if code == "ConditionalCheckFailedException":
             raise ConditionFailed(live(response.get("Item"))) from fault
-        for index, reason in enumerate(response.get("CancellationReasons", ())):
+        reasons = response.get("CancellationReasons", ())
+        for index, reason in enumerate(reasons):
             if reason.get("Code") == "ConditionalCheckFailed":
                 raise ConditionFailed(live(reason.get("Item")), index=index) from fault
+        if code == _CONFLICT or any(reason.get("Code") == "TransactionConflict" for reason in reasons):
+            raise WriteConflict(code) from fault
         raise StoreUnavailable(code) from fault

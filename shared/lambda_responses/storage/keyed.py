@@ -45,6 +45,10 @@ class StoreUnavailable(StoreFact):
     """The store did not answer, or not in time. A write may or may not have happened."""
 
 
+class WriteConflict(StoreUnavailable):
+    """Somebody else was writing one of the rows at that moment; nothing was written."""
+
+
 class ItemTooLarge(StoreFact):
     """A row would exceed 409,600 bytes, the most that DynamoDB holds; nothing was written."""
 

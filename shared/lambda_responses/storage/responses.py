@@ -27,7 +27,7 @@ from lambda_responses.storage.chains import (
 )
 from lambda_responses.storage.codec import unpack
 from lambda_responses.storage.conditions import ROW, Absent, Present, equals
-from lambda_responses.storage.keyed import ConditionFailed
+from lambda_responses.storage.keyed import ConditionFailed, Put
 from lambda_responses.storage.parcels import from_rows
 from lambda_responses.storage.records import (
     MAX_SNAPSHOT,
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from lambda_responses.storage.chains import Chain
+    from lambda_responses.storage.conversation_rows import Stretch
     from lambda_responses.storage.keyed import Key, KeyedStore, Row
     from lambda_responses.wire.ids import Entropy, ResponseId
     from lambda_responses.wire.json import Json
@@ -94,10 +95,17 @@ class ResponseStore:
         return Context(items, _origins_in(found), found.control.values["st"], found)
 
     async def reserve(
-        self, tenant: str, previous: Context | None, *, epoch: int, entropy: Entropy
+        self,
+        tenant: str,
+        previous: Context | None,
+        *,
+        epoch: int,
+        entropy: Entropy,
+        stretch: Stretch | None = None,
     ) -> Reservation:
         """Take a place after `previous`, or at the start of a new thread; the latter asks the store nothing.
 
+        A new thread may stand on a `stretch` of a conversation.
         The first to continue a response goes on in its thread, every other forks into a new one. Raises
         `ResponseNotFound` where `previous` was deleted meanwhile, `TooLargeToStore` where the turn would have
         to write a snapshot and the context is too large for one.
@@ -106,7 +114,7 @@ class ResponseStore:
         thread = previous.chain.place.thread if previous else None
         response_id = new_response_id(epoch=epoch, thread=thread, entropy=entropy)
         if previous is None:
-            place = Place(response_id, *addressed(response_id), 0, 0)
+            place = Place(response_id, *addressed(response_id), 0, 0, stretch=stretch)
             return Reservation(response_id, tenant, place, expires)
         ages = previous.chain.expires < expires
         if ages:
@@ -123,7 +131,7 @@ class ResponseStore:
         if ages or len(place.segments) > MAX_SEGMENTS:
             _check_snapshot(previous)
             base = Base(place.thread, before.depth, place.own)
-            place = replace(place, low=place.depth, segments=(), base=base)
+            place = replace(place, low=place.depth, segments=(), base=base, stretch=None)
         return Reservation(response_id, tenant, place, expires, previous, links)
 
     async def release(self, reservation: Reservation) -> None:
@@ -137,15 +145,21 @@ class ResponseStore:
 
     async def commit(self, reservation: Reservation, stored: StoredResponse) -> None:
         """Keep what was answered; once this returns, every reader finds it. Raises `TooLargeToStore`."""
-        record = record_of(reservation, stored, grace=self._grace)
-        await _all(self._store.put(key, values) for key, values in record.others)
-        key, control = record.control
+        last = await self.prepare(reservation, stored)
         try:
-            await self._store.put(key, control, (Absent(ROW),))
+            await self._store.put(last.key, last.values, last.when)
         except ConditionFailed as fact:
             # A store may repeat a write whose answer was lost, and then meet its own first try.
-            if fact.old is None or fact.old.values != control:
+            if fact.old is None or fact.old.values != last.values:
                 raise
+
+    async def prepare(self, reservation: Reservation, stored: StoredResponse) -> Put:
+        """Write all of a response but the row by which it is there, and give that: for whoever has something
+        else to say in the same breath. Raises `TooLargeToStore`.
+        """
+        record = record_of(reservation, stored, grace=self._grace)
+        await _all(self._store.put(key, values) for key, values in record.others)
+        return Put(*record.control, (Absent(ROW),))
 
     async def get(self, tenant: str, response_id: str) -> StoredResponse:
         """The response as it ended. Raises `ResponseNotFound`."""
@@ -290,7 +304,7 @@ def _forked(before: Place, response_id: ResponseId) -> Place:
     """The place after `before`, in the new thread that the id names."""
     depth = before.depth + 1
     segments = (*before.segments, Segment(before.thread, before.low, before.depth))
-    return Place(response_id, *addressed(response_id), depth, depth, segments, before.base)
+    return Place(response_id, *addressed(response_id), depth, depth, segments, before.base, before.stretch)
 
 
 def _still_there(control: Row | None) -> Row:
