@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
     from pathlib import Path
 
+    from lambda_responses.storage.keyed import KeyedStore
+
 ME = Principal("me")
 YOU = Principal("you")
 
@@ -105,11 +107,19 @@ class _Answer:
 
 
 class PlayedServices:
-    """`lifecycle.ports.Services` whose router knows one model, `m`, and whose clock stands still."""
+    """`lifecycle.ports.Services` whose router knows one model, `m`, and whose clock usually stands still."""
 
-    def __init__(self, folder: Path, *providers: Played, first_event_wait: float = 5.0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *providers: Played,
+        first_event_wait: float = 5.0,
+        store: KeyedStore | None = None,
+        now: Callable[[], float] = lambda: 1_700_000_000.0,
+    ) -> None:
         self.router = self
-        self.store = SQLiteStore(folder / "responses.db", now=self.now)
+        self.now = now
+        self.store = store or SQLiteStore(folder / "responses.db", now=now)
         self.claims = RequestClaims(self.store, now=self.now)
         self.responses = ResponseStore(self.store, now=self.now)
         self.threads = ThreadStore(self.store)
@@ -124,9 +134,6 @@ class PlayedServices:
 
     async def sealer(self, tenant: str) -> Sealer:
         return Sealer(await key_ring(self.store, bytes), tenant)
-
-    def now(self) -> float:
-        return 1_700_000_000.0
 
     def report(self, error: BaseException) -> None:
         self.reported.append(error)
