@@ -15,6 +15,9 @@
     #K#{fingerprint}    0                               what an API key stands for, by the SHA-256 of the key
     #A                  KEY#{key_id}                    the list of API keys, revoked ones included
 
+What is too large for rows lies in blobs: `threads/{t}/{thread}/{sha256}` and, without an end to its life,
+`conversations/{t}/{conversation}/{sha256}`.
+
 `thread` (24 hex) and `own` (16 hex) are parts of a response's id, `depth` counts turns from 0 across forks;
 `conversation` (48 hex) is a conversation's id, whose items `seq` counts from 0; `request` (64 hex) is a hash.
 """
@@ -34,6 +37,7 @@ _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@:+-]{0,127}")
 TENANT_RULE = "a tenant's name is 1 to 128 letters, digits and . _ @ : + -"
 MAX_DEPTH = 999_999
 _ONLY = "0"
+_SCOPES = {"T": "threads", "V": "conversations"}
 
 KEY_RING = Key("#", "K#seals")
 """No tenant's partition begins like this one's name, nor like those of the API keys."""
@@ -110,17 +114,25 @@ class TenantTable:
         """What leads from a turn to a response of another thread that continues it."""
         return Key(self._thread(thread), f"F#{own}#{response_id}")
 
+    def forks(self, thread: ThreadKey, own: str) -> Range:
+        """All that leads from one turn to responses of other threads."""
+        return Range(self._thread(thread), f"F#{own}#", f"F#{own}#~")
+
     def branches(self, thread: ThreadKey) -> Range:
         """What leads from a thread to others, and its control rows with the parts of their envelopes."""
         return Range(self._thread(thread), "F#", "R#~")
 
+    def whole_thread(self, thread: ThreadKey) -> Range:
+        """All rows of a thread."""
+        return Range(self._thread(thread), "C#", "S#~")
+
     def blobs(self, thread: ThreadKey) -> str:
         """The scope of what rows of a thread refer to."""
-        return f"threads/{self.tenant}/{thread}"
+        return _scope("T", self.tenant, thread)
 
     def conversation_blobs(self, conversation: str) -> str:
         """The scope of what items of a conversation refer to. It is not subject to any lifecycle rule."""
-        return f"conversations/{self.tenant}/{conversation}"
+        return _scope("V", self.tenant, conversation)
 
     def conversation(self, conversation: ConversationKey) -> Key:
         """The head of a conversation."""
@@ -179,6 +191,16 @@ def turn_of(key: Key) -> tuple[int, str]:
 def seq_of(key: Key) -> int:
     """The number of the item that an `I#` row, or a part of one, belongs to."""
     return int(key.sk.split("#")[1])
+
+
+def blobs_of(key: Key) -> str:
+    """The scope of what a row of a thread or of a conversation refers to."""
+    tenant, kind, name = key.pk.split("#")
+    return _scope(kind, tenant, name)
+
+
+def _scope(kind: str, tenant: str, name: str) -> str:
+    return f"{_SCOPES[kind]}/{tenant}/{name}"
 
 
 def _place(kind: str, depth: int, own: str, part: int) -> str:
