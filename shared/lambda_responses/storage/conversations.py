@@ -314,9 +314,10 @@ class ConversationStore:
         return head, items
 
     async def _read_once(self, table: TenantTable, key: ConversationKey) -> tuple[Row, Sequence[KeptItem]]:
-        head, *rows = await self._store.query(table.whole_conversation(key)) or [None]
-        if head is None or head.key != table.conversation(key) or "gone" in head.values:
+        rows = await self._store.query(table.whole_conversation(key))
+        if not rows or rows[0].key != table.conversation(key) or "gone" in rows[0].values:
             raise ConversationNotFound
+        head, *rows = rows
         return head, items_in(row for row in rows if seq_of(row.key) < head.values["next"])
 
     async def _let_expire(self, key: Key) -> None:
@@ -345,7 +346,7 @@ class ConversationStore:
 
 
 def _addressed(tenant: str, id: str) -> tuple[TenantTable, ConversationKey]:
-    """Keys of the tenant and of the conversation. Raises `ConversationNotFound` for ids that are none of ours."""
+    """The tenant's keys, and the conversation's. Raises `ConversationNotFound` for ids that are not ours."""
     key = conversation_key_of(id)
     if key is None:
         raise ConversationNotFound
