@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
+
+from lambda_responses.wire.errors import UpstreamFaultError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -61,6 +63,8 @@ class Traits:
     """How addresses begin that the provider opens by itself: its own files above all."""
     family: str = ""
     """Whose model it is, where a provider has several makers': a seal of one means nothing to others."""
+    compacts: bool = False
+    """Whether the upstream compacts by itself: on request, at a threshold, and at an endpoint of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,10 @@ class Rendered:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     dropped: tuple[str, ...] = ()
     """Settings and tools left out, by their path in the request (`text.verbosity`, `tools[2]`)."""
+
+
+class NotOffered(UpstreamFaultError):
+    """502: the upstream does not have what it was asked for; nothing is wrong with it, and another way may do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +137,30 @@ class Transformer(Protocol, Generic[ProfileT]):
     def map_error(self, failure: UpstreamFailure) -> APIError:
         """What the client is told of that failure. Total: any body maps to something."""
         ...
+
+
+@runtime_checkable
+class CountsTokens(Protocol, Generic[ProfileT]):
+    """What a format offers besides, whose upstreams count the tokens of a request without answering it."""
+
+    def render_count(self, turn: Turn, profile: ProfileT) -> Rendered | None:
+        """The question how long that turn's request is; None where nobody is there to be asked.
+
+        Raises `InvalidRequestError`, as `render_request` does.
+        """
+        ...
+
+    def read_count(self, body: Json) -> int:
+        """The tokens in the plain answer to it. Raises ValueError for what is none."""
+        ...
+
+
+def count_in(body: Json, member: str) -> int:
+    """A number of tokens in a plain answer. Raises ValueError where it holds none."""
+    count = body.get(member)
+    if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+        raise ValueError(f"no {member}")
+    return count
 
 
 LONGEST_NOTE = 200

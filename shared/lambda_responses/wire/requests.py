@@ -34,6 +34,8 @@ from lambda_responses.wire.tools import check_tool_choice, check_tools
 from lambda_responses.wire.unsupported import check_supported
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from pydantic_core import SchemaValidator
 
     from lambda_responses.wire.json import Json
@@ -102,7 +104,7 @@ def check_create_request(body: Json, *, native: bool = False) -> Json:
     if "input" not in body:
         raise missing("input")
     if not native:
-        _check_keys(body)
+        check_keys(body, KNOWN_KEYS)
     request: Json = {name: value for name, value in body.items() if value is not None or name == "input"}
     _check_settings(request, native=native)
     request["input"] = input_list(request["input"])
@@ -125,14 +127,15 @@ def check_input_present(request: Json) -> None:
     raise InvalidRequestError(message, code="missing_required_parameter")
 
 
-def _check_keys(body: Json) -> None:
+def check_keys(body: Json, known: Collection[str]) -> None:
+    """Raises `InvalidRequestError` for the first key that nobody knows."""
     for key in body:
-        if key in KNOWN_KEYS:
+        if key in known:
             continue
         if key == "messages":
             message = "Unsupported parameter: 'messages' has moved to 'input' in the Responses API."
             raise InvalidRequestError(message, code="unsupported_parameter")
-        raise unknown_key(key, suggestion=nearest(key, (name for name in KNOWN_KEYS if name not in body)))
+        raise unknown_key(key, suggestion=nearest(key, (name for name in known if name not in body)))
 
 
 def _check_settings(request: Json, *, native: bool) -> None:

@@ -24,6 +24,10 @@ class MessagesProfile:
 
     path: str = "v1/messages"
     """Relative to the base URL; `{model}` stands for the model id, escaped."""
+    count_path: str = ""
+    """Where tokens are counted; empty where nobody counts them."""
+    counts: Literal["messages", "named", "invoke"] = "messages"
+    """What is sent there: what was said, or that with the model's name, or a whole request of Bedrock's."""
     headers: Mapping[str, str] = field(default_factory=lambda: {"anthropic-version": "2023-06-01"})
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Members of every body."""

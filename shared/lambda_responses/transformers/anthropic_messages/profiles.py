@@ -134,6 +134,7 @@ DEFAULT = MessagesProfile(
 """A server that speaks Anthropic's format and of which nobody has told us anything."""
 
 ANTHROPIC = MessagesProfile(
+    count_path="v1/messages/count_tokens",
     fetches=frozenset(),
     system_messages=True,
     unsigned_thinking=False,
@@ -166,6 +167,8 @@ _ELSEWHERE = replace(
 BEDROCK = replace(
     _ELSEWHERE,
     path="model/{model}/invoke-with-response-stream",
+    count_path="model/{model}/count-tokens",
+    counts="invoke",
     extra={"anthropic_version": "bedrock-2023-05-31"},
     body_says_stream=False,
     models=(
@@ -183,6 +186,8 @@ BEDROCK = replace(
 VERTEX = replace(
     _ELSEWHERE,
     path="anthropic/models/{model}:streamRawPredict",
+    count_path="anthropic/models/count-tokens:rawPredict",
+    counts="named",
     extra={"anthropic_version": "vertex-2023-10-16"},
     hosted={"web_search": _WEB_SEARCH},
     models=(*_CLAUDE, ModelRule(r"claude-(3-7|4|\w+-4)", {"hosted": {"web_search": _WEB_SEARCH}})),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lambda_responses.transformers.anthropic_messages import errors, plain_answer, request, stream
+from lambda_responses.transformers.anthropic_messages import count, errors, plain_answer, request, stream
 from lambda_responses.transformers.base import Traits
 
 if TYPE_CHECKING:
@@ -39,6 +39,14 @@ class AnthropicMessages:
     def map_error(self, failure: UpstreamFailure) -> APIError:
         """See `errors.map_error`."""
         return errors.map_error(failure)
+
+    def render_count(self, turn: Turn, profile: MessagesProfile) -> Rendered | None:
+        """See `count.render_count`."""
+        return count.render_count(turn, profile)
+
+    def read_count(self, body: Json) -> int:
+        """See `count.read_count`."""
+        return count.read_count(body)
 
 
 ANTHROPIC_MESSAGES: Transformer[MessagesProfile] = AnthropicMessages()

@@ -34,6 +34,8 @@ class ConverseProfile:
     """Relative to the base URL; the id or ARN is percent-encoded into it."""
     plain_path: str = "model/{model}/converse"
     """The same for a whole answer at once."""
+    count_path: str = ""
+    """The same where tokens are counted; empty for models whose tokens Bedrock does not count."""
     family: str = ""
     """Who made the model: what one maker sealed means nothing to another."""
 

@@ -61,6 +61,7 @@ _ANTHROPIC = (
     _by(
         "anthropic",
         family="anthropic",
+        count_path="model/{model}/count-tokens",
         ends_with_user=False,
         inputs=_IMAGES_AND_DOCUMENTS,
         beside_results=frozenset({"text", "image"}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lambda_responses.transformers.base import Traits
-from lambda_responses.transformers.bedrock_converse import errors, plain_answer, request, stream
+from lambda_responses.transformers.bedrock_converse import count, errors, plain_answer, request, stream
 from lambda_responses.transformers.bedrock_converse.content import KINDS
 
 if TYPE_CHECKING:
@@ -41,6 +41,14 @@ class BedrockConverse:
     def map_error(self, failure: UpstreamFailure) -> APIError:
         """See `errors.map_error`."""
         return errors.map_error(failure)
+
+    def render_count(self, turn: Turn, profile: ConverseProfile) -> Rendered | None:
+        """See `count.render_count`."""
+        return count.render_count(turn, profile)
+
+    def read_count(self, body: Json) -> int:
+        """See `count.read_count`."""
+        return count.read_count(body)
 
 
 BEDROCK_CONVERSE: Transformer[ConverseProfile] = BedrockConverse()

@@ -27,6 +27,8 @@ class ChatProfile:
 
     path: str = "chat/completions"
     """Relative to the base URL."""
+    count_path: str = ""
+    """The same, where tokens are counted; empty where nobody counts them."""
 
     # Messages.
 

@@ -309,8 +309,11 @@ VLLM = replace(
     },
 )
 
+_COUNTED_BY_LLAMACPP = "chat/completions/input_tokens"
+
 LLAMACPP = replace(
     DEFAULT,
+    count_path=_COUNTED_BY_LLAMACPP,
     tool_choices=frozenset({"none", "required"}),
     efforts=_switch(
         {"chat_template_kwargs": {"enable_thinking": True}},
@@ -319,6 +322,7 @@ LLAMACPP = replace(
 )
 
 DEMO = ChatProfile(
+    count_path=_COUNTED_BY_LLAMACPP,
     one_system_message=True,
     alternating_roles=True,
     inputs=_NOTHING,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lambda_responses.transformers.base import Traits
+from lambda_responses.transformers.base import Traits, count_in
 from lambda_responses.transformers.chat_completions import errors, plain_answer, request, stream
 
 if TYPE_CHECKING:
@@ -53,6 +54,16 @@ class ChatCompletions:
     def map_error(self, failure: UpstreamFailure) -> APIError:
         """See `errors.map_error`."""
         return errors.map_error(failure)
+
+    def render_count(self, turn: Turn, profile: ChatProfile) -> Rendered | None:
+        """The request itself, at the place where its tokens are counted."""
+        if not profile.count_path:
+            return None
+        return replace(request.render_request(turn, profile), path=profile.count_path)
+
+    def read_count(self, body: Json) -> int:
+        """See `CountsTokens.read_count`."""
+        return count_in(body, "input_tokens")
 
 
 CHAT_COMPLETIONS: Transformer[ChatProfile] = ChatCompletions()

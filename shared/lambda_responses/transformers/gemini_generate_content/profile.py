@@ -23,6 +23,10 @@ class GeminiProfile:
 
     path: str = "v1beta/models/{model}:streamGenerateContent?alt=sse"
     """Relative to the base URL; `{model}` is the model's own name."""
+    count_path: str = "v1beta/models/{model}:countTokens"
+    """The same, where tokens are counted."""
+    counts_whole_requests: bool = True
+    """Whether a whole request is counted; elsewhere what is in it stands by itself."""
 
     # Contents.
 

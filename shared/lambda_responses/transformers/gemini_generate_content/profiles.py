@@ -71,6 +71,8 @@ GEMINI = GeminiProfile(
 VERTEX = replace(
     GEMINI,
     path="google/models/{model}:streamGenerateContent?alt=sse",
+    count_path="google/models/{model}:countTokens",
+    counts_whole_requests=False,
     hosted=_HOSTED_BY_VERTEX,
     combines=False,  # what makes it possible is not in Vertex AI: `includeServerSideToolInvocations`
     logprobs=True,

@@ -59,12 +59,11 @@ def render_request(turn: Turn, profile: GeminiProfile) -> Rendered:
     body |= {"contents": contents, **settings.body}
     if settings.config:
         body["generationConfig"] = settings.config
-    return Rendered(_path(turn.model, profile), body, dropped=(*plan.dropped, *settings.dropped))
+    return Rendered(path_of(turn.model, profile.path), body, dropped=(*plan.dropped, *settings.dropped))
 
 
-def _path(model: str, profile: GeminiProfile) -> str:
+def path_of(model: str, path: str) -> str:
     """The model's address; an id that is one already (`publishers/x/models/y`) says who publishes it."""
-    path = profile.path
     named = _NAMED.fullmatch(model)
     if named is not None:
         model = named["model"]
@@ -102,8 +101,6 @@ class _Settings:
                 self.body["serviceTier"] = profile.service_tiers[tier]
             elif tier != "auto":
                 self.dropped.append("service_tier")
-        if request.get("truncation") == "auto":
-            self.dropped.append("truncation")
 
     def render_text(self) -> None:
         """The answer's length; its format is planned with the tools (`answer_format`)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lambda_responses.transformers.base import Traits
-from lambda_responses.transformers.gemini_generate_content import errors, plain_answer, request, stream
+from lambda_responses.transformers.gemini_generate_content import count, errors, plain_answer, request, stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +39,14 @@ class GeminiGenerateContent:
     def map_error(self, failure: UpstreamFailure) -> APIError:
         """See `errors.map_error`."""
         return errors.map_error(failure)
+
+    def render_count(self, turn: Turn, profile: GeminiProfile) -> Rendered:
+        """See `count.render_count`."""
+        return count.render_count(turn, profile)
+
+    def read_count(self, body: Json) -> int:
+        """See `count.read_count`."""
+        return count.read_count(body)
 
 
 GEMINI_GENERATE_CONTENT: Transformer[GeminiProfile] = GeminiGenerateContent()

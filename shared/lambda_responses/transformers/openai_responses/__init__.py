@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lambda_responses.transformers.base import Traits
+from lambda_responses.transformers.base import Traits, count_in
+from lambda_responses.transformers.openai_responses.count import render_count
 from lambda_responses.transformers.openai_responses.errors import map_error
 from lambda_responses.transformers.openai_responses.plain import as_chunks
 from lambda_responses.transformers.openai_responses.request import render_request
@@ -45,6 +46,14 @@ class _OpenAIResponses:
     def map_error(self, failure: UpstreamFailure) -> APIError:
         """What the client is told of a failure. Total."""
         return map_error(failure)
+
+    def render_count(self, turn: Turn, profile: ResponsesProfile) -> Rendered | None:
+        """See `CountsTokens.render_count`."""
+        return render_count(turn, profile)
+
+    def read_count(self, body: Json) -> int:
+        """See `CountsTokens.read_count`."""
+        return count_in(body, "input_tokens")
 
 
 OPENAI_RESPONSES: Transformer[ResponsesProfile] = _OpenAIResponses()

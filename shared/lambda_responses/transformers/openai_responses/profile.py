@@ -10,6 +10,8 @@ class ResponsesProfile:
     """One vendor's dialect. The defaults suit a server that is only known to speak the format."""
 
     path: str = "responses"
+    count_path: str = ""
+    """Where input tokens are counted; empty where nobody counts them."""
     streams: bool = True
     """Whether it can answer as a stream."""
     asks_for_seals: bool = False
@@ -32,7 +34,11 @@ class ResponsesProfile:
 
 _UNSEALED_OPENAI_MODELS = ("gpt-3.5", "gpt-4", "ft:gpt-3.5", "ft:gpt-4", "chatgpt-4o", "gpt-5-chat")
 
-OPENAI = ResponsesProfile(asks_for_seals=True, unsealed_models=_UNSEALED_OPENAI_MODELS)
+_COUNT_PATH = "responses/input_tokens"
+
+OPENAI = ResponsesProfile(
+    count_path=_COUNT_PATH, asks_for_seals=True, unsealed_models=_UNSEALED_OPENAI_MODELS
+)
 AZURE = ResponsesProfile(asks_for_seals=True, unsealed_models=_UNSEALED_OPENAI_MODELS)
 COPILOT = ResponsesProfile(asks_for_seals=True, unsealed_models=_UNSEALED_OPENAI_MODELS)
 CODEX_BACKEND = ResponsesProfile(asks_for_seals=True, refused=frozenset({"max_output_tokens"}))
@@ -44,6 +50,7 @@ DEEPSEEK = ResponsesProfile(takes_reasoning_text=True, wants_calls_last=True)
 OPENROUTER = ResponsesProfile(takes_reasoning_text=True)
 VLLM = ResponsesProfile(takes_reasoning_text=True, needs_ids=True, takes_call_status=False)
 LLAMA_CPP = ResponsesProfile(
+    count_path=_COUNT_PATH,
     takes_reasoning_text=True,
     needs_ids=True,
     misreported=frozenset({"model"}),  # a path on the server's disk

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lambda_responses.stream.deltas import Usage
 from lambda_responses.transformers.base import Rendered, Traits
 from lambda_responses.transformers.failures import map_failure
-from lambda_responses.transformers.scripted.answer import write_script
+from lambda_responses.transformers.scripted.answer import write_count, write_script
 from lambda_responses.transformers.scripted.scene import look_at
 
 if TYPE_CHECKING:
@@ -46,6 +47,14 @@ class _Scripted:
     def map_error(self, failure: UpstreamFailure) -> APIError:
         """As every vendor's failure is mapped."""
         return map_failure(failure)
+
+    def render_count(self, turn: Turn, profile: None) -> Rendered:
+        """A script of the count alone. A status that the prompt asks for is played here as well."""
+        return Rendered(path="scripted", body={"script": write_count(look_at(turn))})
+
+    def read_count(self, body: Json) -> int:
+        """See `CountsTokens.read_count`."""
+        return sum(delta.usage["input_tokens"] for delta in body["deltas"] if isinstance(delta, Usage))
 
 
 class _Decoder:

@@ -85,6 +85,14 @@ def write_script(scene: Scene) -> Script:
     return Script(steps=tuple(_with_waits(steps, wishes)), plain=wishes.plain)
 
 
+def write_count(scene: Scene) -> Script:
+    """The script of an answer that says nothing but how long the question is."""
+    fault = scene.wishes.fault
+    if fault and _STATUS.fullmatch(fault):
+        return Script(failure=_failure(int(fault), scene.wishes))
+    return Script(steps=(Usage(usage(scene.input_words, 0)),), plain=True)
+
+
 def _answer(scene: Scene) -> Iterator[Delta]:
     """What is said where no tool is called."""
     if scene.wishes.refuse:
