@@ -126,13 +126,18 @@ class Chain:
     """Bytes that its context takes in the store."""
 
 
-async def read_chain(store: KeyedStore, table: TenantTable, response_id: str) -> Chain:
-    """Raises `ResponseNotFound`, also where a part of the history is gone: half a context is none."""
+async def read_chain(
+    store: KeyedStore, table: TenantTable, response_id: str, *, deleted: bool = False
+) -> Chain:
+    """Raises `ResponseNotFound`, also where a part of the history is gone: half a context is none.
+
+    What a `deleted` response stands on is read for those alone who move its descendants elsewhere.
+    """
     thread, own = addressed(response_id)
     control, rows = await asyncio.gather(
         store.get(table.control(thread, response_id)), store.query(table.turns(thread))
     )
-    if control is None or is_deleted(control):
+    if control is None or (is_deleted(control) and not deleted):
         raise ResponseNotFound
     place = placed_row(control)
     if not any(turn_of(row.key) == (place.depth, own) for row in rows):

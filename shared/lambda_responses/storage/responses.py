@@ -27,7 +27,7 @@ from lambda_responses.storage.chains import (
 )
 from lambda_responses.storage.codec import unpack
 from lambda_responses.storage.conditions import ROW, Absent, Present, equals
-from lambda_responses.storage.keyed import ConditionFailed, Put
+from lambda_responses.storage.keyed import ConditionFailed, Put, StoreUnavailable
 from lambda_responses.storage.parcels import from_rows
 from lambda_responses.storage.records import (
     MAX_SNAPSHOT,
@@ -88,9 +88,12 @@ class ResponseStore:
         self._retention = retention_days * DAY
         self._grace = math.ceil(min(GRACE, self._retention / 4))
 
-    async def context(self, tenant: str, response_id: str) -> Context:
-        """What a turn that continues this response stands on. Raises `ResponseNotFound`."""
-        found = await read_chain(self._store, TenantTable(tenant), response_id)
+    async def context(self, tenant: str, response_id: str, *, deleted: bool = False) -> Context:
+        """What a turn that continues this response stands on. Raises `ResponseNotFound`.
+
+        Also of a `deleted` one, for those who move its descendants to another store.
+        """
+        found = await read_chain(self._store, TenantTable(tenant), response_id, deleted=deleted)
         items = [item for turn in found.turns for item in (*turn.input, *turn.output)]
         return Context(items, _origins_in(found), found.control.values["st"], found)
 
@@ -110,29 +113,45 @@ class ResponseStore:
         `ResponseNotFound` where `previous` was deleted meanwhile, `TooLargeToStore` where the turn would have
         to write a snapshot and the context is too large for one.
         """
-        expires = math.ceil(self._now() + self._retention)
+        expires = self.expiry()
         thread = previous.chain.place.thread if previous else None
         response_id = new_response_id(epoch=epoch, thread=thread, entropy=entropy)
         if previous is None:
             place = Place(response_id, *addressed(response_id), 0, 0, stretch=stretch)
             return Reservation(response_id, tenant, place, expires)
-        ages = previous.chain.expires < expires
-        if ages:
+        if previous.chain.expires < expires:
             _check_snapshot(previous)
-        before, links = previous.chain.place, False
         claimed, control = await self._claim(tenant, previous, response_id)
-        if claimed:
-            _, own = addressed(response_id)
-            place = replace(before, response_id=response_id, own=own, depth=before.depth + 1)
-        else:
+        links = False
+        if not claimed:
             response_id = new_response_id(epoch=epoch, thread=None, entropy=entropy)
-            place = _forked(before, response_id)
             links = not await self._named_fork(control, response_id)
-        if ages or len(place.segments) > MAX_SEGMENTS:
-            _check_snapshot(previous)
-            base = Base(place.thread, before.depth, place.own)
-            place = replace(place, low=place.depth, segments=(), base=base, stretch=None)
+        place = _based(_placed_after(previous.chain.place, response_id), previous, expires)
         return Reservation(response_id, tenant, place, expires, previous, links)
+
+    async def resettle(self, tenant: str, previous: Context | None, response_id: ResponseId) -> Reservation:
+        """Take the place after `previous` for a response that has an id: it comes from another store.
+
+        As it did there it goes on in the thread of `previous`, or forks. Raises like `reserve`.
+        """
+        expires = self.expiry()
+        if previous is None:
+            return Reservation(
+                response_id, tenant, Place(response_id, *addressed(response_id), 0, 0), expires
+            )
+        before, control, links = previous.chain.place, previous.chain.control, False
+        place = _based(_placed_after(before, response_id), previous, expires)
+        if place.thread != before.thread:
+            links = not await self._named_fork(control, response_id)
+        elif not is_deleted(control):
+            claimed, control = await self._claim(tenant, previous, response_id)
+            if not claimed:  # Two turns of one thread: what they stand on is kept for both.
+                await self._named_fork(control, response_id)
+        return Reservation(response_id, tenant, place, expires, previous, links)
+
+    def expiry(self) -> int:
+        """When a response that is stored now expires, in seconds since 1970."""
+        return math.ceil(self._now() + self._retention)
 
     async def release(self, reservation: Reservation) -> None:
         """Give the place back: the turn ended without a record. Safe after a commit of unknown outcome."""
@@ -146,6 +165,13 @@ class ResponseStore:
     async def commit(self, reservation: Reservation, stored: StoredResponse) -> None:
         """Keep what was answered; once this returns, every reader finds it. Raises `TooLargeToStore`."""
         last = await self.prepare(reservation, stored)
+        try:
+            await self._put_once(last)
+        except StoreUnavailable:
+            # It may be there all the same. Whoever is told now is told for good, so the store is asked again.
+            await self._put_once(last)
+
+    async def _put_once(self, last: Put) -> None:
         try:
             await self._store.put(last.key, last.values, last.when)
         except ConditionFailed as fact:
@@ -300,11 +326,23 @@ class ResponseStore:
             row = await self._let_go(table.control(place.thread, previous), place.own)
 
 
-def _forked(before: Place, response_id: ResponseId) -> Place:
-    """The place after `before`, in the new thread that the id names."""
+def _placed_after(before: Place, response_id: ResponseId) -> Place:
+    """The place after `before`, in its thread or in the new one that the id names."""
+    thread, own = addressed(response_id)
     depth = before.depth + 1
+    if thread == before.thread:
+        return replace(before, response_id=response_id, own=own, depth=depth)
     segments = (*before.segments, Segment(before.thread, before.low, before.depth))
-    return Place(response_id, *addressed(response_id), depth, depth, segments, before.base, before.stretch)
+    return Place(response_id, thread, own, depth, depth, segments, before.base, before.stretch)
+
+
+def _based(place: Place, previous: Context, expires: int) -> Place:
+    """The place, on a snapshot where the turn would outlive its history or stand on too many segments."""
+    if previous.chain.expires >= expires and len(place.segments) <= MAX_SEGMENTS:
+        return place
+    _check_snapshot(previous)
+    base = Base(place.thread, place.depth - 1, place.own)
+    return replace(place, low=place.depth, segments=(), base=base, stretch=None)
 
 
 def _still_there(control: Row | None) -> Row:
