@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from lambda_responses.endpoints.event_stream import EventStreamResponse, Framing
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from lambda_responses.endpoints.event_stream import HEADERS, EventStreamResponse, Framing
 from lambda_responses.endpoints.exchange import (
     deadline_of,
+    end,
     meter_of,
     note,
     principal_of,
@@ -17,15 +23,24 @@ from lambda_responses.endpoints.exchange import (
 )
 from lambda_responses.lifecycle import create
 from lambda_responses.lifecycle.checked import CheckedEvents
+from lambda_responses.lifecycle.once import ClaimLost, once
 from lambda_responses.lifecycle.run import RunBounds
 from lambda_responses.runtime.operations import json_response, operation
+from lambda_responses.stream.emitter import render_fault
+from lambda_responses.stream.replay import events_of
+from lambda_responses.wire.errors import APIError
 from lambda_responses.wire.requests import read_json
 
 if TYPE_CHECKING:
-    from starlette.requests import Request
-    from starlette.responses import Response
+    from collections.abc import AsyncGenerator, Sequence
 
+    from starlette.requests import Request
+
+    from lambda_responses.lifecycle.ports import Principal
     from lambda_responses.lifecycle.run import ResponseRun
+    from lambda_responses.runtime.metrics import Meter
+    from lambda_responses.storage.request_claims import KeptAnswer
+    from lambda_responses.wire.json import Event, Json
 
 _MOST = 1_000
 _SAFE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
@@ -33,38 +48,151 @@ _SAFE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
 
 @operation("POST /v1/responses", asks_models=True)
 async def create_response(request: Request) -> Response:
-    """A response, whole or as events while it is made."""
+    """A response, whole or as events while it is made; for a request that is sent again, the first one."""
     meter = meter_of(request)  # first of all: what goes wrong from here on is a response that failed
     runtime, principal = runtime_of(request), await principal_of(request)
-    body = read_json(await read_body(request))
+    sent = await read_body(request)
+    body = read_json(sent)
     await runtime.renew()
-    services, settings = runtime.services, runtime.settings
-    sink = CheckedEvents(services.report, onward=meter) if settings.check_streams else meter
-    bounds = RunBounds(sink=sink, deadline=deadline_of(request))
-    run = await create.create_response(body, principal=principal, using=services, bounds=bounds)
-    if not run.request.get("stream"):
-        response = await unless_gone(request, run.response())
-        return json_response(response, headers=_headers(run, request))
-    events = run.events()
-    first = await unless_gone(request, anext(events))
-    hides = run.request.get("stream_options", {}).get("include_obfuscation", True)
-    return EventStreamResponse(
-        first,
-        events,
-        Framing(run.id if hides else None, settings.done_marker),
-        keep_alive=settings.keep_alive_ms / 1000,
-        headers=_headers(run, request),
-    )
+    return await _Asked(request, sent, body, principal, meter).response()
 
 
-def _headers(run: ResponseRun, request: Request) -> dict[str, str]:
-    note(request, response_id=run.id, target=run.target)
-    headers = {"x-responses-target": _plain(run.target)}
-    if run.dropped:
-        headers["x-responses-dropped"] = _plain(", ".join(run.dropped))
-    if run.bound:
-        headers["x-responses-bound"] = run.bound
-    return headers
+class _Asked:
+    """One request for a response, which may turn out to have been answered before."""
+
+    def __init__(self, request: Request, sent: bytes, body: Json, principal: Principal, meter: Meter) -> None:
+        runtime = runtime_of(request)
+        self._request = request
+        self._body = body
+        self._principal = principal
+        self._services, self._settings = runtime.services, runtime.settings
+        self._keep_alive = self._settings.keep_alive_ms / 1000
+        self._once = once(
+            sent,
+            body,
+            key=request.headers.get("idempotency-key"),
+            tries=request.headers.get("x-stainless-retry-count"),
+            principal=principal,
+            using=self._services,
+            attach=self._settings.attach_retries,
+        )
+        checks = self._settings.check_streams
+        sink = CheckedEvents(self._services.report, onward=meter) if checks else meter
+        self._bounds = RunBounds(sink=sink, deadline=deadline_of(request), claim=self._once)
+
+    async def response(self) -> Response:
+        """The answer. Raises `APIError`, `ClientDisconnect`."""
+        while True:
+            try:
+                return await (self._attached() if self._once.waits else self._first())
+            except ClaimLost:
+                continue
+
+    async def _first(self) -> Response:
+        answer = await self._once.answer(self._bounds.deadline)
+        return await self._made() if answer is None else self._replayed(answer)
+
+    async def _attached(self) -> Response:
+        """What another run may still have to come to. A stream waits no longer for that than it is silent."""
+        patience = self._keep_alive if self._body.get("stream") else None
+        answering = asyncio.ensure_future(self._once.answer(self._bounds.deadline))
+        try:
+            await unless_gone(self._request, asyncio.wait({answering}, timeout=patience))
+        except ClientDisconnect:
+            await end(answering)
+            raise
+        if not answering.done():
+            framing = self._framing(None)
+            return self._stream((), self._late_events(answering, framing), framing, headers={})
+        answer = answering.result()
+        return await self._made() if answer is None else self._replayed(answer)
+
+    async def _run(self) -> ResponseRun:
+        return await create.create_response(
+            self._body, principal=self._principal, using=self._services, bounds=self._bounds
+        )
+
+    async def _made(self) -> Response:
+        run = await self._run()
+        if not run.request.get("stream"):
+            making = run.response()
+            response = await (making if self._once.lasts else unless_gone(self._request, making))
+            return json_response(response, headers=self._headers(run))
+        events = run.events()
+        beginning = anext(events)
+        first = await (beginning if self._once.lasts else unless_gone(self._request, beginning))
+        return self._stream(first, events, self._framing(run.id), headers=self._headers(run))
+
+    def _replayed(self, answer: KeptAnswer) -> Response:
+        headers = {"idempotent-replayed": "true", "x-responses-target": _plain(answer.target)}
+        self._note_replay(answer)
+        if not self._body.get("stream"):
+            return json_response(answer.response, headers=headers)
+        framing = self._framing(answer.response["id"])
+        frames = framing.frames(events_of(answer.response))
+        return Response(frames + framing.ending, headers={**HEADERS, **headers})
+
+    async def _late_events(
+        self, answering: asyncio.Future[KeptAnswer | None], framing: Framing
+    ) -> AsyncGenerator[Sequence[Event]]:
+        """Of a stream that had to begin before it was known whose events it tells: even a refusal is one."""
+        try:
+            async with aclosing(self._told(await answering)) as batches:
+                first = await anext(batches)
+                framing.obfuscated_for = self._framing(first[0]["response"]["id"]).obfuscated_for
+                yield first
+                async for events in batches:
+                    yield events
+        except APIError as fault:
+            yield [{**render_fault(fault.body()["error"]), "sequence_number": 0}]
+        finally:
+            await end(answering)
+
+    async def _told(self, answer: KeptAnswer | None) -> AsyncGenerator[Sequence[Event]]:
+        """The events of that answer or, where there is none, of a run of our own."""
+        while answer is None:
+            run = await self._run()
+            try:
+                async with aclosing(run.events()) as batches:
+                    async for events in batches:
+                        note(self._request, response_id=run.id, target=run.target)
+                        yield events
+                return
+            except ClaimLost:
+                answer = await self._once.answer(self._bounds.deadline)
+        self._note_replay(answer)
+        yield events_of(answer.response)
+
+    def _stream(
+        self,
+        first: Sequence[Event],
+        batches: AsyncGenerator[Sequence[Event]],
+        framing: Framing,
+        *,
+        headers: dict[str, str],
+    ) -> Response:
+        return EventStreamResponse(
+            first, batches, framing, keep_alive=self._keep_alive, headers=headers, stays=self._once.stays
+        )
+
+    def _framing(self, response_id: str | None) -> Framing:
+        options: Json = self._body.get("stream_options") or {}
+        hides = options.get("include_obfuscation", True)
+        return Framing(response_id if hides else None, self._settings.done_marker)
+
+    def _headers(self, run: ResponseRun) -> dict[str, str]:
+        note(self._request, response_id=run.id, target=run.target)
+        headers = {"x-responses-target": _plain(run.target)}
+        if run.dropped:
+            headers["x-responses-dropped"] = _plain(", ".join(run.dropped))
+        if run.bound:
+            headers["x-responses-bound"] = run.bound
+        return headers
+
+    def _note_replay(self, answer: KeptAnswer) -> None:
+        """For the log alone: the response was measured when it was made."""
+        self._request.scope["state"].pop("meter", None)
+        note(self._request, response_id=answer.response["id"], target=answer.target, replayed="true")
 
 
 def _plain(text: str) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import time
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from starlette.responses import Response
 
@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 
     from lambda_responses.wire.json import Event
 
+    class Stays(Protocol):
+        """What becomes of a run whose client has gone."""
+
+        async def __call__(self, *, begun: bool) -> bool:
+            """Whether it goes on. The client may have been told something if it has `begun`."""
+            ...
+
+
 HEADERS = {
     "content-type": "text/event-stream; charset=utf-8",
     "cache-control": "no-cache",
@@ -27,12 +35,12 @@ HEADERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Framing:
     """How events become bytes."""
 
     obfuscated_for: str | None
-    """The response's id where deltas are padded."""
+    """The response's id where deltas are padded; known with the first event at the latest."""
     done_marker: bool = False
 
     def frames(self, events: Sequence[Event]) -> bytes:
@@ -45,8 +53,18 @@ class Framing:
         return sse.DONE if self.done_marker else b""
 
 
+async def ends(*, begun: bool) -> bool:
+    """A run that is nobody's business once its client has gone."""
+    return False
+
+
 class EventStreamResponse(Response):
-    """Sends `first` and then every batch as it is made; closes `batches` as soon as the client has gone."""
+    """Sends `first` and then every batch as it is made; closes `batches` as soon as the client has gone.
+
+    Unless it `stays`, which is asked then, with whether the client may have been told anything: the rest is
+    made to its end all the same, for whoever asks later. Without a `first` to send there is a comment, and
+    `batches` give all events.
+    """
 
     def __init__(
         self,
@@ -56,6 +74,7 @@ class EventStreamResponse(Response):
         *,
         keep_alive: float,
         headers: Mapping[str, str],
+        stays: Stays = ends,
     ) -> None:
         super().__init__(headers={**HEADERS, **headers})
         del self.headers["content-length"]
@@ -63,15 +82,20 @@ class EventStreamResponse(Response):
         self._batches = batches
         self._framing = framing
         self._keep_alive = keep_alive
+        self._stays = stays
         self._sent_at = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application of this response."""
+        gone = asyncio.ensure_future(disconnected(receive))
+        await asyncio.sleep(0)  # now it is done where the client has gone already
+        begun = not gone.done()
         writing = asyncio.ensure_future(self._write(send))
         waiting = asyncio.ensure_future(self._keep_awake(send))
-        gone = asyncio.ensure_future(disconnected(receive))
         try:
             await asyncio.wait({writing, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not writing.done() and await self._stays(begun=begun):
+                await asyncio.wait({writing})
         finally:
             await end(waiting, gone, *(() if writing.done() else (writing,)))
         if writing.done() and not writing.cancelled():
@@ -80,7 +104,7 @@ class EventStreamResponse(Response):
     async def _write(self, send: Send) -> None:
         async with aclosing(self._batches) as batches:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            await self._send(send, self._framing.frames(self._first))
+            await self._send(send, self._framing.frames(self._first) or sse.KEEP_ALIVE)
             async for events in batches:
                 await self._send(send, self._framing.frames(events))
             await send({"type": "http.response.body", "body": self._framing.ending, "more_body": False})

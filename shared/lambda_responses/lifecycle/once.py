@@ -61,8 +61,13 @@ class Once(Claim, Protocol):
         """Whether a run goes on although its client goes before it has been told anything."""
         ...
 
+    @property
+    def waits(self) -> bool:
+        """Whether `answer` may wait for another run."""
+        ...
+
     async def answer(self, deadline: Deadline) -> KeptAnswer | None:
-        """What this request was answered before, waiting for it where the client lets it wait.
+        """What this request was answered before.
 
         None: it is to be answered now. Raises `APIError`.
         """
@@ -91,8 +96,8 @@ def once(
     if key is not None and not 0 < len(key) <= LONGEST_KEY:
         message = f"An 'Idempotency-Key' has 1 to {LONGEST_KEY} characters; this one has {len(key)}."
         raise InvalidRequestError(message, code="invalid_idempotency_key")
-    if not isinstance(body.get("stream"), bool | None):
-        return EachTime()  # it will be refused
+    if not _is_sound(body):
+        return EachTime()  # which is refused
     if key is not None:
         request = Request(principal.tenant, _hash("key", key), _canonical_hash(body))
         return OncePerKey(request, count or 0, using)
@@ -106,6 +111,7 @@ class EachTime(Unclaimed):
     """A request that nothing is known again by: whenever it comes, it is answered anew."""
 
     lasts = False
+    waits = False
 
     async def answer(self, deadline: Deadline) -> None:
         """Nothing."""
@@ -128,6 +134,7 @@ class _Claiming:
         self._claims = using.claims
         self._own: RequestClaim | None = None
         self._answered = False
+        self.waits = tries > 0
 
     @asynccontextmanager
     async def held(self, placement: Placement) -> AsyncGenerator[None]:
@@ -198,7 +205,7 @@ class OncePerKey(_Claiming):
             kept = kept or await self._record(self._before)
             if kept is not None or not self._claims.is_alive(self._before):
                 return kept
-            if not self._tries or deadline.remaining() <= pause:
+            if not self.waits or deadline.remaining() <= pause:
                 raise _in_flight()
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
@@ -231,7 +238,7 @@ class OncePerTry(_Claiming):
 
     async def answer(self, deadline: Deadline) -> KeptAnswer | None:
         """See `Once`. A first try is nobody's repetition, however many are equal to it."""
-        if not self._tries:
+        if not self.waits:
             return None
         try:
             taker = self._using.entropy(16)
@@ -288,6 +295,12 @@ class OncePerTry(_Claiming):
                 raise _in_flight()
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def _is_sound(body: Json) -> bool:
+    """Whether it says how it wants to be told, as far as it may say that."""
+    options = body.get("stream_options")
+    return isinstance(body.get("stream"), bool | None) and isinstance(options, dict | None)
 
 
 async def _settled(holding: asyncio.Future[None]) -> None:

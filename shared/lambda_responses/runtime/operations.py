@@ -210,10 +210,14 @@ class _Answer:
         await self._send(message)
 
 
+_NOTED = ("tenant", "key_id", "response_id", "target", "replayed")
+"""What endpoints note of an exchange for the log."""
+
+
 def _tell(scope: Scope, answer: _Answer) -> None:
     """One line in the log and, where a response was made, its metrics. The body has ended by now."""
     state: Mapping[str, Any] = scope["state"]
-    ids = {name: state[name] for name in ("tenant", "key_id", "response_id", "target") if name in state}
+    ids = {name: state[name] for name in _NOTED if name in state}
     meter: Meter | None = state.get("meter")
     figures = meter.figures() if meter is not None else {}
     if meter is not None and not 400 <= answer.status < 500:  # refused, or nobody waited

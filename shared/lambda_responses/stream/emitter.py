@@ -161,7 +161,7 @@ class ResponseEmitter:
         self.ended = True
         events: list[Event] = []
         if response["status"] == "failed":
-            events.append(_report({**response["error"], "type": "server_error", "param": None}))
+            events.append(render_fault({**response["error"], "type": "server_error", "param": None}))
         events.append({"type": f"response.{response['status']}", "response": response})
         return self._numbered(events)
 
@@ -220,7 +220,7 @@ class ResponseEmitter:
             code = "server_error" if error.status >= 500 else "invalid_prompt"
         told["code"] = told["code"] or code
         yield from self._output.close_all("incomplete")
-        yield _report(told)
+        yield render_fault(told)
         yield from self._end("failed", error={"code": code, "message": error.message})
 
     def _end(self, status: str, **fields: Any) -> Iterator[Event]:
@@ -255,7 +255,7 @@ def _weightier(known: StopReason | None, said: StopReason) -> StopReason:
     return said if known == "tool_calls" and said != "end" else known
 
 
-def _report(fault: Json) -> Event:
+def render_fault(fault: Json) -> Event:
     """The `error` event. The live wire nests the fault, the SDK's type has it flat: both, for all readers."""
     flat = {key: fault[key] for key in ("code", "message", "param")}
     return {"type": "error", "error": fault, **flat}
