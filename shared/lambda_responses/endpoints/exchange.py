@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
 
 from starlette.requests import ClientDisconnect
 
@@ -28,6 +29,8 @@ CLOSING_SECONDS = 3.0
 """What a run that is out of time gets to close its items, to be stored and to say so."""
 
 _MOST_OF_AN_ID = 200
+_MOST_OF_A_HEADER = 1_000
+_SAFE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
 
 
 def runtime_of(request: Request) -> Runtime:
@@ -83,6 +86,11 @@ def meter_of(request: Request) -> Meter:
     meter = Meter(request.scope["state"]["started"])
     request.scope["state"]["meter"] = meter
     return meter
+
+
+def printable(text: str) -> str:
+    """What a client wrote, in characters that a header may hold, and not too many of them."""
+    return quote(text[:_MOST_OF_A_HEADER], safe=_SAFE).strip()
 
 
 async def read_body(request: Request) -> bytes:

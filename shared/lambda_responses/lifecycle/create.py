@@ -13,7 +13,7 @@ from lambda_responses.lifecycle.placement import too_large_to_store
 from lambda_responses.lifecycle.run import ResponseRun, RunBounds
 from lambda_responses.storage.responses import TooLargeToStore, check_storable
 from lambda_responses.transformers.base import shows_seals
-from lambda_responses.wire.context import check_calls_answered, check_json_mentioned
+from lambda_responses.wire.context import check_whole_context
 from lambda_responses.wire.requests import check_create_request, read_model
 
 if TYPE_CHECKING:
@@ -46,13 +46,8 @@ async def create_response(
 
 
 def _check_context(request: Json, history: Sequence[Json]) -> None:
-    """What only the whole context shows. Raises `InvalidRequestError`."""
-    items = [*history, *request["input"]]
-    check_calls_answered(items)
-    text: Json = request.get("text") or {}
-    format: Json = text.get("format") or {}
-    if format.get("type") == "json_object":
-        check_json_mentioned(items)
+    """What only the whole context shows, and the store's limits. Raises `InvalidRequestError`."""
+    check_whole_context(request, [*history, *request["input"]])
     if request.get("store", True):
         try:
             check_storable(request["input"], request)

@@ -57,14 +57,14 @@ async def deltas_of(
                     if isinstance(delta, Failed):
                         if at:
                             yield deltas[:at]
-                        raise _redacted(delta.error, turn, answer.redacted)
+                        raise without_secrets(delta.error, turn, answer.redacted)
                     stopped = stopped or isinstance(delta, Stopped)
                 yield deltas
             if not stopped:
                 raise UpstreamCutShort("no end")
     except UpstreamError as error:
         if not stopped:
-            raise _redacted(as_api_error(target, error), turn) from error
+            raise without_secrets(as_api_error(target, error), turn) from error
 
 
 async def _read(
@@ -114,7 +114,7 @@ _MANY_SECRETS = 200
 """Of a request with more of them, nobody compares each with what an upstream says: nothing of it is told."""
 
 
-def _redacted(error: APIError, turn: Turn, without_keys: Callable[[str], str] = str) -> APIError:
+def without_secrets(error: APIError, turn: Turn, without_keys: Callable[[str], str] = str) -> APIError:
     """The same, without what the request's tools have to prove themselves with, nor keys of this server."""
     secrets = [*islice(secrets_in(turn.request), _MANY_SECRETS + 1)]
 

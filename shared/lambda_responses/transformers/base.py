@@ -80,7 +80,7 @@ class Rendered:
 
 
 class NotOffered(UpstreamFaultError):
-    """502: the upstream does not have what it was asked for; nothing is wrong with it, and another way may do."""
+    """502: the upstream has no such thing as it was asked for. Nothing is wrong with it; another way may do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +140,20 @@ class Transformer(Protocol, Generic[ProfileT]):
 
 
 @runtime_checkable
-class CountsTokens(Protocol, Generic[ProfileT]):
+class Compacts(Protocol[ProfileT]):
+    """What a format offers besides, whose upstreams compact a context on request."""
+
+    @property
+    def compaction(self) -> Transformer[ProfileT]:
+        """That, as one more way to answer: with one compaction item. Fails with `NotOffered` where it is not."""
+        ...
+
+
+@runtime_checkable
+class CountsTokens(Protocol):
     """What a format offers besides, whose upstreams count the tokens of a request without answering it."""
 
-    def render_count(self, turn: Turn, profile: ProfileT) -> Rendered | None:
+    def render_count(self, turn: Turn, profile: Any) -> Rendered | None:
         """The question how long that turn's request is; None where nobody is there to be asked.
 
         Raises `InvalidRequestError`, as `render_request` does.

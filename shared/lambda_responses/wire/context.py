@@ -34,6 +34,15 @@ SPOKEN: dict[str, str] = {
 }
 
 
+def check_whole_context(request: Json, items: Sequence[Json]) -> None:
+    """What only the whole context of a request shows. Raises `InvalidRequestError`."""
+    check_calls_answered(items)
+    text: Json = request.get("text") or {}
+    format: Json = text.get("format") or {}
+    if format.get("type") == "json_object":
+        check_json_mentioned(items)
+
+
 def check_calls_answered(items: Iterable[Json]) -> None:
     """Every output answers an earlier call of its kind, and every client's call has its output.
 
