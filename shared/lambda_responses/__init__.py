@@ -1,1 +1,120 @@
-"""The OpenAI Responses API over any model provider, as a library and as AWS Lambda functions."""
+"""The OpenAI Responses API over any model provider, as a library and as AWS Lambda functions.
+
+    from lambda_responses import responses
+
+    answer = responses("Say hello.", "scripted/echo")
+    print(answer.output_text)
+
+What is exported here is loaded when it is first asked for: a function on Lambda, which needs none of it, pays
+nothing. docs/library.md tells of every name.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lambda_responses.library import exceptions
+    from lambda_responses.library.engine import close, configure
+    from lambda_responses.library.exceptions import (
+        APIConnectionError,
+        APIError,
+        APITimeoutError,
+        AuthenticationError,
+        BadGatewayError,
+        BadRequestError,
+        ConflictError,
+        ContextWindowExceededError,
+        FailedDependencyError,
+        InternalServerError,
+        NotFoundError,
+        PermissionDeniedError,
+        RateLimitError,
+        ServiceUnavailableError,
+        Timeout,
+        UnsupportedParamsError,
+    )
+    from lambda_responses.library.hooks import CallRecord, on_response
+    from lambda_responses.library.objects import ItemPage, JsonObject, Response
+    from lambda_responses.library.operations import (
+        acancel_responses,
+        adelete_responses,
+        aget_responses,
+        alist_input_items,
+        cancel_responses,
+        delete_responses,
+        get_responses,
+        list_input_items,
+    )
+    from lambda_responses.library.responses import aresponses, aresponses_api_with_mcp, responses
+    from lambda_responses.library.streams import AsyncEventStream, EventStream
+    from lambda_responses.runtime.settings import SettingsError
+
+__all__ = [
+    "APIConnectionError",
+    "APIError",
+    "APITimeoutError",
+    "AsyncEventStream",
+    "AuthenticationError",
+    "BadGatewayError",
+    "BadRequestError",
+    "CallRecord",
+    "ConflictError",
+    "ContextWindowExceededError",
+    "EventStream",
+    "FailedDependencyError",
+    "InternalServerError",
+    "ItemPage",
+    "JsonObject",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "Response",
+    "ServiceUnavailableError",
+    "SettingsError",
+    "Timeout",
+    "UnsupportedParamsError",
+    "acancel_responses",
+    "adelete_responses",
+    "aget_responses",
+    "alist_input_items",
+    "aresponses",
+    "aresponses_api_with_mcp",
+    "cancel_responses",
+    "close",
+    "configure",
+    "delete_responses",
+    "exceptions",
+    "get_responses",
+    "list_input_items",
+    "on_response",
+    "responses",
+]
+
+_PLACES = {
+    **dict.fromkeys(("close", "configure"), "library.engine"),
+    **dict.fromkeys(("CallRecord", "on_response"), "library.hooks"),
+    **dict.fromkeys(("ItemPage", "JsonObject", "Response"), "library.objects"),
+    **dict.fromkeys(("AsyncEventStream", "EventStream"), "library.streams"),
+    **dict.fromkeys(("aresponses", "aresponses_api_with_mcp", "responses"), "library.responses"),
+    **{name: "library.operations" for name in __all__ if name.endswith(("_responses", "_input_items"))},
+    **{name: "library.exceptions" for name in __all__ if name.endswith("Error") or name == "Timeout"},
+    "SettingsError": "runtime.settings",
+}
+"""Where each name is."""
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name == "exceptions":
+        return import_module("lambda_responses.library.exceptions")
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

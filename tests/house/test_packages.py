@@ -10,7 +10,7 @@ PACKAGE = ROOT / "shared" / "lambda_responses"
 
 # By the name that is imported; a package's own core counts as the package.
 ROOMS = {
-    "pydantic": {"wire", "runtime"},
+    "pydantic": {"wire", "runtime", "library"},
     "httpx": {"outbound", "providers"},
     "boto3": {"storage", "queue", "providers/aws", "providers/aws_frames", "runtime/parameters"},
     "mangum": {"runtime"},

@@ -86,6 +86,19 @@ class ProviderRouter:
         callable_aliases = [alias for alias in self._file.aliases if self._is_callable(alias)]
         return [*known, *(self._listed(alias, "alias") for alias in callable_aliases)]
 
+    def env_prefix(self, model: str, *, provider: str | None = None) -> str | None:
+        """`GROQ` for a model whose provider reads `GROQ_API_KEY`; None for what has no such provider.
+
+        Whether it can be called as things stand does not matter.
+        """
+        if provider is not None:
+            name = self._names[provider].row if provider in self._names else None
+        else:
+            found = None if model in self._file.aliases else self._split(model)
+            name = found[0] if found else None
+        place = self._places.get(name) if name else None
+        return place.row.env_prefix if place else None
+
     def ready(self) -> Sequence[str]:
         """The providers that the operator has set up."""
         return [

@@ -1,0 +1,114 @@
+"""Making a response on the library's loop: the use case of `POST /v1/responses`, plain and as events."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing, asynccontextmanager
+from typing import TYPE_CHECKING
+
+from lambda_responses.library.exceptions import Timeout
+from lambda_responses.library.hooks import CallRecord, failure_told, observed, public_request
+from lambda_responses.library.objects import JsonObject, Response
+from lambda_responses.library.routes import services_for
+from lambda_responses.library.streams import Source
+from lambda_responses.lifecycle import create
+from lambda_responses.wire.json import from_text, to_bytes
+from lambda_responses.wire.requests import read_model
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Sequence
+
+    from lambda_responses.library.home import Home
+    from lambda_responses.library.options import Call
+    from lambda_responses.lifecycle.run import ResponseRun
+    from lambda_responses.wire.json import Event
+
+_TERMINAL = ("response.completed", "response.incomplete", "response.failed")
+
+
+async def created(home: Home, call: Call) -> Response:
+    """The whole response. Raises `exceptions.APIError`."""
+    async with observed(_record(call)) as record, _within(call.timeout):
+        run = await _prepared(home, call)
+        try:
+            made = await run.response()
+        finally:
+            record.target = _target(run)
+        record.response = response = Response(
+            made, call.parse, target=run.target, dropped=run.dropped, bound=run.bound
+        )
+    return response
+
+
+async def opened(home: Home, call: Call) -> Source:
+    """A stream whose first events are there. Raises `exceptions.APIError` for what went wrong before."""
+    source = Source(_events(home, call))
+    await source.begun()
+    return source
+
+
+async def _events(home: Home, call: Call) -> AsyncGenerator[Sequence[JsonObject], None]:
+    async with observed(_record(call)) as record:
+        async with _within(call.timeout):
+            run = await _prepared(home, call)
+        async with aclosing(run.events()) as batches:
+            while (events := await _next(batches, call.timeout)) is not None:
+                record.target = run.target
+                shown = [_event(event, call) for event in events]
+                if events and events[-1]["type"] in _TERMINAL:
+                    _note_end(record, run, shown[-1])
+                yield shown
+
+
+@asynccontextmanager
+async def _within(seconds: float | None) -> AsyncGenerator[None]:
+    """Raises `Timeout` where that takes longer."""
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            yield
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        raise Timeout(f"The model did not answer within {seconds:g} s.") from None
+
+
+async def _next(
+    batches: AsyncGenerator[Sequence[Event], None], seconds: float | None
+) -> Sequence[Event] | None:
+    async with _within(seconds):
+        return await anext(batches, None)
+
+
+def _note_end(record: CallRecord, run: ResponseRun, event: JsonObject) -> None:
+    response: Response = event.response
+    record.error = failure_told(response.model_dump())
+    if record.error is None:
+        record.response = response
+
+
+def _event(event: Event, call: Call) -> JsonObject:
+    """An event as it is now: what it shows of the response goes on growing while somebody else reads it."""
+    flat = event["type"].endswith(".delta")
+    return JsonObject(event if flat else from_text(to_bytes(event)), call.parse)
+
+
+async def _prepared(home: Home, call: Call) -> ResponseRun:
+    await home.live.renew()
+    services = services_for(home, call.route, read_model(call.body))
+    return await create.create_response(
+        call.body, principal=home.principal, using=services, provider=call.route.provider
+    )
+
+
+def _record(call: Call) -> CallRecord:
+    streamed = bool(call.body.get("stream"))
+    return CallRecord("responses", public_request(call.body), streamed=streamed, metadata=call.metadata)
+
+
+def _target(run: ResponseRun) -> str | None:
+    """Who was asked, where anybody was."""
+    try:
+        return run.target
+    except AttributeError:
+        return None

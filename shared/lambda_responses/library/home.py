@@ -1,0 +1,70 @@
+"""What the library's functions run on: the services of `make dev`, without a server around them."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections import OrderedDict
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lambda_responses.library.routes import OwnRouters
+    from lambda_responses.library.services import LibraryServices
+    from lambda_responses.lifecycle.ports import Principal, Services
+    from lambda_responses.providers.routing import ProviderRouter
+
+_logger = logging.getLogger("lambda_responses")
+"""A program's own handlers decide what becomes of these lines: a library writes nowhere by itself."""
+
+
+class Home:
+    """Services and the tenant whose responses are read and written; made when they are first needed."""
+
+    def __init__(self, environment: Mapping[str, str], tenant: str) -> None:
+        self._environment = environment
+        self._tenant = tenant
+        self.own_routers: OwnRouters = OrderedDict()
+        """Routers of calls with keys or addresses of their own; the one used last is at the end."""
+
+    @functools.cached_property
+    def live(self) -> LibraryServices:
+        """The services. Raises `SettingsError`."""
+        from lambda_responses.library.services import LibraryServices
+        from lambda_responses.runtime.settings import local_environment, read_settings
+
+        environment = local_environment(self._environment)
+        return LibraryServices(read_settings(environment), environment, report=_report, failed=_failed)
+
+    @property
+    def services(self) -> Services:
+        """The same, as use cases know them."""
+        # A protocol's property and a cached one are the same to a reader, and different to the type checker.
+        return cast("Services", self.live)
+
+    @functools.cached_property
+    def principal(self) -> Principal:
+        """Whom the calls are for: where nothing is said, the one tenant of a server without credentials."""
+        from lambda_responses.lifecycle.ports import Principal
+        from lambda_responses.runtime.principals.anybody import TENANT
+
+        return Principal(self._tenant or TENANT)
+
+    @property
+    def router(self) -> ProviderRouter:
+        """What model names stand for, by the environment alone."""
+        return self.live.router
+
+    async def aclose(self) -> None:
+        """Close what was opened. What was never used is not opened for it."""
+        if "live" in self.__dict__:
+            await self.live.aclose()
+
+
+def _report(fault: str, at: str) -> None:
+    _logger.error("unforeseen %s at %s", fault, at)
+
+
+def _failed(target: str, status: int, cause: str) -> None:
+    _logger.warning("upstream %s failed, told as %s: %s", target, status, cause)

@@ -1,0 +1,56 @@
+"""A model that says what the call itself gives it, for programs that are tried out without one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lambda_responses.providers.base import Target
+from lambda_responses.providers.scripted import ScriptedProvider
+from lambda_responses.stream.deltas import Stopped, Text, Usage
+from lambda_responses.transformers.base import Rendered, Traits
+from lambda_responses.transformers.scripted import SCRIPTED
+from lambda_responses.transformers.scripted.script import Script
+from lambda_responses.wire.usage import usage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lambda_responses.transformers.base import Decoder, Turn, UpstreamFailure
+    from lambda_responses.wire.errors import APIError
+    from lambda_responses.wire.json import Json
+
+
+def mocked_target(model: str, answer: str) -> Target:
+    """A target that answers with that text, a word at a time, and asks nobody."""
+    return Target(ScriptedProvider(), _Mocked(answer), None, model)
+
+
+@dataclass(frozen=True, slots=True)
+class _Mocked:
+    """The format `scripted`, with a script of its own."""
+
+    answer: str
+
+    def render_request(self, turn: Turn, profile: None) -> Rendered:
+        """The script, whatever was asked."""
+        words = self.answer.split(" ")
+        pieces = [Text(0, word if place == 0 else f" {word}") for place, word in enumerate(words)]
+        counted = Usage(usage(0, len(words)))
+        return Rendered("mocked", {"script": Script((*pieces, counted, Stopped("end")))})
+
+    def traits(self, model: str, profile: None) -> Traits:
+        """See `Transformer`."""
+        return SCRIPTED.traits(model, profile)
+
+    def decoder(self, turn: Turn, profile: None) -> Decoder:
+        """See `Transformer`."""
+        return SCRIPTED.decoder(turn, profile)
+
+    def as_chunks(self, body: Json) -> Iterator[Json]:
+        """See `Transformer`."""
+        return SCRIPTED.as_chunks(body)
+
+    def map_error(self, failure: UpstreamFailure) -> APIError:
+        """See `Transformer`."""
+        return SCRIPTED.map_error(failure)

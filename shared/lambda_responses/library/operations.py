@@ -1,0 +1,195 @@
+"""The functions for stored responses, each blocking and as a coroutine.
+
+Names, order and defaults are those of LiteLLM's functions. These ask no provider, so what would go along to
+one (`extra_headers`, `extra_query`, `extra_body`, `timeout`, `custom_llm_provider`, keys) is taken and
+changes nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from lambda_responses.library import stored
+from lambda_responses.library.engine import crossing_to, wait_for
+from lambda_responses.library.exceptions import UnsupportedParamsError
+from lambda_responses.library.options import without_routes
+from lambda_responses.library.streams import AsyncEventStream, EventStream
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lambda_responses.library.objects import ItemPage, JsonObject, Response
+
+
+@overload
+def get_responses(
+    response_id: str, *, stream: Literal[False] | None = None, include: Sequence[str] = ..., **kwargs: Any
+) -> Response: ...
+@overload
+def get_responses(
+    response_id: str,
+    *,
+    stream: Literal[True],
+    starting_after: int | None = None,
+    include: Sequence[str] = ...,
+    **kwargs: Any,
+) -> EventStream: ...
+def get_responses(
+    response_id: str,
+    extra_headers: Mapping[str, Any] | None = None,
+    extra_query: Mapping[str, Any] | None = None,
+    extra_body: Mapping[str, Any] | None = None,
+    timeout: Any = None,
+    custom_llm_provider: str | None = None,
+    stream: bool | None = None,
+    starting_after: int | None = None,
+    **kwargs: Any,
+) -> Response | EventStream:
+    """A stored response or, with `stream=True`, the events that make it up, after number `starting_after`.
+
+    `include` adds what the request had not asked for. Raises `NotFoundError`.
+    """
+    options = {"starting_after": starting_after, **without_routes(kwargs, "include")}
+    if stream:
+        return EventStream(wait_for(lambda home: stored.replayed(home, response_id, options)))
+    return wait_for(lambda home: stored.retrieved(home, response_id, options))
+
+
+@overload
+async def aget_responses(
+    response_id: str, *, stream: Literal[False] | None = None, include: Sequence[str] = ..., **kwargs: Any
+) -> Response: ...
+@overload
+async def aget_responses(
+    response_id: str,
+    *,
+    stream: Literal[True],
+    starting_after: int | None = None,
+    include: Sequence[str] = ...,
+    **kwargs: Any,
+) -> AsyncEventStream: ...
+async def aget_responses(
+    response_id: str,
+    extra_headers: Mapping[str, Any] | None = None,
+    extra_query: Mapping[str, Any] | None = None,
+    extra_body: Mapping[str, Any] | None = None,
+    timeout: Any = None,
+    custom_llm_provider: str | None = None,
+    stream: bool | None = None,
+    starting_after: int | None = None,
+    **kwargs: Any,
+) -> Response | AsyncEventStream:
+    """`get_responses`, for a coroutine."""
+    options = {"starting_after": starting_after, **without_routes(kwargs, "include")}
+    if stream:
+        return AsyncEventStream(await crossing_to(lambda home: stored.replayed(home, response_id, options)))
+    return await crossing_to(lambda home: stored.retrieved(home, response_id, options))
+
+
+def delete_responses(
+    response_id: str,
+    extra_headers: Mapping[str, Any] | None = None,
+    extra_query: Mapping[str, Any] | None = None,
+    extra_body: Mapping[str, Any] | None = None,
+    timeout: Any = None,
+    custom_llm_provider: str | None = None,
+    **kwargs: Any,
+) -> JsonObject:
+    """Delete a stored response: `.id`, `.object` and `.deleted`. Raises `NotFoundError`."""
+    without_routes(kwargs)
+    return wait_for(lambda home: stored.deleted(home, response_id))
+
+
+async def adelete_responses(
+    response_id: str,
+    extra_headers: Mapping[str, Any] | None = None,
+    extra_query: Mapping[str, Any] | None = None,
+    extra_body: Mapping[str, Any] | None = None,
+    timeout: Any = None,
+    custom_llm_provider: str | None = None,
+    **kwargs: Any,
+) -> JsonObject:
+    """`delete_responses`, for a coroutine."""
+    without_routes(kwargs)
+    return await crossing_to(lambda home: stored.deleted(home, response_id))
+
+
+def cancel_responses(
+    response_id: str,
+    extra_headers: Mapping[str, Any] | None = None,
+    extra_query: Mapping[str, Any] | None = None,
+    extra_body: Mapping[str, Any] | None = None,
+    timeout: Any = None,
+    custom_llm_provider: str | None = None,
+    litellm_metadata: Mapping[str, Any] | None = None,
+    **kwargs: Any,
+) -> Response:
+    """Cancel a background response. Raises `NotFoundError`, and `BadRequestError` for any other response."""
+    without_routes(kwargs)
+    return wait_for(lambda home: stored.cancelled(home, response_id))
+
+
+async def acancel_responses(
+    response_id: str,
+    extra_headers: Mapping[str, Any] | None = None,
+    extra_query: Mapping[str, Any] | None = None,
+    extra_body: Mapping[str, Any] | None = None,
+    timeout: Any = None,
+    custom_llm_provider: str | None = None,
+    litellm_metadata: Mapping[str, Any] | None = None,
+    **kwargs: Any,
+) -> Response:
+    """`cancel_responses`, for a coroutine."""
+    without_routes(kwargs)
+    return await crossing_to(lambda home: stored.cancelled(home, response_id))
+
+
+def list_input_items(
+    response_id: str,
+    after: str | None = None,
+    before: str | None = None,
+    include: Sequence[str] | None = None,
+    limit: int = 20,
+    order: Literal["asc", "desc"] = "desc",
+    extra_headers: Mapping[str, Any] | None = None,
+    timeout: Any = None,
+    custom_llm_provider: str | None = None,
+    **kwargs: Any,
+) -> ItemPage:
+    """A page of what the model was shown: `.data`, `.has_more`, `.last_id` for `after`; a dict as well.
+
+    Raises `NotFoundError`, and `UnsupportedParamsError` for `before`, which the API has no more.
+    """
+    options = _page(after, before, include, limit, order, kwargs)
+    return wait_for(lambda home: stored.listed(home, response_id, options))
+
+
+async def alist_input_items(
+    response_id: str,
+    after: str | None = None,
+    before: str | None = None,
+    include: Sequence[str] | None = None,
+    limit: int = 20,
+    order: Literal["asc", "desc"] = "desc",
+    extra_headers: Mapping[str, Any] | None = None,
+    timeout: Any = None,
+    custom_llm_provider: str | None = None,
+    **kwargs: Any,
+) -> ItemPage:
+    """`list_input_items`, for a coroutine."""
+    options = _page(after, before, include, limit, order, kwargs)
+    return await crossing_to(lambda home: stored.listed(home, response_id, options))
+
+
+def _page(
+    after: str | None,
+    before: str | None,
+    include: Sequence[str] | None,
+    limit: int,
+    order: str,
+    kwargs: Mapping[str, Any],
+) -> Mapping[str, Any]:
+    without_routes(kwargs)
+    if before is not None:
+        raise UnsupportedParamsError("'before' is not supported: page on with 'after'.", param="before")
+    return {"after": after, "include": include, "limit": limit, "order": order}

@@ -1,0 +1,59 @@
+"""`LiveServices` for a program: its faults go to the program's own log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lambda_responses.providers.base import UpstreamError
+from lambda_responses.runtime.logs import place_of
+from lambda_responses.runtime.services import LiveServices
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from lambda_responses.providers.routing import ProviderRouter
+    from lambda_responses.runtime.settings import Settings
+    from lambda_responses.wire.errors import APIError
+
+
+class LibraryServices(LiveServices):
+    """The services of `make dev`, the embedded model included, with another way to tell of faults."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        environment: Mapping[str, str],
+        *,
+        report: Callable[[str, str], None],
+        failed: Callable[[str, int, str], None],
+    ) -> None:
+        super().__init__(settings, environment, local_model=True)
+        self._report = report
+        self._failed = failed
+
+    def router_with(self, variables: Mapping[str, str], *, retries: int | None) -> ProviderRouter:
+        """A router of the environment with those variables in it. Raises `ProviderSettingsError`."""
+        from lambda_responses.providers.models_file import read_models_file
+        from lambda_responses.providers.retries import Retries
+        from lambda_responses.providers.routing import ProviderRouter
+
+        kept = self.parameters.current()
+        return ProviderRouter(
+            {**kept.secrets, **self._environment, **variables},
+            models_file=read_models_file(kept.models),
+            default_provider=self._settings.default_provider,
+            connections=self.connections,
+            retries=Retries(limit=self._settings.max_retries if retries is None else retries),
+            local=self.local_model,
+            as_of=int(self.now()),
+        )
+
+    def report(self, error: BaseException) -> None:
+        """Tell the kind and place of a fault; its text may quote what somebody said."""
+        self._report(type(error).__name__, place_of(error))
+
+    def upstream_failed(self, target: str, fault: APIError) -> None:
+        """Tell which target, how the caller is told, and what was seen; never what was said."""
+        seen = fault.__cause__ or fault
+        cause = f"{type(seen).__name__}: {seen}" if isinstance(seen, UpstreamError) else type(seen).__name__
+        self._failed(target[:200], fault.status, cause)
