@@ -78,9 +78,10 @@ def public_request(body: Json) -> Json:
     """A request without the secrets of its tools."""
     shown = dict(body)
     for name, public in (("tools", public_tool), ("input", public_item)):
-        if isinstance(members := body.get(name), list):
-            objects = (each for each in cast("list[Any]", members) if isinstance(each, dict))
-            shown[name] = [public(cast("Json", each)) for each in objects]
+        if isinstance(body.get(name), list):
+            members: list[Any] = body[name]
+            objects: list[Json] = [each for each in members if type(each) is dict]
+            shown[name] = [public(each) for each in objects]
     return shown
 
 
