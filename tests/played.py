@@ -12,11 +12,13 @@ from lambda_responses.outbound.client import Outbound
 from lambda_responses.providers.base import Target, UpstreamError
 from lambda_responses.runtime.settings import Settings
 from lambda_responses.sealing.sealer import Sealer
+from lambda_responses.storage.conversations import ConversationStore
 from lambda_responses.storage.key_rings import key_ring
 from lambda_responses.storage.request_claims import RequestClaims
 from lambda_responses.storage.responses import ResponseStore
 from lambda_responses.storage.sqlite import SQLiteStore
 from lambda_responses.storage.threads import ThreadStore
+from lambda_responses.storage.transfers import Transfers
 from lambda_responses.transformers.base import Rendered, Traits, Turn, UpstreamFailure
 from lambda_responses.wire.errors import APIError, InvalidRequestError, OverloadedError
 from lambda_responses.wire.not_found import model_not_found
@@ -122,7 +124,9 @@ class PlayedServices:
         self.store = store or SQLiteStore(folder / "responses.db", now=now)
         self.claims = RequestClaims(self.store, now=self.now)
         self.responses = ResponseStore(self.store, now=self.now)
+        self.conversations = ConversationStore(self.store, now=self.now)
         self.threads = ThreadStore(self.store)
+        self.transfers = Transfers(self.store, self.responses)
         self.first_event_wait = first_event_wait
         self.max_steps = 3
         self.entropy = counted()

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from lambda_responses.providers.base import Router
     from lambda_responses.sealing.sealer import Sealer
     from lambda_responses.storage.request_claims import RequestClaims
+    from lambda_responses.storage.conversations import ConversationStore
     from lambda_responses.storage.responses import ResponseStore, StoredResponse
     from lambda_responses.storage.threads import ThreadStore
+    from lambda_responses.storage.transfers import Transfers
     from lambda_responses.wire.errors import APIError
     from lambda_responses.wire.json import Event
 
@@ -109,6 +111,11 @@ class Services(Protocol):
         ...
 
     @property
+    def conversations(self) -> ConversationStore:
+        """Stored conversations."""
+        ...
+
+    @property
     def claims(self) -> RequestClaims:
         """Which responses answer requests that may be sent again."""
         ...
@@ -116,6 +123,11 @@ class Services(Protocol):
     @property
     def threads(self) -> ThreadStore:
         """Stored responses as the trees that they form."""
+        ...
+
+    @property
+    def transfers(self) -> Transfers:
+        """Stored responses on their way to another store."""
         ...
 
     @property

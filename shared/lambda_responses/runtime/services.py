@@ -33,10 +33,12 @@ if TYPE_CHECKING:
     from lambda_responses.runtime.settings import Settings
     from lambda_responses.sealing.keys import KeyRing
     from lambda_responses.sealing.sealer import Sealer
+    from lambda_responses.storage.conversations import ConversationStore
     from lambda_responses.storage.keyed import KeyedStore
     from lambda_responses.storage.request_claims import RequestClaims
     from lambda_responses.storage.responses import ResponseStore
     from lambda_responses.storage.threads import ThreadStore
+    from lambda_responses.storage.transfers import Transfers
     from lambda_responses.wire.errors import APIError
 
 _MOST_OF_A_NAME = 200
@@ -91,6 +93,13 @@ class LiveServices:
         return ResponseStore(self.store, now=self.now, retention_days=self._settings.retention_days)
 
     @functools.cached_property
+    def conversations(self) -> ConversationStore:
+        """Stored conversations."""
+        from lambda_responses.storage.conversations import ConversationStore
+
+        return ConversationStore(self.store, now=self.now, retention_days=self._settings.retention_days)
+
+    @functools.cached_property
     def claims(self) -> RequestClaims:
         """Which responses answer requests that may be sent again."""
         from lambda_responses.storage.request_claims import RequestClaims
@@ -103,6 +112,13 @@ class LiveServices:
         from lambda_responses.storage.threads import ThreadStore
 
         return ThreadStore(self.store)
+
+    @functools.cached_property
+    def transfers(self) -> Transfers:
+        """Stored responses on their way to another store."""
+        from lambda_responses.storage.transfers import Transfers
+
+        return Transfers(self.store, self.responses)
 
     def upstream_failed(self, target: str, fault: APIError) -> None:
         """Count it, and log which target, how the client is told, and what was seen; never what was said."""
@@ -203,7 +219,9 @@ class LiveServices:
         if router is not None:
             await router.aclose()
         made.pop("responses", None)
+        made.pop("conversations", None)
         made.pop("threads", None)
+        made.pop("transfers", None)
         made.pop("claims", None)
         store: KeyedStore | None = made.pop("store", None)
         if store is not None:
