@@ -161,7 +161,7 @@ def test_the_rest_api_is_the_one_way_in_in_the_rest_form(form: Callable[..., Jso
         (("iam",), set()),
         (("iam", "rest"), set()),
     ],
-    ids=str,
+    ids=["template", "rest", "iam", "iam-rest"],
 )
 def test_keys_are_looked_up_where_callers_show_them(
     form: Callable[..., Json], forms: tuple[str, ...], looking: set[str]

@@ -199,7 +199,7 @@ async def test_other_packings_are_not_read(packing: str, outbound: Outbound, int
             await outbound.fetch(URL)
 
 
-@pytest.mark.parametrize("data", [b"no gzip", gzip.compress(PNG)[:-9], b""])
+@pytest.mark.parametrize("data", [b"no gzip", gzip.compress(PNG)[:-9], b""], ids=["none", "cut", "empty"])
 async def test_a_broken_packing_is_no_file(data: bytes, outbound: Outbound, internet: Internet) -> None:
     async with internet.server(says(data, content_encoding="gzip"), PUBLIC):
         with pytest.raises(Unreachable):
