@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lambda_responses.library import exceptions
+    from lambda_responses.library.counting import acount_input_tokens, count_input_tokens
     from lambda_responses.library.engine import close, configure
     from lambda_responses.library.exceptions import (
         APIConnectionError,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
         UnsupportedParamsError,
     )
     from lambda_responses.library.hooks import CallRecord, on_response
-    from lambda_responses.library.objects import ItemPage, JsonObject, Response
+    from lambda_responses.library.objects import ItemPage, JsonObject, Response, TokenCount
     from lambda_responses.library.operations import (
         acancel_responses,
         adelete_responses,
@@ -48,6 +49,14 @@ if TYPE_CHECKING:
     )
     from lambda_responses.library.responses import aresponses, aresponses_api_with_mcp, responses
     from lambda_responses.library.streams import AsyncEventStream, EventStream
+    from lambda_responses.library.threads import (
+        aexport_thread,
+        aimport_thread,
+        alist_thread,
+        export_thread,
+        import_thread,
+        list_thread,
+    )
     from lambda_responses.runtime.settings import SettingsError
 
 __all__ = [
@@ -73,20 +82,29 @@ __all__ = [
     "ServiceUnavailableError",
     "SettingsError",
     "Timeout",
+    "TokenCount",
     "UnsupportedParamsError",
     "acancel_responses",
+    "acount_input_tokens",
     "adelete_responses",
+    "aexport_thread",
     "aget_responses",
+    "aimport_thread",
     "alist_input_items",
+    "alist_thread",
     "aresponses",
     "aresponses_api_with_mcp",
     "cancel_responses",
     "close",
     "configure",
+    "count_input_tokens",
     "delete_responses",
     "exceptions",
+    "export_thread",
     "get_responses",
+    "import_thread",
     "list_input_items",
+    "list_thread",
     "on_response",
     "responses",
 ]
@@ -94,10 +112,12 @@ __all__ = [
 _PLACES = {
     **dict.fromkeys(("close", "configure"), "library.engine"),
     **dict.fromkeys(("CallRecord", "on_response"), "library.hooks"),
-    **dict.fromkeys(("ItemPage", "JsonObject", "Response"), "library.objects"),
+    **dict.fromkeys(("ItemPage", "JsonObject", "Response", "TokenCount"), "library.objects"),
+    **dict.fromkeys(("acount_input_tokens", "count_input_tokens"), "library.counting"),
     **dict.fromkeys(("AsyncEventStream", "EventStream"), "library.streams"),
     **dict.fromkeys(("aresponses", "aresponses_api_with_mcp", "responses"), "library.responses"),
     **{name: "library.operations" for name in __all__ if name.endswith(("_responses", "_input_items"))},
+    **{name: "library.threads" for name in __all__ if name.endswith("_thread")},
     **{name: "library.exceptions" for name in __all__ if name.endswith("Error") or name == "Timeout"},
     "SettingsError": "runtime.settings",
 }

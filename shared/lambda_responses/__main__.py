@@ -1,4 +1,6 @@
-"""`python -m lambda_responses dev`: serve the API on this machine. `… keys`: who may use it."""
+"""`python -m lambda_responses dev`: serve the API on this machine. `… keys`: who may use it. `… threads`:
+what it keeps, as trees.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +22,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("dev", help="serve the API on 127.0.0.1:$PORT (8080), data in $DATA_DIR (.data)")
     add_key_commands(commands.add_parser("keys", help="make, list and revoke API keys in $RESPONSES_STORE"))
+    threads = commands.add_parser("threads", help="list, export and import trees of stored responses")
+    if (sys.argv[1:] if arguments is None else arguments)[:1] == [
+        "threads"
+    ]:  # the library is not for servers
+        from lambda_responses.library.thread_commands import add_thread_commands
+
+        add_thread_commands(threads)
     given = parser.parse_args(_with_values(sys.argv[1:] if arguments is None else arguments))
     try:
         if given.command == "keys":
             return run_key_command(given, os.environ)
+        if given.command == "threads":
+            from lambda_responses.library.thread_commands import run_thread_command
+
+            return run_thread_command(given, os.environ)
         from lambda_responses.endpoints.development import serve
 
         serve(os.environ)

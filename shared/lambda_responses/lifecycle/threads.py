@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from lambda_responses.wire.json import Json
 
 PREVIEW = 60
-"""Characters of what was said that a list shows."""
+"""Characters of what was said that a list shows. None of them moves a terminal's cursor."""
+MOST_READ = 1_000
+"""Characters in which they are looked for."""
 
 
 async def list_thread(response_id: str, *, principal: Principal, using: Services) -> Json:
@@ -82,7 +84,8 @@ async def _previews(nodes: Sequence[TreeNode], principal: Principal, using: Serv
 def preview(items: Sequence[Json]) -> str:
     """The beginning of the last text in these items, on one line."""
     for item in reversed(items):
-        said = " ".join(_text_in(item.get("content") or item.get("output")).split())
+        text = _text_in(item.get("content") or item.get("output"))
+        said = " ".join("".join(each if each.isprintable() else " " for each in text[:MOST_READ]).split())
         if said:
             return said if len(said) <= PREVIEW else f"{said[: PREVIEW - 1].rstrip()}…"
     return ""
