@@ -1,0 +1,231 @@
+"""Who counts a request's tokens, and what happens where nobody can."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lambda_responses.lifecycle import token_counts
+from lambda_responses.lifecycle.create import create_response
+from lambda_responses.lifecycle.token_counts import TokenCount, count_input_tokens
+from lambda_responses.providers.base import (
+    UpstreamCutShort,
+    UpstreamError,
+    UpstreamRefused,
+    UpstreamSilent,
+    UpstreamUnreachable,
+    UpstreamUnreadable,
+)
+from lambda_responses.stream.deltas import Stopped, Text
+from lambda_responses.transformers.base import Rendered, Turn, UpstreamFailure
+from lambda_responses.transformers.failures import map_failure
+from lambda_responses.wire.errors import APIError, InvalidRequestError, NotFoundError
+from lambda_responses.wire.token_estimates import estimated_tokens
+from tests.played import ME, YOU, Identity, Played
+
+if TYPE_CHECKING:
+    from tests.played import Play, PlayedServices
+
+pytestmark = pytest.mark.anyio
+
+Json = dict[str, Any]
+
+HELLO = [Text(0, "Hello"), Stopped("end")]
+
+
+@dataclass
+class Counting(Identity):
+    """A format whose upstream counts, and says `{"n": …}`."""
+
+    turns: list[Turn] = field(default_factory=list[Turn])
+    absent: bool = False
+
+    def render_count(self, turn: Turn, profile: Any) -> Rendered | None:
+        self.turns.append(turn)
+        return None if self.absent else Rendered("count", {"turn": turn})
+
+    def read_count(self, body: Json) -> int:
+        if "n" not in body:
+            raise ValueError("no n")
+        return body["n"]
+
+    def map_error(self, failure: UpstreamFailure) -> APIError:
+        return map_failure(failure)
+
+
+def counting(play: Play, *steps: Any, **options: Any) -> tuple[PlayedServices, Counting]:
+    format = Counting(**options)
+    services = play(Played(list(steps)))
+    services.speak(format)
+    return services, format
+
+
+async def counted(services: PlayedServices, **body: Any) -> TokenCount:
+    return await count_input_tokens({"model": "m", "input": "hi", **body}, principal=ME, using=services)
+
+
+def refused(status: int, message: str = "No.", **more: Any) -> UpstreamRefused:
+    return UpstreamRefused(UpstreamFailure(status, {}, json.dumps({"error": {"message": message, **more}})))
+
+
+async def test_a_provider_that_counts_is_believed(play: Play) -> None:
+    services, _ = counting(play, [{"n": 42}])
+
+    assert await counted(services) == TokenCount(42, "provider", "played/m")
+    assert services.failed == []
+
+
+async def test_what_runs_in_this_process_counts_with_its_own_tokenizer(play: Play) -> None:
+    services, _ = counting(play)
+    services._targets[0].provider.name = "local"
+    services._targets[0].provider.steps.append([{"n": 7}])
+
+    assert (await counted(services)).counter == "tokenizer"
+
+
+async def test_where_no_format_or_no_place_counts_the_tokens_are_estimated(play: Play) -> None:
+    plain = play(Played([]))
+    absent, _ = counting(play, absent=True)
+    expected = estimated_tokens({"model": "m"}, [{"type": "message", "role": "user", "content": "hi"}])
+
+    for services in (plain, absent):
+        assert await counted(services) == TokenCount(expected, "estimate", "played/m")
+
+
+OUTAGES: dict[str, UpstreamError] = {
+    "no such endpoint": refused(404, "Not Found"),
+    "no such method": refused(405, "Method Not Allowed"),
+    "not implemented": refused(501, "Not here"),
+    "a model that cannot be counted": refused(400, "The provided model doesn't support counting tokens."),
+    "too long": refused(400, "prompt is too long: 250000 tokens > 200000 maximum"),
+    "too fast": refused(429, "Slow down."),
+    "no money": refused(402, "Pay."),
+    "credentials for answers alone": refused(403, "not authorized to perform: CountTokens"),
+    "a wrong key": refused(401, "invalid x-api-key"),
+    "overloaded": refused(529, "Overloaded"),
+    "broken": refused(500, ""),
+    "unreachable": UpstreamUnreachable("x"),
+    "silent": UpstreamSilent("x"),
+    "cut": UpstreamCutShort("x"),
+    "HTML": UpstreamUnreadable("x"),
+}
+
+
+@pytest.mark.parametrize("error", OUTAGES.values(), ids=OUTAGES)
+async def test_a_provider_that_cannot_count_is_stood_in_for(play: Play, error: UpstreamError) -> None:
+    services, _ = counting(play, [error])
+    count = await counted(services)
+
+    assert count.counter == "estimate"
+    assert count.tokens > 0
+
+
+@pytest.mark.parametrize("name", ["a wrong key", "overloaded", "unreachable", "HTML"])
+async def test_the_operator_hears_of_a_provider_that_failed(play: Play, name: str) -> None:
+    services, _ = counting(play, [OUTAGES[name]])
+    await counted(services)
+
+    assert services.failed == [("played/m", type(OUTAGES[name]).__name__)]
+    assert services.noted == []  # it may answer all the same
+
+
+@pytest.mark.parametrize("name", ["no such endpoint", "no such method", "a model that cannot be counted"])
+async def test_nobody_is_told_that_a_provider_has_no_such_endpoint(play: Play, name: str) -> None:
+    services, _ = counting(play, [OUTAGES[name]])
+    await counted(services)
+
+    assert services.failed == []
+
+
+@pytest.mark.parametrize("answer", [[{"m": 1}], [{"n": "x"}, {"n": 3}], []])
+async def test_an_answer_that_is_no_count_is_not_taken_for_one(play: Play, answer: list[Json]) -> None:
+    class Strict(Counting):
+        def read_count(self, body: Json) -> int:
+            if not isinstance(body.get("n"), int):
+                raise ValueError("no n")
+            return body["n"]
+
+    services = play(Played([answer]))
+    services.speak(Strict())
+
+    assert (await counted(services)).counter == "estimate"
+
+
+async def test_a_provider_that_keeps_silent_is_not_waited_for(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(token_counts, "PATIENCE", 0.01)
+    services, _ = counting(play, [asyncio.Event(), {"n": 1}])
+
+    assert (await counted(services)).counter == "estimate"
+    assert services.failed == [("played/m", "UpstreamSilent")]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (refused(400, "Image does not match its media type.", code="invalid_image"), "invalid_image"),
+        (refused(404, "The model `m` does not exist", code="model_not_found"), "model_not_found"),
+        (refused(413, "Too many bytes."), None),
+    ],
+)
+async def test_a_fault_of_the_request_is_told(play: Play, error: UpstreamRefused, code: str | None) -> None:
+    services, _ = counting(play, [error])
+    with pytest.raises(InvalidRequestError) as caught:
+        await counted(services)
+
+    assert caught.value.code == code
+
+
+async def test_a_fault_tells_nothing_that_the_request_proves_itself_with(play: Play) -> None:
+    services, _ = counting(play, [refused(400, "Bad header: tok-0123456789abcdef")])
+    services._targets[0] = replace(services._targets[0], profile="native")
+    tool = {
+        "type": "mcp",
+        "server_label": "s",
+        "server_url": "https://mcp.example.com",
+        "authorization": "tok-0123456789abcdef",
+    }
+    with pytest.raises(InvalidRequestError) as caught:
+        await counted(services, tools=[tool])
+
+    assert "tok-0123456789abcdef" not in caught.value.message
+
+
+async def test_history_is_counted_with_the_request(play: Play) -> None:
+    services, format = counting(play, HELLO, [{"n": 9}])
+    run = await create_response({"model": "m", "input": "Good morning to you"}, principal=ME, using=services)
+    first = await run.response()
+    count = await counted(services, input="And now?", previous_response_id=first["id"])
+
+    assert count.tokens == 9
+    said = [part["text"] for item in format.turns[-1].items for part in item["content"]]
+    assert said == ["Good morning to you", "Hello", "And now?"]
+
+
+async def test_a_response_may_be_counted_by_itself(play: Play) -> None:
+    services, format = counting(play, HELLO, [{"n": 9}])
+    run = await create_response({"model": "m", "input": "Hi"}, principal=ME, using=services)
+    first = await run.response()
+    body = {"model": "m", "previous_response_id": first["id"]}
+
+    assert (await count_input_tokens(body, principal=ME, using=services)).tokens == 9
+    assert len(format.turns[-1].items) == 2
+    with pytest.raises(InvalidRequestError) as caught:
+        await count_input_tokens(body, principal=YOU, using=services)
+    assert caught.value.code == "previous_response_not_found"
+
+
+async def test_an_item_reference_is_counted_as_what_it_names(play: Play) -> None:
+    services, format = counting(play, HELLO, [{"n": 1}])
+    run = await create_response({"model": "m", "input": "Hi"}, principal=ME, using=services)
+    said = (await run.response())["output"][0]
+    await counted(services, input=[{"id": said["id"]}, {"role": "user", "content": "x"}])
+
+    assert format.turns[-1].items[0]["content"] == said["content"]
+    with pytest.raises(NotFoundError):
+        await counted(services, input=[{"type": "item_reference", "id": "msg_" + "0" * 48}])
