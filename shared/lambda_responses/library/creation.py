@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from lambda_responses.library.exceptions import Timeout
 from lambda_responses.library.hooks import CallRecord, failure_told, observed, public_request
 from lambda_responses.library.objects import JsonObject, Response
 from lambda_responses.library.routes import services_for
 from lambda_responses.library.streams import Source
+from lambda_responses.library.waits import within
 from lambda_responses.lifecycle import create
 from lambda_responses.wire.json import from_text, to_bytes
 from lambda_responses.wire.requests import read_model
@@ -28,7 +27,7 @@ _TERMINAL = ("response.completed", "response.incomplete", "response.failed")
 
 async def created(home: Home, call: Call) -> Response:
     """The whole response. Raises `exceptions.APIError`."""
-    async with observed(_record(call)) as record, _within(call.timeout):
+    async with observed(_record(call)) as record, within(call.timeout):
         run = await _prepared(home, call)
         try:
             made = await run.response()
@@ -49,7 +48,7 @@ async def opened(home: Home, call: Call) -> Source:
 
 async def _events(home: Home, call: Call) -> AsyncGenerator[Sequence[JsonObject], None]:
     async with observed(_record(call)) as record:
-        async with _within(call.timeout):
+        async with within(call.timeout):
             run = await _prepared(home, call)
         async with aclosing(run.events()) as batches:
             while (events := await _next(batches, call.timeout)) is not None:
@@ -60,23 +59,12 @@ async def _events(home: Home, call: Call) -> AsyncGenerator[Sequence[JsonObject]
                 yield shown
 
 
-@asynccontextmanager
-async def _within(seconds: float | None) -> AsyncGenerator[None]:
-    """Raises `Timeout` where that takes longer."""
-    limit = asyncio.timeout(seconds)
-    try:
-        async with limit:
-            yield
-    except TimeoutError:
-        if not limit.expired():
-            raise
-        raise Timeout(f"The model did not answer within {seconds:g} s.") from None
-
-
 async def _next(
     batches: AsyncGenerator[Sequence[Event], None], seconds: float | None
 ) -> Sequence[Event] | None:
-    async with _within(seconds):
+    if seconds is None:
+        return await anext(batches, None)
+    async with within(seconds):
         return await anext(batches, None)
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("lambda_responses")
 """A program's own handlers decide what becomes of these lines: a library writes nowhere by itself."""
+_logger.addHandler(logging.NullHandler())
 
 
 class Home:

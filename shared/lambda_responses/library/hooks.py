@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import logging
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from lambda_responses.wire.json import Json
 
     Callback: TypeAlias = Callable[["CallRecord"], Awaitable[None] | None]
-
-_logger = logging.getLogger("lambda_responses")
 
 
 @dataclass(slots=True)
@@ -67,7 +64,7 @@ def on_response(callback: Callback) -> Callable[[], None]:
 
     It is called once for each call, for a stream at its end, also where the stream was abandoned. A plain
     function is called in a thread, a coroutine function on the library's loop; the call's own caller gets
-    its result afterwards, and never hears of what a callback raises: that goes to the log.
+    its result afterwards, and never hears of what a callback raises: asyncio's log does.
     """
     key = object()
     _callbacks[key] = callback
@@ -118,7 +115,8 @@ async def _tell(record: CallRecord) -> None:
                 if inspect.isawaitable(came):
                     await came
         except Exception as error:
-            _logger.error("a callback of on_response raised %s", type(error).__name__)
+            fault = {"message": "A callback of on_response raised", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(fault)
 
 
 def failure_told(response: Json) -> APIError | None:

@@ -151,10 +151,9 @@ class Response(JsonObject):
         bound: str | None = None,
     ) -> None:
         super().__init__(data, parse)
-        set_once = super(JsonObject, self).__setattr__
-        set_once("target", target)
-        set_once("dropped", tuple(dropped))
-        set_once("bound", bound)
+        object.__setattr__(self, "target", target)
+        object.__setattr__(self, "dropped", tuple(dropped))
+        object.__setattr__(self, "bound", bound)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (self._data, self.target, self.dropped, self.bound)
@@ -190,6 +189,28 @@ class Response(JsonObject):
         for item in self._data.get("output") or ():
             if item.get("type") == "message":
                 yield from item.get("content") or ()
+
+
+class TokenCount(JsonObject):
+    """How many tokens a request would be: `input_tokens`."""
+
+    __slots__ = ("counter", "target")
+
+    counter: str
+    """Who counted: the `provider`, a `tokenizer`, or nobody: an `estimate`."""
+    target: str
+    """`provider/model` for which it was counted."""
+
+    if TYPE_CHECKING:
+        input_tokens: int
+
+    def __init__(self, data: Json, *, counter: str, target: str) -> None:
+        super().__init__(data)
+        object.__setattr__(self, "counter", counter)
+        object.__setattr__(self, "target", target)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _counted, (self._data, self.counter, self.target)
 
 
 class ItemPage(dict[str, Any]):
@@ -233,6 +254,10 @@ def plain(value: Any) -> Any:
 
 def _restored(data: Json, target: str | None, dropped: Sequence[str], bound: str | None) -> Response:
     return Response(data, target=target, dropped=dropped, bound=bound)
+
+
+def _counted(data: Json, counter: str, target: str) -> TokenCount:
+    return TokenCount(data, counter=counter, target=target)
 
 
 def _copied(value: Any, *, exclude_none: bool) -> Any:

@@ -6,12 +6,30 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lambda_responses.lifecycle.seals import MAKER
+from lambda_responses.wire.compaction import (
+    INSTRUCTING,
+    beginning,
+    is_compaction,
+    kept_messages,
+    told,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from lambda_responses.wire.ids import ItemIds
     from lambda_responses.wire.json import Json
+
+
+@dataclass(frozen=True, slots=True)
+class ShownContext:
+    """A context as one maker is shown it."""
+
+    items: list[Json]
+    origins: dict[str, Json]
+    """Of that maker alone: what another wants back is left out."""
+    places: list[int | None]
+    """By item, where in the request's own input it comes from; None for what was said before or after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +42,7 @@ class ModelContext:
 
     @property
     def items(self) -> list[Json]:
-        """The whole of what the model sees."""
+        """All that is known, whether a model still has to see it or not."""
         return [*self.history, *self.own]
 
     @property
@@ -38,11 +56,47 @@ class ModelContext:
         ids = {item["id"] for item in self.own}
         return {id: origin for id, origin in self.origins.items() if id in ids}
 
-    def shown_to(self, maker: str) -> tuple[list[Json], dict[str, Json]]:
-        """Items, without our seals, and origins for one maker: what another wants back is left out."""
-        origins = {id: origin for id, origin in self.origins.items() if origin.get(MAKER) == maker}
-        items = [unsealed(item) if item.get("id") in self.origins else item for item in self.items]
-        return items, origins
+    def shown_to(
+        self, maker: str | None, said: Sequence[Json] = (), made: Mapping[str, Json] | None = None
+    ) -> ShownContext:
+        """The context, with what has been `said` since, for one maker; for None, as it is told to anybody.
+
+        It begins at the newest item that stands for all before it. Compactions are told as their maker has
+        them or as what they stand for. Items have no seals.
+        """
+        known = {**self.origins, **(made or {})}
+        own = {item["id"]: item for item in self.own}
+        origins = {id: origin for id, origin in known.items() if origin.get(MAKER) == maker}
+        shown = ShownContext([], origins, [])
+        for item, place in self._current(said, known):
+            origin = known.get(item.get("id") or "")
+            if origin is not None and is_compaction(item):
+                native = maker is not None and origin.get(MAKER) == maker
+                items = list(told(unsealed(item), origin, native=native, live=own))
+            else:
+                items = [item if origin is None else unsealed(item)]
+            shown.items.extend(items)
+            shown.places.extend([place] * len(items))
+        return shown
+
+    def current(self, said: Sequence[Json] = (), made: Mapping[str, Json] | None = None) -> list[Json]:
+        """What of it, and of what was `said` since, a model still has to see; compactions as they are."""
+        return [item for item, _ in self._current(said, {**self.origins, **(made or {})})]
+
+    def _current(self, said: Sequence[Json], known: Mapping[str, Json]) -> Iterator[tuple[Json, int | None]]:
+        """What is not superfluous, each with its place in the request."""
+        past = len(self.history)
+        items = [*self.items, *said]
+        start = beginning(items, known)
+        if start > past:  # A client may go on giving instructions where they always stood.
+            newest = items[start]
+            kept = [_gist(each) for each in kept_messages(newest, known.get(newest.get("id") or "", {}))]
+            for index in range(past, min(start, past + len(self.own))):
+                if items[index].get("role") in INSTRUCTING and _gist(items[index]) not in kept:
+                    yield items[index], index - past
+        for index in range(start, len(items)):
+            own = past <= index < past + len(self.own)
+            yield items[index], index - past if own else None
 
 
 def assemble(
@@ -77,3 +131,7 @@ def unsealed(item: Json) -> Json:
     if "encrypted_content" not in item:
         return item
     return {key: value for key, value in item.items() if key != "encrypted_content"}
+
+
+def _gist(message: Json) -> tuple[object, str]:
+    return message.get("role"), str(message.get("content"))

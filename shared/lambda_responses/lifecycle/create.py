@@ -13,12 +13,12 @@ from lambda_responses.lifecycle.placement import too_large_to_store
 from lambda_responses.lifecycle.run import ResponseRun, RunBounds
 from lambda_responses.storage.responses import TooLargeToStore, check_storable
 from lambda_responses.transformers.base import shows_seals
+from lambda_responses.wire.compaction import asks_to_compact
 from lambda_responses.wire.context import check_whole_context
 from lambda_responses.wire.requests import check_create_request, read_model
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from lambda_responses.lifecycle.known import Known
     from lambda_responses.lifecycle.ports import Principal, Services
     from lambda_responses.wire.json import Json
 
@@ -38,16 +38,16 @@ async def create_response(
     targets = using.router.resolve(read_model(body), provider=provider)
     native = all(target.native for target in targets)
     request = check_create_request(body, native=native)
-    seals = shows_seals(request) or bool(request.get("context_management"))
+    seals = shows_seals(request) or bool(request.get("context_management")) or asks_to_compact(request)
     known = await known_before(request, principal=principal, using=using, native=native, seals=seals)
     request["input"] = known.input
-    _check_context(request, known.history)
+    _check_context(request, known)
     return ResponseRun(request, targets, principal.tenant, known, using, bounds or RunBounds())
 
 
-def _check_context(request: Json, history: Sequence[Json]) -> None:
+def _check_context(request: Json, known: Known) -> None:
     """What only the whole context shows, and the store's limits. Raises `InvalidRequestError`."""
-    check_whole_context(request, [*history, *request["input"]])
+    check_whole_context(request, known.current)
     if request.get("store", True):
         try:
             check_storable(request["input"], request)

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from lambda_responses.lifecycle.references import resolved
 from lambda_responses.lifecycle.seals import hold_seals, opened
+from lambda_responses.storage.conversations import ConversationNotFound
 from lambda_responses.storage.responses import ResponseNotFound
+from lambda_responses.wire.compaction import is_compaction, kept_messages, pruned, said_again
 from lambda_responses.wire.context import without_cut_calls
 from lambda_responses.wire.not_found import (
     conversation_not_found,
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from lambda_responses.lifecycle.ports import Principal, Services
     from lambda_responses.sealing.sealer import Sealer
+    from lambda_responses.storage.conversations import ConversationContext
     from lambda_responses.storage.responses import Context
     from lambda_responses.wire.json import Json
 
@@ -33,16 +36,29 @@ class Known:
     """What had been said, and sealed, before the request."""
 
     previous: Context | None
+    conversation: ConversationContext | None
+    """At most one of the two is there."""
     history: Sequence[Json]
-    """Items of the previous response's context, as far as a model can go on from them."""
+    """What was said before, as far as a model can go on from it."""
     input: Sequence[Json]
     """The request's own items, each reference replaced by what it names."""
     origins: Mapping[str, Json]
-    """Of the previous response's context and of referenced items, by item id."""
+    """Of what was said before and of referenced items, by item id."""
     brought: Mapping[int, Json]
     """Origins that the client brought back sealed, by the place of their item in the request."""
     sealer: Sealer | None
     """None where nothing is to be sealed."""
+
+    @property
+    def current(self) -> list[Json]:
+        """What of all that a model still has to see; of compactions, the messages that they keep."""
+        own: list[Json] = []
+        for place in reversed(range(len(self.input))):
+            item, origin = self.input[place], self.brought.get(place, {})
+            own[:0] = kept_messages(item, origin) if origin and is_compaction(item) else [item]
+            if origin.get("whole"):
+                return own
+        return [*said_again(pruned(self.history, self.origins), self.origins), *own]
 
 
 async def known_before(
@@ -52,29 +68,39 @@ async def known_before(
 
     Raises `APIError` for what is not there, in the live API's order, and where there is nothing to answer.
     """
-    previous = await _look_up(request, principal, using, native=native)
+    conversation, previous = await _look_up(request, principal, using, native=native)
+    before = conversation or previous
     check_input_present(request)
-    history = without_cut_calls(previous.items, continued=request["input"]) if previous else ()
+    history = without_cut_calls(before.items, continued=request["input"]) if before else ()
     input, origins = await resolved(
         request["input"], known={item["id"] for item in history}, principal=principal, using=using
     )
     sealer = await using.sealer(principal.tenant) if seals or hold_seals(input) else None
-    origins = {**(previous.origins if previous else {}), **origins}
-    brought = opened(input, sealer) if sealer is not None else {}
-    return Known(previous, history, input, origins, brought, sealer)
+    origins = {**(before.origins if before else {}), **origins}
+    brought = opened(input, sealer, native=native) if sealer is not None else {}
+    return Known(previous, conversation, history, input, origins, brought, sealer)
 
 
-async def _look_up(request: Json, principal: Principal, using: Services, *, native: bool) -> Context | None:
+async def _look_up(
+    request: Json, principal: Principal, using: Services, *, native: bool
+) -> tuple[ConversationContext | None, Context | None]:
     """What the request refers to, in the live API's order. Prompts live with the upstream, if anywhere."""
-    conversation = request.get("conversation")
-    if conversation is not None:
-        raise conversation_not_found(conversation if isinstance(conversation, str) else conversation["id"])
+    named = request.get("conversation")
+    conversation = None if named is None else await _conversation(named, principal, using)
     if request.get("prompt") is not None and not native:
         raise prompt_not_found(request["prompt"]["id"])
     previous_response_id = request.get("previous_response_id")
     if previous_response_id is None:
-        return None
+        return conversation, None
     try:
-        return await using.responses.context(principal.tenant, previous_response_id)
+        return None, await using.responses.context(principal.tenant, previous_response_id)
     except ResponseNotFound:
         raise previous_response_not_found(previous_response_id) from None
+
+
+async def _conversation(named: str | Json, principal: Principal, using: Services) -> ConversationContext:
+    id: str = named if isinstance(named, str) else named["id"]
+    try:
+        return await using.conversations.context(principal.tenant, id)
+    except ConversationNotFound:
+        raise conversation_not_found(id) from None

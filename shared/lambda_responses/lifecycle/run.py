@@ -12,17 +12,20 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
 
+from lambda_responses.lifecycle.compaction import Compaction
 from lambda_responses.lifecycle.context import assemble
 from lambda_responses.lifecycle.placement import placed
 from lambda_responses.lifecycle.ports import Unbounded, Unclaimed, Unkept
-from lambda_responses.lifecycle.seals import MAKER, seal
+from lambda_responses.lifecycle.seals import MAKER, seal, seal_compaction
+from lambda_responses.lifecycle.steps import compaction_plan
 from lambda_responses.lifecycle.targets import Targets
 from lambda_responses.lifecycle.waiting import OutOfTime, StopRequested, stop_signal
 from lambda_responses.storage.responses import StoredResponse
-from lambda_responses.stream.deltas import Envelope
+from lambda_responses.stream.deltas import Envelope, ItemOpened, Opaque
 from lambda_responses.stream.emitter import ResponseEmitter
 from lambda_responses.tools.steps import goes_on
 from lambda_responses.transformers.base import shows_seals
+from lambda_responses.wire.compaction import COMPACTION, TRIGGER, is_compaction, told_otherwise
 from lambda_responses.wire.errors import APIError, ServerError
 from lambda_responses.wire.ids import ItemIds, ResponseId
 from lambda_responses.wire.responses import new_response
@@ -76,10 +79,13 @@ class ResponseRun:
         self._stop: asyncio.Future[None] | None = None
         self._started = False
         self._made: list[Event] = []
+        self._plan = compaction_plan(request, targets)
         self._context: ModelContext
         self._emitter: ResponseEmitter
         self._targets: Targets
         self._step_began_at = 0
+        self._tokens_used = 0
+        """By the count of the upstream that took the last step."""
         self._bound: str | None = None
 
     @property
@@ -121,8 +127,7 @@ class ResponseRun:
 
     async def _run(self, *, streamed: bool) -> AsyncGenerator[Sequence[Event], None]:
         created_at, keep = int(self._using.now()), self.request.get("store", True)
-        previous = self._known.previous
-        place = placed(self._tenant, previous, created_at=created_at, keep=keep, using=self._using)
+        place = placed(self._tenant, self._known, created_at=created_at, keep=keep, using=self._using)
         async with (
             place as placement,
             self._bounds.claim.held(placement),
@@ -146,8 +151,10 @@ class ResponseRun:
     def _begin(self, response_id: str, created_at: int) -> None:
         request = self.request
         ids = ItemIds(ResponseId(response_id), self._using.entropy)
+        # A trigger is for whom it asks to compact: nobody else, and no later turn, sees it.
+        given = [item for item in request["input"] if not (self._plan.at_once and item["type"] == TRIGGER)]
         self._context = assemble(
-            request["input"],
+            given,
             history=self._known.history,
             origins=self._known.origins,
             brought=self._known.brought,
@@ -161,39 +168,93 @@ class ResponseRun:
             previous_response_id=request.get("previous_response_id"),
         )
         self._emitter = ResponseEmitter(response, ids, taken_call_ids=self._context.call_ids, seal=self._seal)
-        self._targets = Targets(self._candidates, request, self._context, self._using)
+        self._targets = Targets(self._candidates, self._asked(), self._context, self._using)
+
+    def _asked(self) -> Json:
+        """The request as targets are asked, which know nothing of what is done here for them."""
+        if self._plan.threshold is None:
+            return self.request
+        return {name: value for name, value in self.request.items() if name != "context_management"}
 
     def _seal(self, item_type: str, origin: Json) -> str | None:
         """What the client is shown of an origin: a compacted context always, of reasoning if it asked."""
         sealer = self._known.sealer
-        if sealer is None or not (item_type == "compaction" or shows_seals(self.request)):
+        if sealer is None:
             return None
-        return seal({**origin, MAKER: self._targets.current.maker}, sealer)
+        owned = {MAKER: self._targets.current.maker, **origin}
+        if item_type == COMPACTION:
+            return seal_compaction(owned, sealer)
+        return seal(owned, sealer) if shows_seals(self.request) else None
 
     async def _steps(self, *, patient: bool) -> AsyncGenerator[None, None]:
         """Yields whenever there are events in `_made`, over as many upstream steps as it takes."""
-        emitter = self._emitter
+        emitter, compacted = self._emitter, False
         for steps in count(1):
             patience = self._using.first_event_wait if patient and steps == 1 else None
-            answer = self._targets.answer(
-                emitter, patience=patience, deadline=self._bounds.deadline, stop=self._stop
-            )
-            async with aclosing(answer) as batches:
-                async for deltas in batches:
-                    if not self._started:
-                        self._start(deltas)
-                    for delta in deltas:
-                        self._made += emitter.apply(delta)
-                    if self._made:
-                        yield
+            compacted = not compacted and self._is_compaction_due()
+            step = self._compact(patience) if compacted else self._answer(patience)
+            async with aclosing(step) as moments:
+                async for _ in moments:
+                    yield
             progressed = emitter.next_sequence_number > self._step_began_at
             if not goes_on(emitter.stop, progressed=progressed):
                 return
             if steps >= self._using.max_steps:
                 self._bound = "max_steps"
                 return
+            self._tokens_used = 0 if compacted else emitter.tokens_in_step
             self._made += emitter.end_step()
             self._step_began_at = emitter.next_sequence_number
+
+    async def _answer(self, patience: float | None) -> AsyncGenerator[None, None]:
+        """One step in which a model is asked."""
+        answer = self._targets.answer(
+            self._emitter, patience=patience, deadline=self._bounds.deadline, stop=self._stop
+        )
+        async with aclosing(answer) as batches:
+            async for deltas in batches:
+                if not self._started:
+                    self._start(deltas)
+                for delta in deltas:
+                    self._made += self._emitter.apply(delta)
+                    if isinstance(delta, ItemOpened) and is_compaction(delta.item):
+                        self._emitter.apply(Opaque(delta.block, self._stood_for()))
+                if self._made:
+                    yield
+
+    async def _compact(self, patience: float | None) -> AsyncGenerator[None, None]:
+        """One step in which the context gives way to an item that stands for it."""
+        emitter, bounds = self._emitter, self._bounds
+        compaction = Compaction(
+            self._candidates,
+            self.request,
+            self._context,
+            self._using,
+            deadline=bounds.deadline,
+            stop=self._stop,
+            patience=patience,
+        )
+        async with aclosing(compaction.summarize(emitter.response["output"], emitter.origins)) as moments:
+            async for _ in moments:
+                if not self._started:
+                    self._start(())
+                if self._made:
+                    yield
+        for delta in compaction.deltas("end" if self._plan.at_once else "pause"):
+            self._made += emitter.apply(delta)
+        yield
+
+    def _is_compaction_due(self) -> bool:
+        if self._plan.threshold is None:
+            return self._plan.at_once
+        emitter = self._emitter
+        shown = self._context.shown_to(None, emitter.response["output"], emitter.origins)
+        return self._plan.is_due(self.request, shown.items, used=self._tokens_used)
+
+    def _stood_for(self) -> Json:
+        """What an item stands for that an upstream makes by itself, should another one go on."""
+        output = self._emitter.response["output"]
+        return told_otherwise(self._context.shown_to(None, output, self._emitter.origins).items, whole=True)
 
     def _start(self, deltas: Sequence[Delta]) -> None:
         """Make the first events, with what the upstream says of itself in its first words in them."""
@@ -246,9 +307,10 @@ class ResponseRun:
     def _record(self) -> StoredResponse:
         maker = {MAKER: self._targets.current.maker}
         made = {id: {**maker, **data} for id, data in self._emitter.origins.items()}
+        own = [public_item(item) for item in self._context.own if item["type"] != TRIGGER]
         return StoredResponse(
             response=self._emitter.response,
-            input=[public_item(item) for item in self._context.own],
+            input=own,
             origins={**self._context.own_origins, **made},
             target=self._targets.current.name,
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lambda_responses.transformers.base import SEAL
+from lambda_responses.wire.compaction import is_compaction
 from lambda_responses.wire.errors import InvalidRequestError
 
 if TYPE_CHECKING:
@@ -36,30 +37,44 @@ def seal(origin: Json, sealer: Sealer) -> str | None:
     return sealer.seal(REASONING, origin) if origin.keys() - _NO_SECRETS else None
 
 
-def opened(items: Sequence[Json], sealer: Sealer) -> dict[int, Json]:
+def seal_compaction(origin: Json, sealer: Sealer) -> str:
+    """What a compaction item stands for, as a client may hold it."""
+    from lambda_responses.sealing.sealer import COMPACTION
+
+    return sealer.seal(COMPACTION, origin)
+
+
+def opened(items: Sequence[Json], sealer: Sealer, *, native: bool) -> dict[int, Json]:
     """The origins that a client brings back sealed, by the place of the item.
 
-    What somebody else sealed is passed over: it may come from the provider itself. Raises
+    What somebody else sealed is passed over: it may come from the provider itself. Of a compaction that can
+    only be where the upstream is `native`, for others do not know what it stands for. Raises
     `InvalidRequestError` for what this server sealed for another tenant, or was changed since.
     """
-    from lambda_responses.sealing.sealer import REASONING, BrokenEnvelope, NotAnEnvelope
+    from lambda_responses.sealing.sealer import COMPACTION, REASONING, BrokenEnvelope, NotAnEnvelope
 
     origins: dict[int, Json] = {}
     for place, item in enumerate(items):
         envelope = item.get("encrypted_content")
         if not isinstance(envelope, str):
             continue
+        compacts = is_compaction(item)
         try:
-            origins[place] = sealer.open(REASONING, envelope)
+            origins[place] = sealer.open(COMPACTION if compacts else REASONING, envelope)
         except NotAnEnvelope:
-            continue
+            if compacts and not native:
+                raise _unverified(place) from None
         except BrokenEnvelope:
-            raise InvalidRequestError(
-                "The encrypted content could not be verified.",
-                code="invalid_encrypted_content",
-                param=f"input[{place}].encrypted_content",
-            ) from None
+            raise _unverified(place) from None
     return origins
+
+
+def _unverified(place: int) -> InvalidRequestError:
+    return InvalidRequestError(
+        "The encrypted content could not be verified.",
+        code="invalid_encrypted_content",
+        param=f"input[{place}].encrypted_content",
+    )
 
 
 def with_seal(item: Json, origins: Mapping[str, Json], sealer: Sealer | None) -> Json:

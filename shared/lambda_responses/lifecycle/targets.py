@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from lambda_responses.lifecycle.context import unsealed
 from lambda_responses.lifecycle.media import carried
+from lambda_responses.lifecycle.shortening import MOST_TRIES, is_too_long, shortened
 from lambda_responses.lifecycle.upstream import deltas_of, is_outage, may_fail_over
 from lambda_responses.lifecycle.waiting import heard
 from lambda_responses.outbound.faults import OutboundFault, TooLarge
-from lambda_responses.transformers.base import Turn
+from lambda_responses.transformers.base import NotOffered, Turn
+from lambda_responses.wire.compaction import stands_for_all
 from lambda_responses.wire.errors import APIError, InvalidRequestError
 
 if TYPE_CHECKING:
@@ -43,6 +45,11 @@ class Targets:
         self._lacking: dict[str, OutboundFault] = {}
         self._shown: Sequence[Json] | None = None
         """The context as the current target is shown it; None until it is known."""
+        self._places: Sequence[int | None] = ()
+        """By item of that, its place in the request."""
+        self._said = 0
+        """How many of the response's items are in that, because a compaction stands for what was before."""
+        self._shortened = 0
         self._lost: tuple[str, ...] = ()
         self._origins: Mapping[str, Json] = {}
         self._rendered: Rendered | None = None
@@ -66,11 +73,13 @@ class Targets:
 
         With `patience`, an empty batch comes first when nothing is heard for longer than that. Where a
         format cannot carry the request, or a target fails before its first word, the next one is asked; the
-        fault of the first that failed is raised when there is none.
+        fault of the first that failed is raised when there is none. With `truncation: auto` a context that is
+        too long is shortened first.
         """
         fault: APIError | None = None
+        begun, superseded = emitter.items_begun, self._begins_at(emitter)
         while True:
-            said = self._said(emitter)
+            said = self._answer(emitter)
             try:
                 async with (
                     aclosing(said),
@@ -80,10 +89,14 @@ class Targets:
                         patience = None
                         yield deltas
             except APIError as error:
+                if emitter.items_begun == begun and self._shorten(error):
+                    emitter.forget_upstream()
+                    continue
                 unasked = self._rendered is None
                 fault = fault or error if unasked else error
                 self._note(None if unasked else error)
-                if emitter.spoken or not self._waiting or not (unasked or may_fail_over(error)):
+                spoken = emitter.items_begun > superseded
+                if spoken or not self._waiting or not (unasked or may_fail_over(error)):
                     raise fault from fault.__cause__
                 emitter.forget_upstream()
                 self._turn_to_next()
@@ -91,7 +104,7 @@ class Targets:
                 self._using.router.note(self.current, None)
                 return
 
-    async def _said(self, emitter: ResponseEmitter) -> AsyncGenerator[Sequence[Delta], None]:
+    async def _answer(self, emitter: ResponseEmitter) -> AsyncGenerator[Sequence[Delta], None]:
         turn, rendered = await self._render(emitter)
         async with aclosing(deltas_of(self.current, turn, rendered, self._using.report)) as said:
             async for deltas in said:
@@ -100,10 +113,12 @@ class Targets:
     async def _render(self, emitter: ResponseEmitter) -> tuple[Turn, Rendered]:
         """What the current target is shown, with what the response has said in earlier steps."""
         target = self.current
-        if self._shown is None:
-            await self._look_at_context(target)
         output: list[Json] = emitter.response["output"]
-        items = [*(self._shown or ()), *map(unsealed, output)]
+        said = self._begins_at(emitter)
+        if self._shown is None or said != self._said:
+            await self._look_at_context(target, output[:said], emitter.origins)
+            self._said = said
+        items = [*(self._shown or ()), *map(unsealed, output[said:])]
         turn = Turn(target.model, self._request, items, {**self._origins, **emitter.origins})
         try:
             self._rendered = target.transformer.render_request(turn, target.profile)
@@ -112,17 +127,30 @@ class Targets:
             raise
         return turn, self._rendered
 
-    async def _look_at_context(self, target: Target) -> None:
-        items, self._origins = self._context.shown_to(target.maker)
+    async def _look_at_context(self, target: Target, said: Sequence[Json], made: Mapping[str, Json]) -> None:
+        context = self._context.shown_to(target.maker, said, made)
+        self._origins, self._places, self._shortened = context.origins, context.places, 0
         outbound = self._using.outbound
-        shown = await carried(
-            items,
-            traits=target.traits,
-            fetch=self._fetch,
-            policy=outbound.policy,
-            history=len(self._context.history),
-        )
+        past = next((at for at, place in enumerate(context.places) if place is not None), len(context.places))
+        try:
+            shown = await carried(
+                context.items,
+                traits=target.traits,
+                fetch=self._fetch,
+                policy=outbound.policy,
+                history=past,
+            )
+        except InvalidRequestError as error:
+            error.param = error.param and self._as_asked(error.param, past)
+            raise
         self._shown, self._lost = shown.items, shown.dropped
+
+    def _begins_at(self, emitter: ResponseEmitter) -> int:
+        """How many of the response's own items a compaction among them stands for, itself included."""
+        output: list[Json] = emitter.response["output"]
+        return next(
+            (at + 1 for at in reversed(range(len(output))) if stands_for_all(output[at], emitter.origins)), 0
+        )
 
     async def _fetch(self, url: str, *, largest: int | None = None) -> Fetched:
         """A file, asked for once for all targets, whatever came of it."""
@@ -142,17 +170,35 @@ class Targets:
         self.current = self._waiting.pop(0)
         self._shown = self._rendered = None
 
+    def _shorten(self, fault: APIError) -> bool:
+        """Whether the context was too long and is shorter now."""
+        if self._request.get("truncation") != "auto" or not is_too_long(fault) or not self._shown:
+            return False
+        if self._shortened >= MOST_TRIES:
+            return False
+        kept = shortened(self._shown, self._places, fault, halve=self._shortened > 0)
+        if kept is None:
+            return False
+        self._shortened += 1
+        self._shown = [self._shown[index] for index in kept]
+        self._places = [self._places[index] for index in kept]
+        return True
+
     def _note(self, fault: APIError | None) -> None:
-        if fault is None or not may_fail_over(fault):
+        if fault is None or isinstance(fault, NotOffered) or not may_fail_over(fault):
             return
         self._using.upstream_failed(self.current.name, fault)
         if is_outage(fault):
             self._using.router.note(self.current, fault)
 
-    def _as_asked(self, path: str) -> str:
-        """A place in the context, as the client knows it: in its own request, or before that."""
+    def _as_asked(self, path: str, past: int = 0) -> str:
+        """A place in the context, as the client knows it: in its own request, or before that.
+
+        `past` items at the beginning are not counted in `path`.
+        """
         place = _PLACE.match(path)
         if place is None:
             return path
-        index = int(place[1]) - len(self._context.history)
-        return f"input[{index}]{path[place.end() :]}" if index >= 0 else "previous_response_id"
+        index = past + int(place[1])
+        own = self._places[index] if index < len(self._places) else None
+        return "previous_response_id" if own is None else f"input[{own}]{path[place.end() :]}"

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 VERSION = "lr1"
 REASONING = "reasoning"
 """The purpose of what a model thought: text, signatures and blobs that only its maker reads."""
+COMPACTION = "compaction"
+"""The purpose of what a compaction item stands for."""
 
 LARGEST_PAYLOAD = 32_000_000
 """Bytes of JSON that an envelope holds at most, so that none unfolds without bound."""

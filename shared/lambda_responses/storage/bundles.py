@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from lambda_responses.storage.blobs import digest_of
 from lambda_responses.storage.codec import pack, unpack
 from lambda_responses.storage.keyed import StoreFact
-from lambda_responses.storage.lifting import MediaMissing, fetched, lift, named, off_the_loop, put_back
+from lambda_responses.storage.lifting import MediaMissing, fetched, lift, named, put_back
 from lambda_responses.storage.parcels import ROW_BYTES, from_rows
+from lambda_responses.storage.scheduling import off_the_loop
 from lambda_responses.storage.table import blobs_of
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ async def read_bundles(bundles: Sequence[Sequence[Row]], *, blobs: Blobs | None)
         if parts is None:
             raise MediaMissing
         packed.append(parts)
-        scopes.append(blobs_of(rows[0].key))
+        scopes.append(rows[0].values.get("at") or blobs_of(rows[0].key))
         names.update(f"{scopes[-1]}/{digest}" for digest in _references(parts))
     found = await fetched(names, blobs=blobs)
 
@@ -97,7 +98,7 @@ async def read_bundles(bundles: Sequence[Sequence[Row]], *, blobs: Blobs | None)
         return [_opened(parts, found, scope) for parts, scope in zip(packed, scopes, strict=True)]
 
     weight = sum(len(part) for parts in packed for part in parts.values()) + sum(map(len, found.values()))
-    return await off_the_loop(opened, weight=weight)
+    return await off_the_loop(weight, opened)
 
 
 def grouped(rows: Iterable[Row]) -> list[list[Row]]:

@@ -12,19 +12,21 @@ stand on too many segments, writes a snapshot of its context, so what can be rea
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lambda_responses.storage.codec import unpack
+from lambda_responses.storage.bundles import EXPIRY, read_bundles, references
 from lambda_responses.storage.conversation_rows import Stretch, items_in
-from lambda_responses.storage.parcels import from_rows
+from lambda_responses.storage.lifting import MediaMissing
 from lambda_responses.storage.table import response_of, turn_of
+from lambda_responses.wire.context import without_torn_calls
 from lambda_responses.wire.ids import ThreadKey, own_part_of, thread_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from lambda_responses.storage.keyed import KeyedStore, Row, Values
+    from lambda_responses.storage.blobs import Blobs
+    from lambda_responses.storage.keyed import Key, KeyedStore, Row
     from lambda_responses.storage.table import TenantTable
     from lambda_responses.wire.json import Json
 
@@ -109,6 +111,18 @@ class Turn:
     input: Sequence[Json]
     output: Sequence[Json]
     origins: Json
+    erased: bool = False
+    """Whether something was taken out of it, or all of it, by a delete."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptBlob:
+    """A blob that a turn refers to."""
+
+    expires: int
+    """Until then it is there at least, in seconds since 1970."""
+    row: Key
+    """The first row of that turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +137,18 @@ class Chain:
     expires: int
     """When the first row it stands on expires, in seconds since 1970."""
     stored: int
-    """Bytes that its context takes in the store."""
+    """Bytes that its context takes in the store's rows."""
+    blobs: Mapping[str, KeptBlob] = field(default_factory=dict[str, KeptBlob])
+    """What rows of its own thread refer to, by SHA-256."""
 
 
 async def read_chain(
-    store: KeyedStore, table: TenantTable, response_id: str, *, deleted: bool = False
+    store: KeyedStore,
+    table: TenantTable,
+    response_id: str,
+    *,
+    blobs: Blobs | None = None,
+    deleted: bool = False,
 ) -> Chain:
     """Raises `ResponseNotFound`, also where a part of the history is gone: half a context is none.
 
@@ -149,56 +170,96 @@ async def read_chain(
     if place.stretch is not None and place.stretch.upto:
         ranges.append(table.items(place.stretch.conversation, upto=place.stretch.upto))
     more = await asyncio.gather(*map(store.query, ranges)) if ranges else []
-    return _assembled(control, place, [*rows, *(row for found in more for row in found)])
+    return await _assembled(control, place, [*rows, *(row for found in more for row in found)], blobs)
 
 
-def _assembled(control: Row, place: Place, rows: Iterable[Row]) -> Chain:
-    """Walk from the response's own turn back to the beginning, by the names that turns give of each other."""
-    parts: dict[tuple[str, int, str], list[Values]] = {}
-    said: list[Row] = []
-    for row in rows:
-        if row.key.sk.startswith("I#"):
-            said.append(row)
-            continue
-        parts.setdefault((row.key.sk[0], *turn_of(row.key)), []).append(row.values)
-    turns: list[Turn] = []
-    used: list[Values] = []
-    own: str | None = place.own
-    for depth in range(place.depth, place.base.depth if place.base else -1, -1):
-        found = parts.get(("C", depth, own)) if own is not None else None
-        if found is None:
-            raise ResponseNotFound
-        turns.append(read_turn(found))
-        used += found
-        own = found[0].get("prev")
-    if place.base is not None:
-        found = parts.get(("S", place.base.depth, place.base.own))
-        if found is None:
-            raise ResponseNotFound
-        turns.append(read_turn(found))
-        used += found
+async def _assembled(control: Row, place: Place, rows: Iterable[Row], blobs: Blobs | None) -> Chain:
+    """Read what the response stands on, and that alone."""
+    said = [row for row in rows if row.key.sk.startswith("I#")]
+    bundles = _walked(place, (row for row in rows if not row.key.sk.startswith("I#")))
+    turns = await read_turns(bundles, blobs=blobs)
+    used = [row for bundle in bundles for row in bundle]
     if said:  # what was deleted from the conversation since is missing
-        turns.append(_said_in(said))
-        used += [row.values for row in said]
-    expires = min(values["ttl"] for values in used if "ttl" in values)
-    stored = sum(len(value) for values in used for value in values.values() if isinstance(value, bytes))
-    return Chain(control, place, turns[::-1], expires, stored)
-
-
-def read_turn(rows: Sequence[Values]) -> Turn:
-    """A turn from its rows. Raises `ResponseNotFound` where one is missing: a delete is under way."""
-    parts = from_rows(rows)
-    if parts is None:
-        raise ResponseNotFound
-    return Turn(
-        input=unpack(parts["in"]) if "in" in parts else [],
-        output=unpack(parts["out"]) if "out" in parts else [],
-        origins=unpack(parts["org"]) if "org" in parts else {},
+        turns.append(await _said_in(said, blobs))
+        used += said
+    return Chain(
+        control,
+        place,
+        turns[::-1],
+        expires=min(row.values["ttl"] for row in used if "ttl" in row.values),
+        stored=sum(len(value) for row in used for value in row.values.values() if isinstance(value, bytes)),
+        blobs=_blobs_of(bundles, control.key.pk),
     )
 
 
-def _said_in(rows: Sequence[Row]) -> Turn:
+def _walked(place: Place, rows: Iterable[Row]) -> list[list[Row]]:
+    """From the response's own turn back to the beginning, by the names that turns give of each other."""
+    found: dict[tuple[str, int, str], list[Row]] = {}
+    for row in rows:
+        found.setdefault((row.key.sk[0], *turn_of(row.key)), []).append(row)
+    bundles: list[list[Row]] = []
+    own: str | None = place.own
+    for depth in range(place.depth, place.base.depth if place.base else -1, -1):
+        bundle = found.get(("C", depth, own)) if own is not None else None
+        if bundle is None:
+            raise ResponseNotFound
+        bundles.append(bundle)
+        own = bundle[0].values.get("prev")
+    if place.base is not None:
+        bundle = found.get(("S", place.base.depth, place.base.own))
+        if bundle is None:
+            raise ResponseNotFound
+        bundles.append(bundle)
+    return bundles
+
+
+async def read_turns(bundles: Sequence[Sequence[Row]], *, blobs: Blobs | None) -> list[Turn]:
+    """Turns, from the rows of each in order.
+
+    Raises `ResponseNotFound` where a row or a blob is missing: it has expired, or a delete is under way.
+    """
+    try:
+        found = await read_bundles(bundles, blobs=blobs)
+    except MediaMissing:
+        raise ResponseNotFound from None
+    return [
+        Turn(
+            input=values.get("in", []),
+            output=values.get("out", []),
+            origins=values.get("org", {}),
+            erased="erased" in rows[0].values,
+        )
+        for rows, values in zip(bundles, found, strict=True)
+    ]
+
+
+def said_in(turns: Sequence[Turn]) -> list[Json]:
+    """The items of turns, oldest first, without what makes no sense once other turns were erased."""
+    items = [item for turn in turns for item in (*turn.input, *turn.output)]
+    if not any(turn.erased for turn in turns):
+        return items
+    last = turns[-1]
+    return without_torn_calls(items, settled=len(items) - len(last.input) - len(last.output))
+
+
+def _blobs_of(bundles: Iterable[Sequence[Row]], pk: str) -> dict[str, KeptBlob]:
+    """What the bundles of one partition refer to; where several do, the one whose blobs stay longest says."""
+    kept: dict[str, KeptBlob] = {}
+    for rows in bundles:
+        first = rows[0]
+        if EXPIRY not in first.values or first.key.pk != pk:
+            continue
+        blob = KeptBlob(first.values[EXPIRY], first.key)
+        for digest in references(rows):
+            kept[digest] = max(blob, kept.get(digest, blob), key=lambda each: each.expires)
+    return kept
+
+
+async def _said_in(rows: Sequence[Row], blobs: Blobs | None) -> Turn:
     """The items of a stretch of a conversation."""
-    items = items_in(rows)
-    origins = {each.item["id"]: each.origin for each in items if each.origin}
-    return Turn([each.item for each in items], [], origins)
+    try:
+        found = await read_bundles([item.rows for item in items_in(rows)], blobs=blobs)
+    except MediaMissing:
+        raise ResponseNotFound from None
+    origins = {values["it"]["id"]: values["org"] for values in found if "org" in values}
+    return Turn([values["it"] for values in found], [], origins)

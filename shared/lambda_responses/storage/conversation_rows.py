@@ -2,9 +2,7 @@
 
 Attributes of the head: `v` version, `created`, `meta` the metadata, `next` the number of the next item,
 `live` how many items there are, `owner` and `until` (seconds since 1970) of the lease of whoever is adding to
-it, `gone` set while it is being deleted. Of an item's first row: `it` the item, `org` what its maker wants
-back, `n` how many rows it takes, if more than one.
-
+it, XX
 Only items before `next` are there. What a writer that died has left beyond it is overwritten by the next.
 """
 
@@ -13,20 +11,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lambda_responses.storage.bundles import bundle_of
 from lambda_responses.storage.codec import pack, unpack
 from lambda_responses.storage.keyed import MAX_TRANSACTION, Put
-from lambda_responses.storage.parcels import from_rows, into_rows
+from lambda_responses.storage.parcels import ROW_BYTES, into_rows
 from lambda_responses.storage.table import seq_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from lambda_responses.storage.bundles import Bundle
     from lambda_responses.storage.keyed import Key, Row
     from lambda_responses.storage.table import TenantTable
     from lambda_responses.wire.ids import ConversationKey
     from lambda_responses.wire.json import Json
 
 CONVERSATION_VERSION = 1
+MAX_ITEM = 10 * ROW_BYTES
+"""Payload of one item in rows."""
 TRANSACTION_BYTES = 3_000_000
 """Payload of one transaction: DynamoDB takes 4 MB, which count names and the other attributes too."""
 
@@ -41,15 +43,13 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class KeptItem:
-    """One item, and the rows that it takes."""
+    """Where one item lies."""
 
-    seq: int
-    item: Json
-    origin: Json
+    id: str
+    rows: Sequence[Row]
+    """Those that hold it, a bundle of `it` and `org`."""
     keys: Sequence[Key]
-    bytes: int
-    expires: int | None
-    """In seconds since 1970, once its conversation has been deleted."""
+    """All that go when it goes."""
 
 
 def head_values(created: int, metadata: Mapping[str, str]) -> dict[str, Any]:
@@ -63,20 +63,25 @@ def metadata_in(head: Row) -> dict[str, str]:
     return unpack(head.values["meta"]) if "meta" in head.values else {}
 
 
+def item_bundles(items: Sequence[Json], origins: Mapping[str, Json], *, lifts: bool) -> list[Bundle]:
+    """Items with what their makers want back, each packed by itself. Raises `TooLargeToStore`."""
+    return [
+        bundle_of({"it": item, "org": origins.get(item["id"])}, room=MAX_ITEM, lifts=lifts) for item in items
+    ]
+
+
 def item_puts(
     table: TenantTable,
     conversation: ConversationKey,
     first: int,
     items: Sequence[Json],
-    origins: Mapping[str, Json],
+    bundles: Sequence[Bundle],
 ) -> list[Put]:
     """The rows of items, numbered from `first` on."""
     puts: list[Put] = []
-    for seq, item in enumerate(items, first):
-        parts = {"it": pack(item)}
-        if origin := origins.get(item["id"]):
-            parts["org"] = pack(origin)
-        rows = into_rows(parts)
+    for seq, (item, bundle) in enumerate(zip(items, bundles, strict=True), first):
+        rows = into_rows(bundle.parts)
+        rows[0]["id"] = item["id"]
         if len(rows) > 1:
             rows[0]["n"] = len(rows)
         puts += [Put(table.item(conversation, seq, part), row) for part, row in enumerate(rows)]
@@ -102,23 +107,14 @@ def payload_of(put: Put) -> int:
 
 
 def items_in(rows: Iterable[Row]) -> list[KeptItem]:
-    """The items that are whole in these rows, in their order."""
+    """The items that lie in these rows, in their order."""
     found: dict[int, list[Row]] = {}
     for row in rows:
         found.setdefault(seq_of(row.key), []).append(row)
-    kept = (_item_in(seq, rows) for seq, rows in found.items())
-    return [item for item in kept if item is not None]
+    return [_item_in(each) for each in found.values() if "id" in each[0].values]
 
 
-def _item_in(seq: int, rows: Sequence[Row]) -> KeptItem | None:
-    """The item; None where its first row was deleted, and others are about to be."""
-    first = rows[0]
-    used = rows[: first.values.get("n", 1)]  # what follows was left by a longer item that came to nothing
-    parts = from_rows(row.values for row in used)
-    if parts is None:
-        return None
-    origin: Json = unpack(parts["org"]) if "org" in parts else {}
-    size = sum(map(len, parts.values()))
-    return KeptItem(
-        seq, unpack(parts["it"]), origin, [row.key for row in rows], size, first.values.get("ttl")
-    )
+def _item_in(rows: Sequence[Row]) -> KeptItem:
+    first = rows[0].values
+    used = rows[: first.get("n", 1)]  # what follows was left by a longer item that came to nothing
+    return KeptItem(first["id"], used, [row.key for row in rows])

@@ -13,18 +13,20 @@ import math
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
+from lambda_responses.storage.bundles import TooLargeToStore, read_bundles, references
 from lambda_responses.storage.codec import pack
 from lambda_responses.storage.conditions import ROW, Absent, AnyOf, Compare, Present, equals
+from lambda_responses.storage.conversation_ends import erase, let_expire, referred_by, resting_place
 from lambda_responses.storage.conversation_rows import (
     Stretch,
     batched,
     head_values,
+    item_bundles,
     item_puts,
     items_in,
     metadata_in,
-    payload_of,
 )
 from lambda_responses.storage.keyed import (
     Check,
@@ -35,13 +37,17 @@ from lambda_responses.storage.keyed import (
     Update,
     WriteConflict,
 )
-from lambda_responses.storage.records import MAX_STORED, ItemNotFound, TooLargeToStore
+from lambda_responses.storage.lifting import MediaMissing, keep
+from lambda_responses.storage.records import MAX_STORED, ItemNotFound, Shown
+from lambda_responses.storage.scheduling import off_the_loop, weight_of
 from lambda_responses.storage.table import TenantTable, seq_of
 from lambda_responses.wire.ids import conversation_key_of, new_conversation_id
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from lambda_responses.storage.blobs import Blobs
+    from lambda_responses.storage.bundles import Bundle
     from lambda_responses.storage.conditions import Condition
     from lambda_responses.storage.conversation_rows import KeptItem
     from lambda_responses.storage.keyed import Key, KeyedStore, Row, Write
@@ -88,6 +94,19 @@ class ConversationContext:
 
 
 @dataclass(frozen=True, slots=True)
+class Added:
+    """Items on their way into a conversation, packed."""
+
+    items: Sequence[Json]
+    bundles: Sequence[Bundle]
+
+    @property
+    def blobs(self) -> dict[str, bytes]:
+        """What they refer to, by SHA-256."""
+        return {name: data for bundle in self.bundles for name, data in bundle.blobs.items()}
+
+
+@dataclass(frozen=True, slots=True)
 class Hold:
     """A lease on a conversation, and where its holder adds items."""
 
@@ -106,17 +125,19 @@ class ConversationStore:
         self,
         store: KeyedStore,
         *,
+        blobs: Blobs | None = None,
         now: Callable[[], float] = time.time,
         retention_days: float = 30,
-        erase: bool = False,
+        delete_mode: Literal["keep", "erase"] = "keep",
     ) -> None:
-        """`erase` has the items of a deleted conversation go with it. Else they stay for as long as responses
-        that were made in it may, `retention_days`.
+        """With `erase` the items of a deleted conversation go with it. Else they stay for as long as
+        responses that were made in it may, `retention_days`.
         """
         self._store = store
+        self._blobs = blobs
         self._now = now
         self._retention = retention_days * DAY
-        self._erase = erase
+        self._erases = delete_mode == "erase"
 
     async def create(
         self,
@@ -130,7 +151,9 @@ class ConversationStore:
         """A new conversation that begins with these items, which have ids. Raises `TooLargeToStore`."""
         id, created = new_conversation_id(entropy), int(self._now())
         table, key = _addressed(tenant, id)
-        puts = _checked(item_puts(table, key, 0, items, origins or {}))
+        added = await self._packed(items, origins or {})
+        await self._keep_blobs(table, key, added)
+        puts = item_puts(table, key, 0, added.items, added.bundles)
         values = {**head_values(created, metadata), "next": len(items), "live": len(items)}
         head = Put(table.conversation(key), values, (Absent(ROW),))
         *early, last = batched(puts, beside=1)
@@ -159,12 +182,23 @@ class ConversationStore:
         return _conversation(id, row)
 
     async def context(self, tenant: str, id: str) -> ConversationContext:
-        """All that was said. One request, for as much as a page of the store holds."""
+        """All that was said. One request, for as much as a page of the store holds, besides its blobs."""
         table, key = _addressed(tenant, id)
-        head, items = await self._read(table, key)
-        origins = {each.item["id"]: each.origin for each in items if each.origin}
-        stretch = Stretch(key, head.values["next"])
-        return ConversationContext(id, [each.item for each in items], origins, stretch)
+        head, kept = await self._read(table, key)
+        items, origins = await self._opened(kept)
+        return ConversationContext(id, items, origins, Stretch(key, head.values["next"]))
+
+    async def ids(self, tenant: str, id: str) -> Sequence[str]:
+        """The ids of all items, oldest first."""
+        _, kept = await self._read(*_addressed(tenant, id))
+        return [each.id for each in kept]
+
+    async def chosen(self, tenant: str, id: str, choose: Callable[[Sequence[str]], Sequence[str]]) -> Shown:
+        """Those items that are chosen by their ids, of which all are given, oldest first."""
+        _, kept = await self._read(*_addressed(tenant, id))
+        by_id = {each.id: each for each in kept}
+        items, origins = await self._opened([by_id[each] for each in choose(list(by_id))])
+        return Shown(items, origins)
 
     async def append(
         self, tenant: str, id: str, items: Sequence[Json], origins: Mapping[str, Json], *, writer: str
@@ -174,17 +208,18 @@ class ConversationStore:
         Raises `ConversationLocked`, `TooLargeToStore`.
         """
         table, key = _addressed(tenant, id)
+        added = await self._packed(items, origins)
         head = await self._head(table.conversation(key))
         for pause in PAUSES:
-            first: int = head.values["next"]
-            puts = _checked(item_puts(table, key, first, items, origins))
-            batches = [*batched(puts, beside=1)]
-            if len(batches) > 1:
-                await self._append_at_length(table, Stretch(key, first), puts, len(items), writer)
+            stretch = Stretch(key, head.values["next"])
+            puts = item_puts(table, key, stretch.upto, items, added.bundles)
+            first, *more = batched(puts, beside=1)
+            if more or added.blobs:
+                await self._append_at_length(Hold(head.key, table, stretch, writer), added)
                 return
-            unchanged = (*THERE, equals("next", first), self._free())
+            unchanged = (*THERE, equals("next", stretch.upto), self._free())
             try:
-                await self._transact([_moved(head.key, len(items), unchanged), *batches[0]])
+                await self._transact([_moved(head.key, len(items), unchanged), *first])
             except ConditionFailed as fact:
                 head = self._unlocked(fact.old)
                 await asyncio.sleep(pause)
@@ -192,21 +227,20 @@ class ConversationStore:
                 return
         raise ConversationLocked
 
-    async def remove(self, tenant: str, id: str, item_id: str) -> Conversation:
-        """Take one item away. Raises `ItemNotFound`, `ConversationLocked`."""
+    async def remove(self, tenant: str, id: str, item_id: str, *, writer: str) -> Conversation:
+        """Take one item away; `writer` is a name that nobody else has.
+
+        Raises `ItemNotFound`, `ConversationLocked`.
+        """
         table, key = _addressed(tenant, id)
         head, items = await self._read(table, key)
-        kept = _found(items, item_id)
-        first, *rest = kept.keys
-        leave = Update(head.key, add={"live": -1}, when=(*THERE, self._free()))
-        try:
-            await self._transact([leave, Delete(first, (Present(ROW),))])
-        except ConditionFailed as fact:
-            if fact.index == 1:
-                raise ItemNotFound from None
-            self._unlocked(fact.old)
-            raise ConversationLocked from None
-        await asyncio.gather(*map(self._store.delete, rest))
+        item, _ = _found(items, item_id)
+        if references(item.rows):
+            hold = Hold(head.key, table, Stretch(key, head.values["next"]), writer)
+            await self._remove_with_blobs(hold, item_id)
+        else:
+            await self._leave(head.key, (*THERE, self._free()), Delete(item.keys[0], (Present("id"),)))
+            await asyncio.gather(*map(self._store.delete, item.keys[1:]))
         return _conversation(id, head)
 
     async def delete(self, tenant: str, id: str) -> None:
@@ -224,8 +258,13 @@ class ConversationStore:
             await ended
         except ConditionFailed:
             raise ConversationNotFound from None
-        rows = await self._store.query(table.whole_conversation(key))
-        await asyncio.gather(*(self._let_expire(row.key) for row in rows if row.key != head))
+        rows = [row for row in await self._store.query(table.whole_conversation(key)) if row.key != head]
+        scope = table.conversation_blobs(key)
+        if self._erases:
+            await erase(self._store, rows, blobs=self._blobs, scope=scope)
+        else:
+            expires, onward = math.ceil(self._now() + self._retention), resting_place(table, key)
+            await let_expire(self._store, rows, expires, blobs=self._blobs, scope=scope, onward=onward)
         await self._store.delete(head)
 
     async def lock(self, tenant: str, context: ConversationContext, owner: str) -> Hold:
@@ -259,35 +298,82 @@ class ConversationStore:
 
         Raises `ConversationLocked` where the lease was lost, or the conversation deleted, meanwhile.
         """
-        stretch = hold.stretch
-        puts = item_puts(hold.table, stretch.conversation, stretch.upto, items, origins)
+        added = await self._packed(items, origins)
         try:
-            await self._commit(hold, puts, len(items), record)
+            await self._commit(hold, added, record)
         except ConditionFailed as fact:
             # A store may repeat a write whose answer was lost, and then meet its own first try.
             if fact.index or fact.old is None or fact.old.values != record.values:
                 raise ConversationLocked from None
 
-    async def _append_at_length(
-        self, table: TenantTable, stretch: Stretch, puts: Sequence[Put], count: int, writer: str
-    ) -> None:
-        """Add more than one transaction holds."""
-        hold = Hold(table.conversation(stretch.conversation), table, stretch, writer)
+    async def _append_at_length(self, hold: Hold, added: Added) -> None:
+        """Add more than one transaction holds, or what refers to blobs: nobody must remove those meanwhile."""
         await self._take(hold)
         try:
-            await self._commit(hold, puts, count)
+            await self._commit(hold, added)
         except ConditionFailed:
             raise ConversationLocked from None
         finally:
             await self.release(hold)
 
-    async def _commit(self, hold: Hold, puts: Sequence[Put], count: int, record: Put | None = None) -> None:
+    async def _commit(self, hold: Hold, added: Added, record: Put | None = None) -> None:
         mine = (equals("owner", hold.owner),)
         with_it = [] if record is None else [record]
+        key, first = hold.stretch.conversation, hold.stretch.upto
+        await self._keep_blobs(hold.table, key, added)
+        puts = item_puts(hold.table, key, first, added.items, added.bundles)
         *early, last = batched(puts, beside=1 + len(with_it))
         for batch in early:
             await self._transact([Check(hold.head, mine), *batch])
-        await self._transact([*with_it, _moved(hold.head, count, mine), *last])
+        await self._transact([*with_it, _moved(hold.head, len(added.items), mine), *last])
+
+    async def _remove_with_blobs(self, hold: Hold, item_id: str) -> None:
+        """Take an item away, and those of its blobs that no other refers to, while nobody adds any."""
+        await self._take(hold)
+        try:
+            key = hold.stretch.conversation
+            _, items = await self._read(hold.table, key)
+            item, others = _found(items, item_id)
+            mine, first = (equals("owner", hold.owner),), item.keys[0]
+            await self._leave(hold.head, mine, Update(first, remove=("id",), when=(Present("id"),)))
+            if self._blobs is not None:
+                scope = hold.table.conversation_blobs(key)
+                await self._blobs.delete([f"{scope}/{name}" for name in referred_by(item, others)])
+            await asyncio.gather(*map(self._store.delete, item.keys))
+        finally:
+            await self.release(hold)
+
+    async def _leave(self, head: Key, when: Condition, gone: Delete | Update) -> None:
+        """Have an item gone, and counted no more. Raises `ItemNotFound`, `ConversationLocked`."""
+        try:
+            await self._transact([Update(head, add={"live": -1}, when=when), gone])
+        except ConditionFailed as fact:
+            if fact.index == 1:
+                raise ItemNotFound from None
+            self._unlocked(fact.old)
+            raise ConversationLocked from None
+
+    async def _packed(self, items: Sequence[Json], origins: Mapping[str, Json]) -> Added:
+        """Raises `TooLargeToStore`."""
+        lifts = self._blobs is not None
+        bundles = await off_the_loop(weight_of(items), item_bundles, items, origins, lifts=lifts)
+        if sum(len(part) for bundle in bundles for part in bundle.parts.values()) > MAX_STORED:
+            raise TooLargeToStore(f"over {MAX_STORED} bytes after compression")
+        return Added(items, bundles)
+
+    async def _keep_blobs(self, table: TenantTable, key: ConversationKey, added: Added) -> None:
+        if self._blobs is not None:
+            scope = table.conversation_blobs(key)
+            await keep(added.blobs, blobs=self._blobs, scope=scope, expires=None)
+
+    async def _opened(self, kept: Sequence[KeptItem]) -> tuple[list[Json], dict[str, Json]]:
+        """The items, and what their makers want back."""
+        try:
+            found = await read_bundles([each.rows for each in kept], blobs=self._blobs)
+        except MediaMissing:  # A delete is under way.
+            raise ConversationNotFound from None
+        origins = {values["it"]["id"]: values["org"] for values in found if "org" in values}
+        return [values["it"] for values in found], origins
 
     async def _take(self, hold: Hold) -> None:
         ours = AnyOf((Absent("owner"), equals("owner", hold.owner), Compare("until", "<=", self._now())))
@@ -320,13 +406,6 @@ class ConversationStore:
         head, *rows = rows
         return head, items_in(row for row in rows if seq_of(row.key) < head.values["next"])
 
-    async def _let_expire(self, key: Key) -> None:
-        if self._erase:
-            await self._store.delete(key)
-            return
-        with suppress(ConditionFailed):  # It was deleted meanwhile.
-            await self._store.update(key, set={"ttl": math.ceil(self._now() + self._retention)})
-
     def _unlocked(self, head: Row | None) -> Row:
         """The head, where somebody may add to it."""
         if head is None or "gone" in head.values:
@@ -357,22 +436,17 @@ def _conversation(id: str, head: Row) -> Conversation:
     return Conversation(id, head.values["created"], metadata_in(head))
 
 
-def _found(items: Sequence[KeptItem], item_id: str) -> KeptItem:
-    for each in items:
-        if each.item["id"] == item_id:
-            return each
+def _found(items: Sequence[KeptItem], item_id: str) -> tuple[KeptItem, list[KeptItem]]:
+    """The item of that id, and all others. Raises `ItemNotFound`."""
+    for item in items:
+        if item.id == item_id:
+            return item, [each for each in items if each is not item]
     raise ItemNotFound
 
 
 def _moved(head: Key, count: int, when: Condition) -> Update:
     """The head after so many more items; whatever lease there was is over."""
     return Update(head, add={"next": count, "live": count}, remove=("owner", "until"), when=when)
-
-
-def _checked(puts: Sequence[Put]) -> Sequence[Put]:
-    if sum(map(payload_of, puts)) > MAX_STORED:
-        raise TooLargeToStore(f"over {MAX_STORED} bytes after compression")
-    return puts
 
 
 async def _insist(write: Callable[[], Awaitable[ResultT]]) -> ResultT:

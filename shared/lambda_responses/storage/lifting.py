@@ -12,7 +12,6 @@ send can be taken for it:
 
 from __future__ import annotations
 
-import asyncio
 import re
 from base64 import b64encode
 from binascii import Error, a2b_base64
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from lambda_responses.storage.blobs import digest_of
 from lambda_responses.storage.keyed import StoreFact
+from lambda_responses.storage.scheduling import at_once, off_the_loop, weight_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -32,8 +32,6 @@ Media: TypeAlias = "list[list[Any]]"
 
 LEAST_LIFTED = 8_192
 """Shorter texts stay in the row: to fetch them would cost more than to carry them."""
-OFF_THE_LOOP = 100_000
-"""Characters from which work goes to a thread, where it keeps no other stream waiting."""
 AT_ONCE = 8
 """Blobs that one operation asks for at a time."""
 
@@ -98,10 +96,10 @@ async def lifted(
 
     Without `blobs`, nothing is lifted. Raises `StoreUnavailable`.
     """
-    heavy = weight(values)
-    if blobs is None or heavy < LEAST_LIFTED:
+    weight = weight_of(values)
+    if blobs is None or weight < LEAST_LIFTED:
         return Lifted(values, [[] for _ in values])
-    found: Lifted = await off_the_loop(lift, values, weight=heavy)
+    found = await off_the_loop(weight, lift, values)
     sent = {digest: data for digest, data in found.blobs.items() if digest not in known}
     await keep(sent, blobs=blobs, scope=scope, expires=expires)
     return found
@@ -121,19 +119,14 @@ async def restored(
         for value, each in zip(values, media, strict=True):
             put_back(value, each, by_digest)
 
-    await asyncio.to_thread(put_all_back)
+    await off_the_loop(sum(map(len, found.values())), put_all_back)
     return values
 
 
 async def keep(data: Mapping[str, bytes], *, blobs: Blobs, scope: str, expires: int | None) -> None:
     """Write bytes, by their SHA-256, a few at a time. Raises `StoreUnavailable`."""
-    turns = asyncio.Semaphore(AT_ONCE)
-
-    async def put(digest: str, content: bytes) -> None:
-        async with turns:
-            await blobs.put(f"{scope}/{digest}", content, expires=expires)
-
-    await asyncio.gather(*(put(*each) for each in data.items()))
+    puts = (blobs.put(f"{scope}/{digest}", each, expires=expires) for digest, each in data.items())
+    await at_once(puts, most=AT_ONCE)
 
 
 async def fetched(names: Collection[str], *, blobs: Blobs | None) -> dict[str, bytes]:
@@ -142,36 +135,11 @@ async def fetched(names: Collection[str], *, blobs: Blobs | None) -> dict[str, b
         return {}
     if blobs is None:
         raise MediaMissing
-    turns = asyncio.Semaphore(AT_ONCE)
-
-    async def get(name: str) -> bytes:
-        async with turns:
-            data = await blobs.get(name)
-        if data is None:
-            raise MediaMissing
-        return data
-
-    ordered = list(names)
-    return dict(zip(ordered, await asyncio.gather(*map(get, ordered)), strict=True))
-
-
-def weight(value: Any) -> int:
-    """About how many characters a JSON value takes."""
-    match value:
-        case str() | bytes():
-            return len(value)
-        case dict():
-            members = cast("dict[str, Any]", value)
-            return sum(len(name) + weight(member) for name, member in members.items())
-        case list() | tuple():
-            return sum(map(weight, cast("Sequence[Any]", value)))
-        case _:
-            return 4
-
-
-async def off_the_loop(work: Any, *arguments: Any, weight: int) -> Any:
-    """The result of work that is done in a thread where there is much of it."""
-    return await asyncio.to_thread(work, *arguments) if weight >= OFF_THE_LOOP else work(*arguments)
+    found = await at_once(map(blobs.get, names), most=AT_ONCE)
+    data = {name: each for name, each in zip(names, found, strict=True) if each is not None}
+    if len(data) < len(names):
+        raise MediaMissing
+    return data
 
 
 def _without_media(value: Any, path: list[str | int], media: Media, blobs: dict[str, bytes]) -> Any:

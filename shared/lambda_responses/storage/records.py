@@ -3,23 +3,25 @@
 Attributes of a control row: `v` version, `st` status, `target`, `created`, `prev` the response before this
 one, `depth`, `lo`, `anc`, `ctx0` its place, `env` the response object without its output, `n` how many rows
 turn, envelope and snapshot take besides, `nxt` the turn that continues it in its thread, `frk` the first
-response of another thread that may stand on it (`F#` rows lead to the others), `gone` set when it is
-deleted but still stood upon, `ttl`. Background work adds `fence`, `owner`, `lease`, `wk` and `wt`; no row
-of a foreground response has them.
+response of another thread that may stand on it (`F#` rows lead to the others; false once it is gone), `gone`
+set when it is deleted but still stood upon, `blobs` set where its other rows refer to some, `ttl`. Background
+work adds `fence`, `owner`, `lease`, `wk` and `wt`; no row of a foreground response has them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from lambda_responses.storage.bundles import EXPIRY, MAX_BUNDLE, Bundle, TooLargeToStore, bundle_of
 from lambda_responses.storage.codec import encoded, pack
 from lambda_responses.storage.keyed import StoreFact
 from lambda_responses.storage.parcels import ROW_BYTES, into_rows
 from lambda_responses.storage.table import TenantTable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from lambda_responses.storage.chains import Chain, Place
     from lambda_responses.storage.keyed import Key, Row
@@ -38,10 +40,6 @@ ENVELOPE_INLINE = 1_536
 
 class ItemNotFound(StoreFact):
     """No item of that id was kept for this tenant, or its response is gone."""
-
-
-class TooLargeToStore(StoreFact):
-    """More than the store keeps of one turn, after compression."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +94,6 @@ class Reservation:
     expires: int
     """When the response will expire, in seconds since 1970."""
     previous: Context | None = None
-    links: bool = False
-    """Whether a row is to lead here from the previous response, which names another fork already."""
 
     @property
     def claims(self) -> bool:
@@ -112,53 +108,95 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The rows of one response. The control row commits; the others are written before it."""
+    """The rows of one response. The control row commits; blobs, then the others, are written before it."""
 
     control: tuple[Key, dict[str, Any]]
     others: Sequence[tuple[Key, dict[str, Any]]]
+    blobs: Mapping[str, bytes]
+    """All that the rows refer to, by SHA-256."""
+    sent: Collection[str]
+    """Those of them that turns before this one do not keep for long enough."""
+    blobs_expire: int
 
 
-def check_storable(input: Sequence[Json], request: Json | None = None) -> None:
+def check_storable(input: Sequence[Json], request: Json | None = None, *, lifts: bool = False) -> None:
     """Raises `TooLargeToStore` for a turn that no commit would take, before a model is asked."""
     for value, room in ((input, MAX_STORED - OUTPUT_ROOM), (request, MAX_STORED)):
         # Deflate grows nothing by more than a thousandth: what is short as text needs no second look.
-        if value is not None and len(encoded(value)) > room * 0.99:
-            _checked({"": pack(value)}, room)
+        if value is None or len(text := encoded(value)) <= room * 0.99:
+            continue
+        if lifts:
+            _check(len(text), MAX_BUNDLE - OUTPUT_ROOM)
+        else:
+            _check(len(pack(value)), room)
 
 
-def record_of(reservation: Reservation, stored: StoredResponse, *, grace: int) -> Record:
-    """Lay a response into rows; those of its turn outlive it by `grace` seconds. Raises `TooLargeToStore`."""
+def record_of(reservation: Reservation, stored: StoredResponse, *, grace: int, lifts: bool = False) -> Record:
+    """Lay a response into rows; those of its turn outlive it by `grace` seconds. Raises `TooLargeToStore`.
+
+    `lifts` says whether there are blobs for what is large. They outlive the rows by another `grace`, so that
+    a picture that is sent with every turn is written that seldom.
+    """
     place, previous = reservation.place, reservation.previous
-    turn = into_rows(
-        _packed({"in": stored.input, "out": stored.response.get("output"), "org": stored.origins}, MAX_STORED)
-    )
-    if previous is not None:
-        turn[0]["prev"] = previous.chain.place.own
-    snapshot: list[dict[str, Any]] = []
+    values = {"in": stored.input, "out": stored.response.get("output"), "org": stored.origins}
+    turn = bundle_of(values, room=MAX_STORED, lifts=lifts)
+    snapshot = Bundle({})
     if reservation.flattens and previous is not None:
-        snapshot = into_rows(_packed({"in": previous.items, "org": previous.origins}, MAX_SNAPSHOT))
-    control = _control(reservation, stored)
+        values = {"in": previous.items, "org": previous.origins}
+        snapshot = bundle_of(values, room=MAX_SNAPSHOT, lifts=lifts)
     # The output keeps its place among the keys, and is filled in again on reading.
     bare = dict(stored.response)
     if bare.get("output"):
         bare["output"] = []
-    envelope = _packed({"env": bare}, MAX_STORED)
-    pages = [] if len(envelope["env"]) <= ENVELOPE_INLINE else into_rows(envelope)
-    if not pages:
-        control |= envelope
-    control["n"] = [len(turn), len(pages), len(snapshot)]
+    envelope = bundle_of({"env": bare}, room=MAX_STORED, lifts=lifts)
 
+    control = _control(reservation, stored)
+    inline = not envelope.blobs and len(envelope.parts["env"]) <= ENVELOPE_INLINE
+    if inline:
+        control |= envelope.parts
+    kept = _Kept(reservation, reservation.expires + grace, grace)
+    rows = [
+        kept.rows(turn, reservation.expires + grace),
+        [] if inline else kept.rows(envelope, reservation.expires),
+        kept.rows(snapshot, reservation.expires + grace) if snapshot.parts else [],
+    ]
+    if previous is not None:
+        rows[0][0]["prev"] = previous.chain.place.own
+    control["n"] = list(map(len, rows))
+    if kept.blobs:
+        control["blobs"] = True
     table = TenantTable(reservation.tenant)
-    for row in (*turn, *snapshot):
-        row["ttl"] = reservation.expires + grace
-    for row in pages:
-        row["ttl"] = reservation.expires
-    others = list(zip(_other_keys(table, place, control["n"]), (*turn, *pages, *snapshot), strict=True))
-    if reservation.links and previous is not None:
-        before = previous.chain.place
-        link = table.fork(before.thread, before.own, place.response_id)
-        others.append((link, {"ttl": reservation.expires}))
-    return Record((table.control(place.thread, place.response_id), control), others)
+    others = zip(_other_keys(table, place, control["n"]), chain(*rows), strict=True)
+    key = table.control(place.thread, place.response_id)
+    return Record((key, control), list(others), kept.blobs, kept.sent, kept.until)
+
+
+class _Kept:
+    """The blobs of one record: which of them are to be sent, and until when they are there."""
+
+    def __init__(self, reservation: Reservation, needed: int, grace: int) -> None:
+        previous = reservation.previous
+        self._kept: dict[str, int] = {}
+        if previous is not None and reservation.claims:
+            known = previous.chain.blobs.items()
+            self._kept = {digest: blob.expires for digest, blob in known if blob.expires >= needed}
+        self.until = needed + grace
+        self.blobs: dict[str, bytes] = {}
+
+    @property
+    def sent(self) -> set[str]:
+        """Those that turns before this one do not keep for long enough."""
+        return self.blobs.keys() - self._kept.keys()
+
+    def rows(self, bundle: Bundle, expires: int) -> list[dict[str, Any]]:
+        """The rows of a bundle."""
+        rows = into_rows(bundle.parts)
+        for row in rows:
+            row["ttl"] = expires
+        if bundle.blobs:
+            rows[0][EXPIRY] = min(self._kept.get(digest, self.until) for digest in bundle.blobs)
+        self.blobs |= bundle.blobs
+        return rows
 
 
 def envelope_keys(table: TenantTable, place: Place, control: Row) -> Sequence[Key]:
@@ -196,12 +234,6 @@ def _control(reservation: Reservation, stored: StoredResponse) -> dict[str, Any]
     return values
 
 
-def _packed(values: Mapping[str, Any], room: int) -> dict[str, bytes]:
-    """Each value that is not empty, packed."""
-    return _checked({name: pack(value) for name, value in values.items() if value}, room)
-
-
-def _checked(parts: dict[str, bytes], room: int) -> dict[str, bytes]:
-    if sum(map(len, parts.values())) > room:
-        raise TooLargeToStore(f"over {room} bytes after compression")
-    return parts
+def _check(size: int, room: int) -> None:
+    if size > room:
+        raise TooLargeToStore(f"over {room} bytes")

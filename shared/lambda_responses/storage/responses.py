@@ -11,8 +11,9 @@ import asyncio
 import math
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from lambda_responses.storage.bundles import MAX_BUNDLE, TooLargeToStore, read_bundles
 from lambda_responses.storage.chains import (
     MAX_SEGMENTS,
     Base,
@@ -21,14 +22,13 @@ from lambda_responses.storage.chains import (
     Segment,
     addressed,
     is_deleted,
-    placed_row,
     read_chain,
-    read_turn,
+    read_turns,
+    said_in,
 )
-from lambda_responses.storage.codec import unpack
-from lambda_responses.storage.conditions import ROW, Absent, Present, equals
+from lambda_responses.storage.conditions import ROW, Absent
 from lambda_responses.storage.keyed import ConditionFailed, Put, StoreUnavailable
-from lambda_responses.storage.parcels import from_rows
+from lambda_responses.storage.lifting import MediaMissing, keep
 from lambda_responses.storage.records import (
     MAX_SNAPSHOT,
     Context,
@@ -37,21 +37,22 @@ from lambda_responses.storage.records import (
     Shown,
     StoredItem,
     StoredResponse,
-    TooLargeToStore,
     check_storable,
-    envelope_keys,
-    other_keys,
     record_of,
 )
-from lambda_responses.storage.table import TenantTable, turn_of
+from lambda_responses.storage.removals import Removals
+from lambda_responses.storage.scheduling import at_once, off_the_loop, weight_of
+from lambda_responses.storage.table import TenantTable, blobs_of, response_of, turn_of
 from lambda_responses.wire.ids import new_response_id, own_part_of, thread_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from lambda_responses.storage.blobs import Blobs
     from lambda_responses.storage.chains import Chain
     from lambda_responses.storage.conversation_rows import Stretch
-    from lambda_responses.storage.keyed import Key, KeyedStore, Row
+    from lambda_responses.storage.keyed import KeyedStore, Row
+    from lambda_responses.storage.records import Record
     from lambda_responses.wire.ids import Entropy, ResponseId
     from lambda_responses.wire.json import Json
 
@@ -65,25 +66,32 @@ __all__ = [
     "StoredItem",
     "StoredResponse",
     "TooLargeToStore",
-    "check_storable",
 ]
 
 DAY = 86_400
 GRACE = 7 * DAY
 """How much longer a turn's rows live than its response. A chain in use is rewritten about that often."""
-UNNEEDED = (Absent("nxt"), Absent("frk"))
-"""No turn stands on this one."""
 
-ResultT = TypeVar("ResultT")
+DeleteMode: TypeAlias = Literal["keep", "erase"]
+"""What becomes of a deleted response's part in the history of others: it stays, or it goes at once."""
 
 
 class ResponseStore:
     """Keeps responses. Every method may raise `StoreUnavailable`; tenants come from credentials only."""
 
     def __init__(
-        self, store: KeyedStore, *, now: Callable[[], float] = time.time, retention_days: float = 30
+        self,
+        store: KeyedStore,
+        *,
+        now: Callable[[], float] = time.time,
+        retention_days: float = 30,
+        blobs: Blobs | None = None,
+        delete_mode: DeleteMode = "keep",
     ) -> None:
+        """Without `blobs`, media stay in the rows, and what is too long for those is refused."""
         self._store = store
+        self._blobs = blobs
+        self._erase = delete_mode == "erase"
         self._now = now
         self._retention = retention_days * DAY
         self._grace = math.ceil(min(GRACE, self._retention / 4))
@@ -93,8 +101,8 @@ class ResponseStore:
 
         Also of a `deleted` one, for those who move its descendants to another store.
         """
-        found = await read_chain(self._store, TenantTable(tenant), response_id, deleted=deleted)
-        items = [item for turn in found.turns for item in (*turn.input, *turn.output)]
+        found = await self._chain(tenant, response_id, deleted=deleted)
+        items = said_in(found.turns)
         return Context(items, _origins_in(found), found.control.values["st"], found)
 
     async def reserve(
@@ -120,14 +128,13 @@ class ResponseStore:
             place = Place(response_id, *addressed(response_id), 0, 0, stretch=stretch)
             return Reservation(response_id, tenant, place, expires)
         if previous.chain.expires < expires:
-            _check_snapshot(previous)
+            self._check_snapshot(previous)
         claimed, control = await self._claim(tenant, previous, response_id)
-        links = False
         if not claimed:
             response_id = new_response_id(epoch=epoch, thread=None, entropy=entropy)
-            links = not await self._named_fork(control, response_id)
-        place = _based(_placed_after(previous.chain.place, response_id), previous, expires)
-        return Reservation(response_id, tenant, place, expires, previous, links)
+            await self._link(tenant, control, response_id, expires)
+        place = self._based(_placed_after(previous.chain.place, response_id), previous, expires)
+        return Reservation(response_id, tenant, place, expires, previous)
 
     async def resettle(self, tenant: str, previous: Context | None, response_id: ResponseId) -> Reservation:
         """Take the place after `previous` for a response that has an id: it comes from another store.
@@ -139,15 +146,15 @@ class ResponseStore:
             return Reservation(
                 response_id, tenant, Place(response_id, *addressed(response_id), 0, 0), expires
             )
-        before, control, links = previous.chain.place, previous.chain.control, False
-        place = _based(_placed_after(before, response_id), previous, expires)
+        before, control = previous.chain.place, previous.chain.control
+        place = self._based(_placed_after(before, response_id), previous, expires)
         if place.thread != before.thread:
-            links = not await self._named_fork(control, response_id)
+            await self._link(tenant, control, response_id, expires)
         elif not is_deleted(control):
             claimed, control = await self._claim(tenant, previous, response_id)
             if not claimed:  # Two turns of one thread: what they stand on is kept for both.
-                await self._named_fork(control, response_id)
-        return Reservation(response_id, tenant, place, expires, previous, links)
+                await self._link(tenant, control, response_id, expires)
+        return Reservation(response_id, tenant, place, expires, previous)
 
     def expiry(self) -> int:
         """When a response that is stored now expires, in seconds since 1970."""
@@ -156,11 +163,12 @@ class ResponseStore:
     async def release(self, reservation: Reservation) -> None:
         """Give the place back: the turn ended without a record. Safe after a commit of unknown outcome."""
         previous, place = reservation.previous, reservation.place
-        if previous is None or not reservation.claims:
+        if previous is None:
             return
         table = TenantTable(reservation.tenant)
         if await self._store.get(table.control(place.thread, place.response_id)) is None:
-            await self._sweep(table, await self._let_go(previous.chain.control.key, place.own))
+            before = previous.chain.place
+            await self._removals(table).let_go(place, table.control(before.thread, before.response_id))
 
     async def commit(self, reservation: Reservation, stored: StoredResponse) -> None:
         """Keep what was answered; once this returns, every reader finds it. Raises `TooLargeToStore`."""
@@ -183,9 +191,32 @@ class ResponseStore:
         """Write all of a response but the row by which it is there, and give that: for whoever has something
         else to say in the same breath. Raises `TooLargeToStore`.
         """
-        record = record_of(reservation, stored, grace=self._grace)
-        await _all(self._store.put(key, values) for key, values in record.others)
+        weight = weight_of([stored.input, stored.response])
+        if reservation.flattens and reservation.previous is not None:
+            weight += reservation.previous.chain.stored
+        lifts = self._blobs is not None
+        record = await off_the_loop(weight, record_of, reservation, stored, grace=self._grace, lifts=lifts)
+        await self._keep(record, record.sent)
+        await at_once(self._store.put(key, values) for key, values in record.others)
+        if self._erase:
+            await self._keep_erased(reservation, record)
         return Put(*record.control, (Absent(ROW),))
+
+    async def _keep(self, record: Record, digests: Iterable[str]) -> None:
+        if self._blobs is not None:
+            key, _ = record.control
+            data = {digest: record.blobs[digest] for digest in digests}
+            await keep(data, blobs=self._blobs, scope=blobs_of(key), expires=record.blobs_expire)
+
+    async def _keep_erased(self, reservation: Reservation, record: Record) -> None:
+        """Write blobs again that went with an erased turn before the rows were there that refer to them."""
+        if reservation.previous is None:
+            return
+        known = reservation.previous.chain.blobs
+        counted_on = {known[digest].row for digest in record.blobs if digest in known}
+        rows = await at_once(map(self._store.get, counted_on))
+        if any(row is None or "erased" in row.values for row in rows):
+            await self._keep(record, known.keys() & record.blobs.keys())
 
     async def get(self, tenant: str, response_id: str) -> StoredResponse:
         """The response as it ended. Raises `ResponseNotFound`."""
@@ -197,28 +228,26 @@ class ResponseStore:
         ranges = [table.turn_parts(thread, row.values["depth"], own)]
         if "env" not in row.values:
             ranges.append(table.envelopes(thread, response_id))
-        parts = await _all(map(self._store.query, ranges))
-        turn, *envelope = ([part.values for part in found] for found in parts)
-        if not turn or not all(envelope):
+        bundles = await at_once(map(self._store.query, ranges))
+        if not all(bundles):
             raise ResponseNotFound  # Deleted between the two reads.
-        packed = from_rows(envelope[0]) if envelope else row.values
-        if packed is None:
-            raise ResponseNotFound
-        added = read_turn(turn)
-        response = unpack(packed["env"])
-        if added.output:
-            response["output"] = added.output
-        return StoredResponse(response, added.input, added.origins, row.values["target"])
+        try:
+            added, envelope = await read_bundles([bundles[0], (*bundles, [row])[1]], blobs=self._blobs)
+        except MediaMissing:
+            raise ResponseNotFound from None
+        response = envelope["env"]
+        if added.get("out"):
+            response["output"] = added["out"]
+        return StoredResponse(response, added.get("in", []), added.get("org", {}), row.values["target"])
 
     async def shown(self, tenant: str, response_id: str) -> Shown:
         """The whole context that the model saw: history, then the turn's own input.
 
         Raises `ResponseNotFound`.
         """
-        found = await read_chain(self._store, TenantTable(tenant), response_id)
+        found = await self._chain(tenant, response_id)
         *history, own = found.turns
-        items = [*(item for turn in history for item in (*turn.input, *turn.output)), *own.input]
-        return Shown(items, _origins_in(found))
+        return Shown(said_in([*history, replace(own, output=[])]), _origins_in(found))
 
     async def item(self, tenant: str, item_id: str) -> StoredItem:
         """An item of a stored response, by its own id. Raises `ItemNotFound`.
@@ -236,7 +265,8 @@ class ResponseStore:
         if is_deleted(control):
             raise ItemNotFound
         try:
-            turn = read_turn([row.values for row in rows if turn_of(row.key)[1] == own])
+            own_rows = [row for row in rows if turn_of(row.key)[1] == own]
+            [turn] = await read_turns([own_rows], blobs=self._blobs)
         except ResponseNotFound:
             raise ItemNotFound from None
         for item in (*turn.input, *turn.output):
@@ -247,20 +277,23 @@ class ResponseStore:
     async def delete(self, tenant: str, response_id: str) -> None:
         """Make the response unreadable at once. Raises `ResponseNotFound`.
 
-        What it added to the context stays while turns stand on it: until the last of those in its own thread
-        is deleted, or until it expires.
+        What it added to the context stays while turns stand on it, until the last of them is deleted, or
+        until it expires. Where deletes erase, it goes at once, and the context of those turns lacks it.
         """
-        table = TenantTable(tenant)
-        thread, _ = addressed(response_id)
-        key = table.control(thread, response_id)
-        try:
-            row = await self._store.delete(key, (Present(ROW), Absent("gone"), *UNNEEDED))
-        except ConditionFailed as fact:
-            if fact.old is None or is_deleted(fact.old):
-                raise ResponseNotFound from None
-            await self._entomb(table, fact.old)
-        else:
-            await self._sweep(table, row)
+        await self._removals(TenantTable(tenant)).delete(response_id)
+
+    async def check_storable(self, input: Sequence[Json], request: Json) -> None:
+        """Raises `TooLargeToStore` for a turn that no commit would take, before a model is asked."""
+        weight = weight_of([input, request])
+        await off_the_loop(weight, check_storable, input, request, lifts=self._blobs is not None)
+
+    def _removals(self, table: TenantTable) -> Removals:
+        return Removals(self._store, table, self._blobs, erase=self._erase)
+
+    async def _chain(self, tenant: str, response_id: str, *, deleted: bool = False) -> Chain:
+        return await read_chain(
+            self._store, TenantTable(tenant), response_id, blobs=self._blobs, deleted=deleted
+        )
 
     async def _claim(self, tenant: str, previous: Context, response_id: ResponseId) -> tuple[bool, Row]:
         """Whether the place after `previous` in its thread is taken now, and the control row as last seen."""
@@ -278,52 +311,40 @@ class ResponseStore:
         # Where it is ours, the answer to our own first try was lost.
         return known.values["nxt"] == own, known
 
-    async def _named_fork(self, control: Row, response_id: ResponseId) -> bool:
-        """Keep what a fork stands on; whether the control row names it, as it does the first one.
+    async def _link(self, tenant: str, control: Row, response_id: ResponseId, expires: int) -> None:
+        """Have a turn kept for a fork that is about to stand on it. Raises `ResponseNotFound`.
 
-        One update does both, and only the first fork pays for it.
+        Its control row names the first, which costs one update; rows of their own lead to the others.
         """
         if "frk" not in control.values:
+            first = (Absent("gone"), Absent("frk"))
             try:
-                await self._store.update(
-                    control.key, set={"frk": response_id}, when=(Absent("gone"), Absent("frk"))
-                )
+                await self._store.update(control.key, set={"frk": response_id}, when=first)
             except ConditionFailed as fact:
                 control = _still_there(fact.old)
             else:
-                return True
-        return control.values["frk"] == response_id
-
-    async def _let_go(self, key: Key, own: str) -> Row | None:
-        """Free what turn `own` claimed; where that was only kept for its sake, remove and return it."""
-        try:
-            row = await self._store.update(key, remove=["nxt"], when=(equals("nxt", own),))
-            if is_deleted(row) and "frk" not in row.values:
-                return await self._store.delete(key, (Present("gone"), *UNNEEDED))
-        except ConditionFailed:
-            pass  # It expired, or was never ours.
-        return None
-
-    async def _entomb(self, table: TenantTable, row: Row) -> None:
-        """Leave of a response only what its descendants need."""
-        try:
-            await self._store.update(row.key, set={"gone": True}, remove=["env"], when=(Absent("gone"),))
-        except ConditionFailed:
-            raise ResponseNotFound from None
-        await _all(map(self._store.delete, envelope_keys(table, placed_row(row), row)))
-
-    async def _sweep(self, table: TenantTable, row: Row | None) -> None:
-        """Remove what belongs to a removed control row, and the tombstones that stood for it alone."""
-        while row is not None:
-            place = placed_row(row)
-            keys = list(other_keys(table, place, row))
-            previous = row.values.get("prev")
-            if previous is not None and thread_of(previous) != place.thread:
-                keys.append(table.fork(*addressed(previous), place.response_id))
-            await _all(map(self._store.delete, keys))
-            if previous is None or thread_of(previous) != place.thread:
                 return
-            row = await self._let_go(table.control(place.thread, previous), place.own)
+        if control.values["frk"] == response_id:  # The answer to our own first try was lost.
+            return
+        link = TenantTable(tenant).fork(*addressed(response_of(control.key)), response_id)
+        await self._store.put(link, {"ttl": expires})
+        # Whoever removes it marks it first and looks for links afterwards.
+        if not is_deleted(control) and is_deleted(await self._store.get(control.key)):
+            await self._store.delete(link)
+            raise ResponseNotFound
+
+    def _based(self, place: Place, previous: Context, expires: int) -> Place:
+        """The place, on a snapshot where the turn would outlive its history or stand on too many segments."""
+        if previous.chain.expires >= expires and len(place.segments) <= MAX_SEGMENTS:
+            return place
+        self._check_snapshot(previous)
+        base = Base(place.thread, place.depth - 1, place.own)
+        return replace(place, low=place.depth, segments=(), base=base, stretch=None)
+
+    def _check_snapshot(self, previous: Context) -> None:
+        room = MAX_SNAPSHOT if self._blobs is None else MAX_BUNDLE
+        if previous.chain.stored > room:
+            raise TooLargeToStore(f"a context over {room} bytes")
 
 
 def _placed_after(before: Place, response_id: ResponseId) -> Place:
@@ -336,36 +357,11 @@ def _placed_after(before: Place, response_id: ResponseId) -> Place:
     return Place(response_id, thread, own, depth, depth, segments, before.base, before.stretch)
 
 
-def _based(place: Place, previous: Context, expires: int) -> Place:
-    """The place, on a snapshot where the turn would outlive its history or stand on too many segments."""
-    if previous.chain.expires >= expires and len(place.segments) <= MAX_SEGMENTS:
-        return place
-    _check_snapshot(previous)
-    base = Base(place.thread, place.depth - 1, place.own)
-    return replace(place, low=place.depth, segments=(), base=base, stretch=None)
-
-
 def _still_there(control: Row | None) -> Row:
     """The row. Raises `ResponseNotFound` where it was deleted meanwhile."""
     if control is None or is_deleted(control):
         raise ResponseNotFound
     return control
-
-
-def _check_snapshot(previous: Context) -> None:
-    if previous.chain.stored > MAX_SNAPSHOT:
-        raise TooLargeToStore(f"a context over {MAX_SNAPSHOT} bytes")
-
-
-async def _all(requests: Iterable[Awaitable[ResultT]]) -> list[ResultT]:
-    """The results of requests made at once; a single one is spared the tasks."""
-    match list(requests):
-        case []:
-            return []
-        case [request]:
-            return [await request]
-        case several:
-            return await asyncio.gather(*several)
 
 
 def _origins_in(found: Chain) -> Mapping[str, Json]:

@@ -29,9 +29,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lambda_responses.storage.keyed import Key, Range
+from lambda_responses.wire.ids import ThreadKey
 
 if TYPE_CHECKING:
-    from lambda_responses.wire.ids import ConversationKey, ThreadKey
+    from lambda_responses.wire.ids import ConversationKey
 
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@:+-]{0,127}")
 TENANT_RULE = "a tenant's name is 1 to 128 letters, digits and . _ @ : + -"
@@ -191,6 +192,11 @@ def turn_of(key: Key) -> tuple[int, str]:
 def seq_of(key: Key) -> int:
     """The number of the item that an `I#` row, or a part of one, belongs to."""
     return int(key.sk.split("#")[1])
+
+
+def thread_in(key: Key) -> ThreadKey:
+    """The thread that a row lies in."""
+    return ThreadKey(key.pk.split("#")[2])
 
 
 def blobs_of(key: Key) -> str:

@@ -13,13 +13,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from lambda_responses.storage.chains import ResponseNotFound, Turn, addressed, is_deleted, read_turn
+from lambda_responses.storage.chains import ResponseNotFound, Turn, addressed, is_deleted, read_turns
 from lambda_responses.storage.table import TenantTable, fork_of, response_of, turn_of
 from lambda_responses.wire.ids import own_part_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 
+    from lambda_responses.storage.blobs import Blobs
     from lambda_responses.storage.keyed import KeyedStore, Range, Row
     from lambda_responses.wire.ids import ThreadKey
 
@@ -56,8 +57,9 @@ class _Thread:
 class ThreadStore:
     """Reads trees. Every method may raise `StoreUnavailable`; tenants come from credentials only."""
 
-    def __init__(self, store: KeyedStore) -> None:
+    def __init__(self, store: KeyedStore, blobs: Blobs | None = None) -> None:
         self._store = store
+        self._blobs = blobs
 
     async def lines(self, tenant: str, response_id: str) -> AsyncGenerator[Sequence[TreeNode], None]:
         """The whole tree that the response is part of, a thread at a time, none before what it stands on.
@@ -86,11 +88,19 @@ class ThreadStore:
         rows: list[Row] = []
         async for row in self._rows(TenantTable(tenant).turns(thread)):
             if rows and turn_of(row.key) != turn_of(rows[0].key):
-                yield _turn_in(rows)
+                yield await self._turn_in(rows)
                 rows = []
             rows.append(row)
         if rows:
-            yield _turn_in(rows)
+            yield await self._turn_in(rows)
+
+    async def _turn_in(self, rows: Sequence[Row]) -> tuple[str, Turn]:
+        _, own = turn_of(rows[0].key)
+        try:
+            [turn] = await read_turns([rows], blobs=self._blobs)
+        except ResponseNotFound:  # being deleted
+            return own, Turn((), (), {})
+        return own, turn
 
     async def _root(self, table: TenantTable, response_id: str) -> tuple[TreeNode, dict[ThreadKey, _Thread]]:
         """The oldest response that this one stands on, and the threads that were read on the way to it."""
@@ -151,14 +161,6 @@ def _node_of(control: Row) -> TreeNode:
         depth=values["depth"],
         gone=is_deleted(control),
     )
-
-
-def _turn_in(rows: Sequence[Row]) -> tuple[str, Turn]:
-    _, own = turn_of(rows[0].key)
-    try:
-        return own, read_turn([row.values for row in rows])
-    except ResponseNotFound:  # being deleted
-        return own, Turn((), (), {})
 
 
 def _standing_on(first: TreeNode, nodes: Mapping[str, TreeNode]) -> Iterator[TreeNode]:

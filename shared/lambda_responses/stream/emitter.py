@@ -98,9 +98,14 @@ class ResponseEmitter:
         return self._next_sequence_number
 
     @property
-    def spoken(self) -> bool:
-        """Whether any of the answer has been told: from then on, fail-over would contradict it."""
+    def items_begun(self) -> int:
+        """How many items have been told of: from then on, fail-over would contradict them."""
         return self._output.begun
+
+    @property
+    def tokens_in_step(self) -> int:
+        """By the upstream's count, the tokens that it has read and said in this step."""
+        return 0 if self._usage is None else self._usage.get("total_tokens", 0)
 
     def start(self) -> list[Event]:
         """`response.created` and `response.in_progress`; the latter alone where one is taken up again."""

@@ -86,11 +86,18 @@ CUSTOM_TOOL_CALL: Table = {
     "closed": {},
 }
 
+COMPACTION: Table = {
+    "new": {"response.output_item.added": "open"},
+    "open": {"response.compaction.compacting": "open", "response.output_item.done": "closed"},
+    "closed": {},
+}
+
 ITEMS: dict[str, Table] = {
     "message": MESSAGE,
     "reasoning": REASONING,
     "function_call": FUNCTION_CALL,
     "custom_tool_call": CUSTOM_TOOL_CALL,
+    "compaction": COMPACTION,
 }
 """Item types whose inner order is fixed. Others open, report progress in events of their own, and close."""
 

@@ -66,7 +66,6 @@ class Output:
         sealed: Callable[[str, str], str | None],
     ) -> None:
         self.finished = finished
-        self.begun = False
         self._ids = ids
         self._sealed = sealed
         self._call_ids = {*taken_call_ids, *(item["call_id"] for item in finished if item.get("call_id"))}
@@ -75,6 +74,11 @@ class Output:
         self._open: list[OpenItem] = []
         self._items: dict[Block, OpenItem] = {}
         self._item_ids: dict[Block, str] = {}
+
+    @property
+    def begun(self) -> int:
+        """How many items there are, open or finished."""
+        return self._next_index
 
     @property
     def whole(self) -> bool:
@@ -128,7 +132,6 @@ class Output:
             announced = {**announced, "call_id": self._unique_call_id(announced.get("call_id"))}
         item = kind(self._ids.next(announced["type"]), self._next_index, block, announced, native)
         self._next_index += 1
-        self.begun = True
         self._open.append(item)
         self._items[block] = item
         self._item_ids[block] = item.id

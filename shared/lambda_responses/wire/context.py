@@ -89,6 +89,33 @@ def without_cut_calls(items: Sequence[Json], *, continued: Sequence[Json] = ()) 
     return kept
 
 
+def without_torn_calls(items: Sequence[Json], *, settled: int) -> list[Json]:
+    """What stays valid where whole turns were taken out of a history.
+
+    An output whose call is missing is left out, and so is a call among the first `settled` items that nothing
+    answers any more, with the thoughts that led to it; a later call may be answered yet.
+    """
+    kept: list[Json] = []
+    called: set[tuple[str, str]] = set()
+    answers = (item for item in items if item.get("type") in ANSWERS)
+    answered = {(ANSWERS[item["type"]], _call_id(item)) for item in answers}
+    asked = {item.get("id") for item in items if item.get("type") == "mcp_approval_request"}
+    for place, item in enumerate(items):
+        kind, call_id = item.get("type", ""), _call_id(item)
+        if kind == "mcp_approval_response" and item.get("approval_request_id") not in asked:
+            continue
+        if call_id is not None and kind in ANSWERS and (ANSWERS[kind], call_id) not in called:
+            continue
+        if call_id is not None and kind in SPOKEN:
+            if place < settled and (kind, call_id) not in answered:
+                while kept and kept[-1].get("type") == "reasoning":
+                    kept.pop()
+                continue
+            called.add((kind, call_id))
+        kept.append(item)
+    return kept
+
+
 def _call_id(item: Json) -> str | None:
     """The call that an item is about, None where the server itself answers it.
 

@@ -25,6 +25,11 @@ def conversation_not_found(id: str) -> NotFoundError:
     return NotFoundError(f"Conversation with id '{clip(id)}' not found.")
 
 
+def conversation_item_not_found(id: str) -> NotFoundError:
+    """An operation on one item of a conversation."""
+    return NotFoundError(f"Item with id '{clip(id)}' not found.")
+
+
 def prompt_not_found(id: str) -> NotFoundError:
     """A request from a stored prompt."""
     return NotFoundError(f"Prompt with id '{clip(id)}' not found.")

@@ -67,6 +67,11 @@ def read_retrieve_query(pairs: Iterable[tuple[str, str]]) -> RetrieveQuery:
     )
 
 
+def read_include_query(pairs: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """What is to be shown besides, from decoded query pairs. Raises `InvalidRequestError`."""
+    return _include(list(pairs))
+
+
 def _last_of_each(pairs: list[tuple[str, str]]) -> dict[str, str]:
     return dict(pairs)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic_core import ValidationError, from_json
 
+from lambda_responses.wire.compaction import TRIGGER, check_trigger_is_last
 from lambda_responses.wire.context import check_json_mentioned
 from lambda_responses.wire.errors import InvalidRequestError
 from lambda_responses.wire.faults import (
@@ -111,6 +112,7 @@ def check_create_request(body: Json, *, native: bool = False) -> Json:
     if not native:
         _check_tools_and_format(request)
     _check_exclusive(request)
+    check_trigger_is_last(request["input"])
     check_supported(request, native=native)
     return request
 
@@ -121,7 +123,7 @@ def check_input_present(request: Json) -> None:
     Comes after the look-ups of conversation, prompt and previous response, which may stand in for input.
     """
     others = ("previous_response_id", "prompt", "conversation")
-    if request["input"] or any(request.get(name) for name in others):
+    if any(item["type"] != TRIGGER for item in request["input"]) or any(request.get(name) for name in others):
         return
     message = "One of \"input\" or \"previous_response_id\" or 'prompt' or 'conversation' must be provided."
     raise InvalidRequestError(message, code="missing_required_parameter")

@@ -133,4 +133,16 @@ NATIVE_SETTINGS: dict[str, Shape] = {
 }
 """What is judged although the upstream judges too: what is acted on, stored, or shown in the response."""
 
+COMPACTION_SETTINGS = (
+    "input",
+    "previous_response_id",
+    "prompt_cache_options",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "instructions",
+    "service_tier",
+    "image",
+)
+"""What a request to compact may say besides its model."""
+
 KNOWN_KEYS: tuple[str, ...] = ("model", *SETTINGS)

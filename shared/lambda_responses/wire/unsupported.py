@@ -39,17 +39,6 @@ def tools_of_type(kind: str) -> Finder:
     return find
 
 
-def items_of_type(kind: str) -> Finder:
-    """Finds input items of a type."""
-
-    def find(request: Json) -> Iterator[str]:
-        for index, item in enumerate(request["input"]):
-            if item["type"] == kind:
-                yield f"input[{index}]"
-
-    return find
-
-
 def file_ids(request: Json) -> Iterator[str]:
     """Finds files and images that name an uploaded file."""
     for index, item in enumerate(request["input"]):
@@ -66,10 +55,8 @@ NOT_YET: tuple[tuple[str, Finder, bool], ...] = (
     ("background responses", setting("background"), False),
     ("background options", setting("background_options"), False),
     ("moderation", setting("moderation"), True),
-    ("context management", setting("context_management"), True),
     ("multi-agent work", setting("multi_agent"), True),
     ("MCP tools", tools_of_type("mcp"), True),
-    ("compaction on request", items_of_type("compaction_trigger"), True),
     ("uploaded files", file_ids, True),
 )
 """What is not offered, how it is asked for, and whether a native upstream does it by itself."""

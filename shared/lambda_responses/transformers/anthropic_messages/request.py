@@ -121,8 +121,6 @@ class _Settings:
             self.body["cache_control"] = {"type": "ephemeral", **_lifetime(request)}
         else:
             self.dropped += caching
-        if request.get("truncation") == "auto":
-            self.dropped.append("truncation")
 
     def refuse_logprobs(self) -> None:
         """Log probabilities that were asked for are part of the answer, so they are never left out."""

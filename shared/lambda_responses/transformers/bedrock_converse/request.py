@@ -171,5 +171,3 @@ class _Settings:
                 self.dropped.append(name)
         if metadata:
             self.body["requestMetadata"] = metadata
-        if request.get("truncation") == "auto":
-            self.dropped.append("truncation")

@@ -93,8 +93,6 @@ class _Settings:
                 self.body["service_tier"] = profile.service_tiers[tier]
             elif tier != "auto":
                 self.dropped.append("service_tier")
-        if request.get("truncation") == "auto":
-            self.dropped.append("truncation")
 
     def leave_room_for_schema(self) -> None:
         """A bounded schema comes to an end by itself, later than free text may ramble on."""

@@ -131,5 +131,3 @@ class _Settings:
         self.dropped += [name for name in HINTS if self.request.get(name) is not None]
         if self.request.get("service_tier") not in (None, "auto"):
             self.dropped.append("service_tier")
-        if self.request.get("truncation") == "auto":
-            self.dropped.append("truncation")

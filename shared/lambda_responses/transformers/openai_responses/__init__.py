@@ -33,7 +33,7 @@ class _OpenAIResponses:
 
     def traits(self, model: str, profile: ResponsesProfile) -> Traits:
         """The upstream is native: it judges requests, and fetches what they name, by itself."""
-        return Traits(native=True)
+        return Traits(native=True, compacts=profile.compacts)
 
     def decoder(self, turn: Turn, profile: ResponsesProfile) -> ResponsesDecoder:
         """A fresh decoder for the answer to that turn."""
@@ -46,6 +46,13 @@ class _OpenAIResponses:
     def map_error(self, failure: UpstreamFailure) -> APIError:
         """What the client is told of a failure. Total."""
         return map_error(failure)
+
+    @property
+    def compaction(self) -> Transformer[ResponsesProfile]:
+        """See `Compacts.compaction`."""
+        from lambda_responses.transformers.openai_responses.compact import OPENAI_COMPACTION
+
+        return OPENAI_COMPACTION
 
     def render_count(self, turn: Turn, profile: ResponsesProfile) -> Rendered | None:
         """See `CountsTokens.render_count`."""

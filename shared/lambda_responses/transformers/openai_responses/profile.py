@@ -28,6 +28,8 @@ class ResponsesProfile:
     """Whether text between two calls of one model turn must be moved before them."""
     refused: frozenset[str] = frozenset()
     """Request keys that it answers with an error; they are left out and named."""
+    compacts: bool = False
+    """Whether it is documented to compact by itself: at a threshold, on request, and at an endpoint."""
     misreported: frozenset[str] = frozenset()
     """Response fields that it fills with something else than the API means by them."""
 
@@ -37,11 +39,16 @@ _UNSEALED_OPENAI_MODELS = ("gpt-3.5", "gpt-4", "ft:gpt-3.5", "ft:gpt-4", "chatgp
 _COUNT_PATH = "responses/input_tokens"
 
 OPENAI = ResponsesProfile(
-    count_path=_COUNT_PATH, asks_for_seals=True, unsealed_models=_UNSEALED_OPENAI_MODELS
+    count_path=_COUNT_PATH,
+    asks_for_seals=True,
+    unsealed_models=_UNSEALED_OPENAI_MODELS,
+    compacts=True,
 )
 AZURE = ResponsesProfile(asks_for_seals=True, unsealed_models=_UNSEALED_OPENAI_MODELS)
 COPILOT = ResponsesProfile(asks_for_seals=True, unsealed_models=_UNSEALED_OPENAI_MODELS)
-CODEX_BACKEND = ResponsesProfile(asks_for_seals=True, refused=frozenset({"max_output_tokens"}))
+CODEX_BACKEND = ResponsesProfile(
+    asks_for_seals=True, refused=frozenset({"max_output_tokens"}), compacts=True
+)
 XAI = ResponsesProfile(asks_for_seals=True, unsealed_models=("grok-2", "grok-3"))
 BEDROCK_MANTLE = ResponsesProfile(
     asks_for_seals=True, unsealed_models=("openai.gpt-oss",), takes_reasoning_text=True
