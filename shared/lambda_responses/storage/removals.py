@@ -1,0 +1,219 @@
+"""How responses go: at once for readers, and without a trace as soon as nothing stands on them.
+
+Deleted but stood upon, a response leaves a tombstone: its control row, marked as gone, and what its turn
+added to the context. The last to let go of a tombstone removes it. Those that may stand on a turn are the one
+that continues it in its thread (`nxt`), the first that forked off it (`frk`), and other forks (`F#` rows).
+
+Who forks writes its link first and looks for the mark afterwards; who removes marks first and looks for links
+afterwards: one of them sees the other. A turn's blobs go before its predecessor can be continued again, so no
+other turn has begun to count on them. With `erase`, the turn of a deleted response is emptied in spite of
+its descendants, and cut out of the snapshots that they wrote.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lambda_responses.storage.bundles import EXPIRY, Bundle, bundle_of, grouped, read_bundles, references
+from lambda_responses.storage.chains import ResponseNotFound, addressed, is_deleted, placed_row
+from lambda_responses.storage.conditions import ROW, Absent, Present, equals
+from lambda_responses.storage.keyed import ConditionFailed
+from lambda_responses.storage.lifting import MediaMissing, keep
+from lambda_responses.storage.parcels import into_rows
+from lambda_responses.storage.records import MAX_SNAPSHOT, envelope_keys, other_keys
+from lambda_responses.storage.scheduling import at_once, off_the_loop, weight_of
+from lambda_responses.storage.table import blobs_of, fork_of, response_of, thread_in, turn_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
+
+    from lambda_responses.storage.blobs import Blobs
+    from lambda_responses.storage.chains import Place
+    from lambda_responses.storage.keyed import Key, KeyedStore, Row
+    from lambda_responses.storage.table import TenantTable
+    from lambda_responses.wire.ids import ThreadKey
+
+UNNEEDED = (Absent("nxt"), Absent("frk"))
+"""No turn stands on this one, nor is any about to."""
+_OF_ANY_BUNDLE = ("prev", "ttl")
+NO_FORK = False
+"""What `frk` is once the fork that it named is gone: unlike a missing one, it says that links may be left."""
+
+
+class Removals:
+    """Removes responses of one tenant. Every method may raise `StoreUnavailable`."""
+
+    def __init__(self, store: KeyedStore, table: TenantTable, blobs: Blobs | None, *, erase: bool) -> None:
+        self._store = store
+        self._table = table
+        self._blobs = blobs
+        self._erase = erase
+
+    async def delete(self, response_id: str) -> None:
+        """Make the response unreadable. Raises `ResponseNotFound`."""
+        thread, _ = addressed(response_id)
+        key = self._table.control(thread, response_id)
+        try:
+            row = await self._store.delete(key, (Present(ROW), Absent("gone"), *UNNEEDED))
+        except ConditionFailed as fact:
+            if fact.old is None:
+                raise ResponseNotFound from None
+            if is_deleted(fact.old):
+                await self._erased(placed_row(fact.old))  # where a delete was cut short
+                raise ResponseNotFound from None
+            row = await self._entombed(fact.old)
+        await self._sweep(row)
+
+    async def let_go(self, place: Place, previous: Key) -> None:
+        """Keep the response of control row `previous` no more for the one at `place`: remove it where it was
+        kept for nobody else.
+        """
+        await self._sweep(await self._released(place, previous))
+
+    async def _sweep(self, row: Row | None) -> None:
+        """Remove what belongs to a removed control row, and the tombstones that stood for it alone."""
+        while row is not None:
+            place = placed_row(row)
+            named = await self._named_by(row) if "blobs" in row.values else set[str]()
+            await at_once(map(self._store.delete, other_keys(self._table, place, row)))
+            await self._drop(place.thread, named)
+            previous = row.values.get("prev")
+            if previous is None:
+                return
+            thread, _ = addressed(previous)
+            row = await self._released(place, self._table.control(thread, previous))
+
+    async def _released(self, place: Place, previous: Key) -> Row | None:
+        """Free what `place` holds of its predecessor; the removed control row, where only this kept it."""
+        thread, own = addressed(response_of(previous))
+        try:
+            if thread == place.thread:
+                row = await self._store.update(previous, remove=["nxt"], when=(equals("nxt", place.own),))
+            else:
+                await self._store.delete(self._table.fork(thread, own, place.response_id))
+                named = (equals("frk", place.response_id),)
+                row = await self._store.update(previous, set={"frk": NO_FORK}, when=named)
+        except ConditionFailed as fact:
+            row = fact.old  # It expired, or another one stands there.
+        return await self._removed(row)
+
+    async def _removed(self, row: Row | None) -> Row | None:
+        """Remove a tombstone that nothing stands on, and return it."""
+        if row is None or not is_deleted(row) or "nxt" in row.values or row.values.get("frk"):
+            return None
+        if "frk" in row.values:
+            forks = self._table.forks(*addressed(response_of(row.key)))
+            if await self._store.query(forks, limit=1):
+                return None
+        try:
+            return await self._store.delete(row.key, (Present("gone"), Absent("nxt")))
+        except ConditionFailed:
+            return None
+
+    async def _entombed(self, row: Row) -> Row | None:
+        """Leave of a response only what its descendants need; the row, where there turn out to be none."""
+        try:
+            row = await self._store.update(
+                row.key, set={"gone": True}, remove=["env"], when=(Absent("gone"),)
+            )
+        except ConditionFailed:
+            raise ResponseNotFound from None
+        pages = envelope_keys(self._table, placed_row(row), row)
+        if pages:
+            thread = placed_row(row).thread
+            rows = await self._store.query(self._table.envelopes(thread, response_of(row.key)))
+            await at_once(map(self._store.delete, pages))
+            await self._drop(thread, references(rows) if rows else ())
+        removed = await self._removed(row)
+        if removed is None:
+            await self._erased(placed_row(row))
+        return removed
+
+    async def _erased(self, place: Place) -> None:
+        """With `erase`, empty a turn that others stand on, once its items are cut out of their snapshots."""
+        if not self._erase:
+            return
+        rows = await self._store.query(self._table.turn_parts(place.thread, place.depth, place.own))
+        if not rows or "erased" in rows[0].values:
+            return
+        items = await self._items_of(rows)
+        async for snapshot in self._snapshots_on(place):
+            await self._cut(snapshot, items)
+        await self._rewrite(rows, Bundle({}))
+
+    async def _items_of(self, rows: Sequence[Row]) -> set[str]:
+        """The ids of a turn's items; none where they are gone with their blob."""
+        try:
+            [values] = await read_bundles([rows], blobs=self._blobs)
+        except MediaMissing:
+            return set()
+        return {item["id"] for item in (*values.get("in", ()), *values.get("out", ())) if "id" in item}
+
+    async def _snapshots_on(self, place: Place) -> AsyncGenerator[Sequence[Row], None]:
+        """The snapshots of all that stand on that turn, thread after thread."""
+        waiting: list[tuple[ThreadKey, int]] = [(place.thread, place.depth)]
+        while waiting:
+            thread, depth = waiting.pop()
+            rows = await self._store.query(self._table.whole_thread(thread))
+            for bundle in grouped(rows):
+                if bundle[0].key.sk.startswith("S#") and turn_of(bundle[0].key)[0] >= depth:
+                    yield bundle
+            waiting += [(addressed(fork)[0], 0) for fork in _forks_from(rows, depth)]
+
+    async def _cut(self, rows: Sequence[Row], items: Collection[str]) -> None:
+        """Leave those items out of a snapshot."""
+        try:
+            [values] = await read_bundles([rows], blobs=self._blobs)
+        except MediaMissing:
+            return
+        kept = [item for item in values["in"] if item.get("id") not in items]
+        if len(kept) < len(values["in"]):
+            origins = {id: origin for id, origin in values.get("org", {}).items() if id not in items}
+            left = {"in": kept, "org": origins}
+            lifts = self._blobs is not None
+            size = weight_of(left)
+            bundle = await off_the_loop(size, bundle_of, left, room=MAX_SNAPSHOT, lifts=lifts)
+            await self._rewrite(rows, bundle)
+
+    async def _rewrite(self, rows: Sequence[Row], bundle: Bundle) -> None:
+        """Put another bundle in the place of one, which is smaller."""
+        first, before = rows[0], references(rows)
+        attributes = {name: value for name, value in first.values.items() if name in _OF_ANY_BUNDLE}
+        if self._blobs is not None and bundle.blobs:
+            new = {digest: data for digest, data in bundle.blobs.items() if digest not in before}
+            expires: int = first.values.get(EXPIRY, first.values["ttl"])
+            await keep(new, blobs=self._blobs, scope=blobs_of(first.key), expires=expires)
+            attributes[EXPIRY] = expires
+        written = into_rows(bundle.parts)
+        for row, part in zip(rows, written, strict=False):
+            await self._store.put(row.key, {**part, **attributes, "erased": True}, (Present(ROW),))
+        await at_once(self._store.delete(row.key) for row in rows[len(written) :])
+        await self._drop(thread_in(first.key), before)
+
+    async def _named_by(self, row: Row) -> set[str]:
+        """The blobs that the rows of a response refer to."""
+        place = placed_row(row)
+        ranges = (
+            self._table.turn_parts(place.thread, place.depth, place.own),
+            self._table.snapshot_parts(place.thread, place.depth - 1, place.own),
+            self._table.envelopes(place.thread, place.response_id),
+        )
+        found = await at_once(map(self._store.query, ranges))
+        return set[str]().union(*(references(rows) for rows in found if rows))
+
+    async def _drop(self, thread: ThreadKey, digests: Collection[str]) -> None:
+        """Remove blobs that no row of their thread refers to any more."""
+        if not digests or self._blobs is None:
+            return
+        bundles = grouped(await self._store.query(self._table.whole_thread(thread)))
+        unused = set(digests).difference(*map(references, bundles))
+        await self._blobs.delete([f"{self._table.blobs(thread)}/{digest}" for digest in unused])
+
+
+def _forks_from(rows: Iterable[Row], depth: int) -> set[str]:
+    """The responses of other threads that stand on turns of this one from that depth on."""
+    controls = [row for row in rows if row.key.sk.startswith("R#") and row.values.get("depth", -1) >= depth]
+    turns = {addressed(response_of(row.key))[1] for row in controls}
+    links = [fork_of(row.key) for row in rows if row.key.sk.startswith("F#")]
+    first = {row.values["frk"] for row in controls if isinstance(row.values.get("frk"), str)}
+    return first | {fork for own, fork in links if own in turns}
