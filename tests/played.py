@@ -48,7 +48,7 @@ class Identity:
         return Rendered("", {"turn": turn})
 
     def traits(self, model: str, profile: Any) -> Traits:
-        return Traits(native=profile == "native")
+        return Traits(native=profile == "native", compacts=profile == "native")
 
     def decoder(self, turn: Turn, profile: Any) -> Identity:
         return self

@@ -87,9 +87,9 @@ def test_fail_over_is_open_until_something_was_said() -> None:
     making.start()
     for silent in (Envelope({"model": "m"}), Usage(counts(1)), Text(0, "")):
         making.apply(silent)
-        assert not making.spoken
+        assert making.items_begun == 0
     making.apply(ToolCall(0, "c", "f"))
-    assert making.spoken
+    assert making.items_begun == 1
 
 
 def test_what_the_upstream_says_of_the_response_is_merged_but_for_what_is_ours() -> None:

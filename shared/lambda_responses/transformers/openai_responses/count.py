@@ -14,16 +14,15 @@ if TYPE_CHECKING:
     from lambda_responses.transformers.base import Turn
     from lambda_responses.transformers.openai_responses.profile import ResponsesProfile
 
-_COUNTED = (
-    *("model", "input", "instructions", "tools", "tool_choice", "parallel_tool_calls"),
-    *("reasoning", "text", "truncation", "personality"),
-)
-"""What may be asked about."""
+_OF_ANSWERS = frozenset({"store", "stream", "include"})
+"""What belongs to every request for an answer, and to none for a count."""
 
 
 def render_count(turn: Turn, profile: ResponsesProfile) -> Rendered | None:
-    """The question; None where nobody counts."""
+    """The client's own question, which the upstream judges; None where nobody counts."""
     if not profile.count_path:
         return None
     body = render_request(turn, profile).body
-    return Rendered(profile.count_path, {name: body[name] for name in _COUNTED if name in body})
+    asked = {name: value for name, value in body.items() if name not in _OF_ANSWERS}
+    unknown = {name: turn.request[name] for name in _OF_ANSWERS if name in turn.request}
+    return Rendered(profile.count_path, asked | unknown)

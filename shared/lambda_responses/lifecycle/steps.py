@@ -1,0 +1,50 @@
+"""Which steps a response takes besides asking its model: what it asks to be done with its context."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lambda_responses.wire.compaction import TRIGGER
+from lambda_responses.wire.token_estimates import estimated_tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lambda_responses.providers.base import Target
+    from lambda_responses.wire.json import Json
+
+DEFAULT_THRESHOLD = 100_000
+"""Tokens of a context that is compacted where the request leaves the number to the server: it leaves room for
+an answer in the windows that models have at least today, 128,000 tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompactionPlan:
+    """What a request asks for and its targets do not do by themselves."""
+
+    at_once: bool = False
+    """Whether compacting is all that is asked for."""
+    threshold: int | None = None
+    """Tokens of context after which it is compacted before a model is asked."""
+
+    def is_due(self, request: Json, items: Sequence[Json], *, used: int) -> bool:
+        """Whether that context is to be compacted now. `used`: tokens that it had by its upstream's count."""
+        if self.at_once:
+            return True
+        if self.threshold is None or not items:
+            return False
+        return used > self.threshold or estimated_tokens(request, items) > self.threshold
+
+
+def compaction_plan(request: Json, targets: Sequence[Target]) -> CompactionPlan:
+    """The plan. Where all targets compact by themselves, they are asked to."""
+    if all(target.traits.compacts for target in targets):
+        return CompactionPlan()
+    given: Sequence[Json] = request["input"]
+    managed: Sequence[Json] = request.get("context_management") or ()
+    thresholds = [each.get("compact_threshold") for each in managed if each.get("type") == "compaction"]
+    return CompactionPlan(
+        at_once=bool(given) and given[-1].get("type") == TRIGGER,
+        threshold=(thresholds[0] or DEFAULT_THRESHOLD) if thresholds else None,
+    )
