@@ -51,12 +51,19 @@ def the(rendered: Rendered | None) -> Rendered:
 
 
 def test_openai_is_asked_with_what_its_endpoint_knows() -> None:
-    rendered = the(asked("openai_responses", "openai", "gpt-5", store=True, stream=True, metadata={"a": "b"}))
+    rendered = the(asked("openai_responses", "openai", "gpt-5"))
 
     assert rendered.path == "responses/input_tokens"
     assert rendered.body.keys() == {"model", "input", "instructions", "tools", "tool_choice", "text"}
     TypeAdapter(InputTokenCountParams).validate_python(rendered.body)
     assert rendered.body["model"] == "gpt-5"
+
+
+def test_a_native_upstream_judges_what_it_is_asked_about() -> None:
+    rendered = the(asked("openai_responses", "openai", "gpt-5", store=True, metadata={"a": "b"}))
+
+    assert rendered.body["store"] is True
+    assert rendered.body["metadata"] == {"a": "b"}
 
 
 def test_anthropic_is_asked_with_what_its_endpoint_knows() -> None:
