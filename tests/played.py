@@ -13,6 +13,7 @@ from lambda_responses.providers.base import Target, UpstreamError
 from lambda_responses.runtime.settings import Settings
 from lambda_responses.sealing.sealer import Sealer
 from lambda_responses.storage.conversations import ConversationStore
+from lambda_responses.storage.file_blobs import FileBlobs
 from lambda_responses.storage.key_rings import key_ring
 from lambda_responses.storage.request_claims import RequestClaims
 from lambda_responses.storage.responses import ResponseStore
@@ -123,9 +124,10 @@ class PlayedServices:
         self.now = now
         self.store = store or SQLiteStore(folder / "responses.db", now=now)
         self.claims = RequestClaims(self.store, now=self.now)
-        self.responses = ResponseStore(self.store, now=self.now)
-        self.conversations = ConversationStore(self.store, now=self.now)
-        self.threads = ThreadStore(self.store)
+        self.blobs = FileBlobs(folder / "responses.db.blobs", now=now)
+        self.responses = ResponseStore(self.store, now=self.now, blobs=self.blobs)
+        self.conversations = ConversationStore(self.store, blobs=self.blobs, now=self.now)
+        self.threads = ThreadStore(self.store, self.blobs)
         self.transfers = Transfers(self.store, self.responses)
         self.first_event_wait = first_event_wait
         self.max_steps = 3

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 from lambda_responses.lifecycle.known import known_before
 from lambda_responses.lifecycle.placement import too_large_to_store
 from lambda_responses.lifecycle.run import ResponseRun, RunBounds
-from lambda_responses.storage.responses import TooLargeToStore, check_storable
+from lambda_responses.storage.responses import TooLargeToStore
 from lambda_responses.transformers.base import shows_seals
 from lambda_responses.wire.compaction import asks_to_compact
 from lambda_responses.wire.context import check_whole_context
 from lambda_responses.wire.requests import check_create_request, read_model
 
 if TYPE_CHECKING:
-    from lambda_responses.lifecycle.known import Known
     from lambda_responses.lifecycle.ports import Principal, Services
     from lambda_responses.wire.json import Json
 
@@ -41,15 +40,15 @@ async def create_response(
     seals = shows_seals(request) or bool(request.get("context_management")) or asks_to_compact(request)
     known = await known_before(request, principal=principal, using=using, native=native, seals=seals)
     request["input"] = known.input
-    _check_context(request, known)
+    check_whole_context(request, known.current)
+    if request.get("store", True):
+        await _check_storable(request, using)
     return ResponseRun(request, targets, principal.tenant, known, using, bounds or RunBounds())
 
 
-def _check_context(request: Json, known: Known) -> None:
-    """What only the whole context shows, and the store's limits. Raises `InvalidRequestError`."""
-    check_whole_context(request, known.current)
-    if request.get("store", True):
-        try:
-            check_storable(request["input"], request)
-        except TooLargeToStore:
-            raise too_large_to_store() from None
+async def _check_storable(request: Json, using: Services) -> None:
+    """Raises `InvalidRequestError` for more than the store takes."""
+    try:
+        await using.responses.check_storable(request["input"], request)
+    except TooLargeToStore:
+        raise too_large_to_store() from None

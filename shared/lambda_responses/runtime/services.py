@@ -20,7 +20,7 @@ from lambda_responses.runtime.principals.callers import Callers
 from lambda_responses.runtime.settings import SettingsError, read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from starlette.types import Scope
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from lambda_responses.runtime.settings import Settings
     from lambda_responses.sealing.keys import KeyRing
     from lambda_responses.sealing.sealer import Sealer
+    from lambda_responses.storage.blobs import Blobs
     from lambda_responses.storage.conversations import ConversationStore
     from lambda_responses.storage.keyed import KeyedStore
     from lambda_responses.storage.request_claims import RequestClaims
@@ -86,18 +87,35 @@ class LiveServices:
             raise SettingsError(f"RESPONSES_STORE cannot be used: {reason}.") from None
 
     @functools.cached_property
+    def blobs(self) -> Blobs | None:
+        """What is too large for the store's rows; None where there is no place for it."""
+        return _blobs(self._settings, now=self.now)
+
+    @functools.cached_property
     def responses(self) -> ResponseStore:
         """Stored responses."""
         from lambda_responses.storage.responses import ResponseStore
 
-        return ResponseStore(self.store, now=self.now, retention_days=self._settings.retention_days)
+        return ResponseStore(
+            self.store,
+            now=self.now,
+            retention_days=self._settings.retention_days,
+            blobs=self.blobs,
+            delete_mode=self._settings.delete_mode,
+        )
 
     @functools.cached_property
     def conversations(self) -> ConversationStore:
         """Stored conversations."""
         from lambda_responses.storage.conversations import ConversationStore
 
-        return ConversationStore(self.store, now=self.now, retention_days=self._settings.retention_days)
+        return ConversationStore(
+            self.store,
+            blobs=self.blobs,
+            now=self.now,
+            retention_days=self._settings.retention_days,
+            delete_mode=self._settings.delete_mode,
+        )
 
     @functools.cached_property
     def claims(self) -> RequestClaims:
@@ -111,7 +129,7 @@ class LiveServices:
         """Stored responses as the trees that they form."""
         from lambda_responses.storage.threads import ThreadStore
 
-        return ThreadStore(self.store)
+        return ThreadStore(self.store, self.blobs)
 
     @functools.cached_property
     def transfers(self) -> Transfers:
@@ -305,6 +323,20 @@ def _store(settings: Settings) -> KeyedStore:
     from lambda_responses.storage.sqlite import SQLiteStore
 
     return SQLiteStore(Path(place.removeprefix("/")))
+
+
+def _blobs(settings: Settings, *, now: Callable[[], float]) -> Blobs | None:
+    """A folder beside a database file; beside a table the bucket, if one is named."""
+    scheme, _, place = settings.store.partition("://")
+    if scheme != "dynamodb":
+        from lambda_responses.storage.file_blobs import FileBlobs
+
+        return FileBlobs(f"{place.removeprefix('/')}.blobs", now=now)
+    if settings.bucket is None:
+        return None
+    from lambda_responses.storage.s3_blobs import S3Blobs
+
+    return S3Blobs(settings.bucket)
 
 
 def _key_ring(settings: Settings) -> KeyRing | None:

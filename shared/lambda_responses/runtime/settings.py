@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Auth: TypeAlias = Literal["none", "keys", "jwt", "iam"]
+DeleteMode: TypeAlias = Literal["keep", "erase"]
 LogLevel: TypeAlias = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 PREFIX = "RESPONSES_"
@@ -44,6 +45,12 @@ class Settings:
     """`sqlite:///<path>` or `dynamodb://<table>`."""
     retention_days: int = _setting(30, whole(least=1, most=3650))
     """Days until a stored response is gone."""
+    bucket: str | None = _setting(None, NAMED)
+    """With DynamoDB: the S3 bucket for media, and for what is too large for rows. By default there is none,
+    and such input is refused. Beside SQLite a folder has that part."""
+    delete_mode: DeleteMode = _setting("keep", one_of(*get_args(DeleteMode)))
+    """What a deleted response added to the context of later ones: `keep` leaves it until they are gone too,
+    `erase` blanks it at once."""
     auth: Auth = _setting("none", one_of(*get_args(Auth)))
     """How callers are known: by API `keys` of ours, by an issuer's tokens (`jwt`), by AWS signatures that AWS
     has checked (`iam`). `none` trusts whoever is on this machine, and its web pages alone."""

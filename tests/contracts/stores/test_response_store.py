@@ -17,7 +17,6 @@ from lambda_responses.storage.responses import (
     ResponseStore,
     StoredResponse,
     TooLargeToStore,
-    check_storable,
 )
 from tests.contracts.stores.kit import WRITES, Talk, WatchedStore, asked_and_answered, nothing, texts
 
@@ -548,13 +547,14 @@ async def test_what_is_too_large_is_known_before_and_refused_at_the_commit(talk:
     root = await talk.say("root")
     reservation = await talk.reserve(await talk.after(root))
     stored = talk.turn(reservation, talk.noise(2_500_000))
-    check_storable(stored.input, stored.response)
+    await talk.store.check_storable(stored.input, stored.response)
     with pytest.raises(TooLargeToStore):
         await talk.store.commit(reservation, stored)
     await expect_not_found(talk, reservation.response_id)
     too_large = [{"type": "input_file", "file_data": talk.noise(5_000_000)}]
     with pytest.raises(TooLargeToStore):
-        check_storable(too_large)
+        await talk.store.check_storable(too_large, {})
     with pytest.raises(TooLargeToStore):
-        check_storable([], {"instructions": talk.noise(5_000_000)})
-    check_storable([{"type": "input_file", "file_data": "well compressed " * 1_000_000}])
+        await talk.store.check_storable([], {"instructions": talk.noise(5_000_000)})
+    well_compressed = [{"type": "input_file", "file_data": "well compressed " * 1_000_000}]
+    await talk.store.check_storable(well_compressed, {})
