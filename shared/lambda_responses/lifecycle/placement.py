@@ -20,16 +20,19 @@ from lambda_responses.wire.not_found import conversation_not_found, previous_res
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
+    from typing import TypeAlias
 
     from lambda_responses.lifecycle.known import Known
     from lambda_responses.lifecycle.ports import Services
     from lambda_responses.storage.conversations import ConversationContext, ConversationStore, Hold
     from lambda_responses.storage.responses import Context, Reservation, ResponseStore, StoredResponse
 
+    Keep: TypeAlias = Callable[[StoredResponse], Awaitable[None]]
+
 RENEWED_EVERY = 20.0
 """Seconds. The lease on a conversation lasts for three of these: two may be missed."""
 ADDED = frozenset({"completed", "incomplete"})
-"""How a response may end so that its conversation goes on from it. What failed can be tried again as it was."""
+"""How a response may end so that its conversation goes on from it. What failed can be tried again."""
 
 
 @dataclass(slots=True)
@@ -37,7 +40,7 @@ class Placement:
     """Where a response will be kept, if anywhere. Nothing can be read there before `commit`."""
 
     response_id: str
-    _keep: Callable[[StoredResponse], Awaitable[None]] | None = None
+    _keep: Keep | None = None
     committed: bool = False
 
     async def commit(self, stored: StoredResponse) -> None:
@@ -45,9 +48,7 @@ class Placement:
         if self._keep is not None:
             await uninterrupted(self._commit(self._keep, stored))
 
-    async def _commit(
-        self, keep: Callable[[StoredResponse], Awaitable[None]], stored: StoredResponse
-    ) -> None:
+    async def _commit(self, keep: Keep, stored: StoredResponse) -> None:
         await keep(stored)
         self.committed = True
 
