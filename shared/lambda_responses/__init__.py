@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lambda_responses.library import exceptions
+    from lambda_responses.library.compacting import acompact_responses, compact_responses
     from lambda_responses.library.counting import acount_input_tokens, count_input_tokens
     from lambda_responses.library.engine import close, configure
     from lambda_responses.library.exceptions import (
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         UnsupportedParamsError,
     )
     from lambda_responses.library.hooks import CallRecord, on_response
+    from lambda_responses.library.mocked import mock_responses_api_response
     from lambda_responses.library.objects import ItemPage, JsonObject, Response, TokenCount
     from lambda_responses.library.operations import (
         acancel_responses,
@@ -85,6 +87,7 @@ __all__ = [
     "TokenCount",
     "UnsupportedParamsError",
     "acancel_responses",
+    "acompact_responses",
     "acount_input_tokens",
     "adelete_responses",
     "aexport_thread",
@@ -96,6 +99,7 @@ __all__ = [
     "aresponses_api_with_mcp",
     "cancel_responses",
     "close",
+    "compact_responses",
     "configure",
     "count_input_tokens",
     "delete_responses",
@@ -105,21 +109,27 @@ __all__ = [
     "import_thread",
     "list_input_items",
     "list_thread",
+    "mock_responses_api_response",
     "on_response",
     "responses",
 ]
 
+_NAMES = {
+    "runtime.settings": ("SettingsError",),
+    "library.compacting": ("acompact_responses", "compact_responses"),
+    "library.counting": ("acount_input_tokens", "count_input_tokens"),
+    "library.engine": ("close", "configure"),
+    "library.hooks": ("CallRecord", "on_response"),
+    "library.mocked": ("mock_responses_api_response",),
+    "library.objects": ("ItemPage", "JsonObject", "Response", "TokenCount"),
+    "library.responses": ("aresponses", "aresponses_api_with_mcp", "responses"),
+    "library.streams": ("AsyncEventStream", "EventStream"),
+    "library.threads": tuple(name for name in __all__ if name.endswith("_thread")),
+}
 _PLACES = {
-    **dict.fromkeys(("close", "configure"), "library.engine"),
-    **dict.fromkeys(("CallRecord", "on_response"), "library.hooks"),
-    **dict.fromkeys(("ItemPage", "JsonObject", "Response", "TokenCount"), "library.objects"),
-    **dict.fromkeys(("acount_input_tokens", "count_input_tokens"), "library.counting"),
-    **dict.fromkeys(("AsyncEventStream", "EventStream"), "library.streams"),
-    **dict.fromkeys(("aresponses", "aresponses_api_with_mcp", "responses"), "library.responses"),
     **{name: "library.operations" for name in __all__ if name.endswith(("_responses", "_input_items"))},
-    **{name: "library.threads" for name in __all__ if name.endswith("_thread")},
     **{name: "library.exceptions" for name in __all__ if name.endswith("Error") or name == "Timeout"},
-    "SettingsError": "runtime.settings",
+    **{name: place for place, names in _NAMES.items() for name in names},
 }
 """Where each name is."""
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lambda_responses.library.hooks import CallRecord, observed, public_request
-from lambda_responses.library.objects import TokenCount
+from lambda_responses.library.objects import Response, TokenCount
 from lambda_responses.library.routes import services_for
 from lambda_responses.library.waits import within
-from lambda_responses.lifecycle import token_counts
+from lambda_responses.lifecycle import compact, token_counts
 from lambda_responses.wire.requests import read_model
 
 if TYPE_CHECKING:
@@ -31,6 +31,21 @@ async def counted(home: Home, call: Call) -> TokenCount:
         record.target = count.target
         record.response = shown = TokenCount(data, counter=count.counter, target=count.target)
     return shown
+
+
+async def compacted(home: Home, call: Call) -> Response:
+    """The context made short, as input for later requests. Raises `exceptions.APIError`."""
+    record = CallRecord("compact_responses", public_request(call.body), metadata=call.metadata)
+    async with observed(record), within(call.timeout):
+        made = await compact.compact_response(
+            call.body,
+            principal=home.principal,
+            using=await _services(home, call),
+            provider=call.route.provider,
+        )
+        record.target = made.target
+        record.response = response = Response(made.response, target=made.target)
+    return response
 
 
 async def _services(home: Home, call: Call) -> Services:
