@@ -7,8 +7,8 @@ import re
 from typing import TYPE_CHECKING
 
 from lambda_responses.transformers.scripted.example import example
-from tests.fakes.formats.base import Call, Words, answer
-from tests.fakes.formats.every import spoken_at
+from tests.fakes.formats.base import READ, Call, Words, answer
+from tests.fakes.formats.every import count_at, spoken_at
 
 if TYPE_CHECKING:
     from tests.fakes.formats.base import Asked, Json, Said
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 async def demo_model(exchange: Exchange) -> None:
-    """Answer as the end of the request's context, its tools and its format ask for."""
+    """Answer as the end of the request's context, its tools and its format ask for; or count, if asked to."""
+    if count := count_at(exchange.path):
+        await exchange.answer(200, {count: READ})
+        return
     format = spoken_at(exchange.path)
     said = _answer(format.asked(exchange.body))
     called = any(isinstance(each, Call) for each in said)

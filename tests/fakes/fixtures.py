@@ -47,7 +47,9 @@ def upstream() -> Iterator[Upstream]:
     """The upstream that `server` knows by the name that each format gives its provider."""
     fake = Upstream()
     for name in MODELS.values():
-        fake.serve(demo_model, name.partition("/")[2])
+        model = name.partition("/")[2]
+        fake.serve(demo_model, model)
+        fake.serve(demo_model, model.removeprefix("us."))  # Bedrock counts by the model, whatever its region
     yield fake
     fake.close()
 

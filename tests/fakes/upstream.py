@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
-_MODEL_IN_PATH = re.compile(r"/models?/([^/]+?)(?::\w+|/(?:converse|invoke)[a-z-]*)$")
+_MODEL_IN_PATH = re.compile(r"/models?/([^/]+?)(?::\w+|/(?:converse|invoke|count)[a-z-]*)$")
 _STREAM_IN_PATH = re.compile(r":stream\w+$|-stream$")
 
 

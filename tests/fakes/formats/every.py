@@ -45,6 +45,21 @@ PATHS: dict[str, Format] = {
 }
 
 
+COUNTS: dict[str, str] = {
+    r"/messages/count_tokens$": "input_tokens",
+    r":countTokens$": "totalTokens",
+    r"/count-tokens$": "inputTokens",
+    r"/responses/input_tokens$": "input_tokens",
+}
+"""Where tokens are counted, and what the count is called there."""
+
+
+def count_at(path: str) -> str | None:
+    """The member that holds the count, where that path is for counting."""
+    where = path.partition("?")[0]
+    return next((name for pattern, name in COUNTS.items() if re.search(pattern, where)), None)
+
+
 def spoken_at(path: str) -> Format:
     """The format in which something is asked for at that path."""
     where = path.partition("?")[0]
