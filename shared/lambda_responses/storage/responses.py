@@ -26,7 +26,7 @@ from lambda_responses.storage.chains import (
     read_turns,
     said_in,
 )
-from lambda_responses.storage.conditions import ROW, Absent
+from lambda_responses.storage.conditions import ROW, Absent, Present
 from lambda_responses.storage.keyed import ConditionFailed, Put, StoreUnavailable
 from lambda_responses.storage.lifting import MediaMissing, keep
 from lambda_responses.storage.records import (
@@ -148,12 +148,12 @@ class ResponseStore:
             )
         before, control = previous.chain.place, previous.chain.control
         place = self._based(_placed_after(before, response_id), previous, expires)
-        if place.thread != before.thread:
+        claimed = False
+        if place.thread == before.thread:
+            deleted = is_deleted(control)
+            claimed, control = await self._claim(tenant, previous, response_id, deleted=deleted)
+        if not claimed:  # A fork; or two turns of one thread, and what they stand on is kept for both.
             await self._link(tenant, control, response_id, expires)
-        elif not is_deleted(control):
-            claimed, control = await self._claim(tenant, previous, response_id)
-            if not claimed:  # Two turns of one thread: what they stand on is kept for both.
-                await self._link(tenant, control, response_id, expires)
         return Reservation(response_id, tenant, place, expires, previous)
 
     def expiry(self) -> int:
@@ -295,17 +295,23 @@ class ResponseStore:
             self._store, TenantTable(tenant), response_id, blobs=self._blobs, deleted=deleted
         )
 
-    async def _claim(self, tenant: str, previous: Context, response_id: ResponseId) -> tuple[bool, Row]:
-        """Whether the place after `previous` in its thread is taken now, and the control row as last seen."""
+    async def _claim(
+        self, tenant: str, previous: Context, response_id: ResponseId, *, deleted: bool = False
+    ) -> tuple[bool, Row]:
+        """Whether the place after `previous` in its thread is taken now, and the control row as last seen.
+
+        `deleted` says that `previous` is a tombstone.
+        """
         before, known = previous.chain.place, previous.chain.control
         # Made anew: the tenant is the caller's, whoever's context this is.
         known = replace(known, key=TenantTable(tenant).control(before.thread, before.response_id))
         _, own = addressed(response_id)
         if "nxt" not in known.values:
             try:
-                await self._store.update(known.key, set={"nxt": own}, when=(Absent("nxt"), Absent("gone")))
+                free = (Absent("nxt"), Present("gone") if deleted else Absent("gone"))
+                await self._store.update(known.key, set={"nxt": own}, when=free)
             except ConditionFailed as fact:
-                known = _still_there(fact.old)
+                known = fact.old if deleted and fact.old is not None else _still_there(fact.old)
             else:
                 return True, known
         # Where it is ours, the answer to our own first try was lost.

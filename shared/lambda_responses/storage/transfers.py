@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from lambda_responses.storage.chains import Base, Chain, Place, ResponseNotFound, addressed, is_deleted
 from lambda_responses.storage.conditions import ROW, Absent
 from lambda_responses.storage.keyed import ConditionFailed, Row, StoreFact
+from lambda_responses.storage.removals import NO_FORK
 from lambda_responses.storage.responses import Context, Reservation, StoredResponse
 from lambda_responses.storage.table import TenantTable
 from lambda_responses.wire.ids import ResponseId
@@ -65,18 +66,15 @@ class Transfers:
 
         Raises `ResponseNotFound` where it was deleted or expired meanwhile.
         """
-        turns: Sequence[Turn] = ()
-        if first or node.gone:
-            turns = (await self._responses.context(tenant, node.response_id, deleted=True)).chain.turns
-        if node.gone:
-            own = turns[-1]
-            response = {"id": node.response_id, "status": node.status, "created_at": node.created_at}
-            stored = StoredResponse({**response, "output": own.output}, own.input, own.origins, node.target)
-        else:
-            stored = await self._responses.get(tenant, node.response_id)
+        turns = await self._turns(tenant, node) if first or node.gone else []
+        stored = _stood_upon(node, turns[-1]) if node.gone else None
+        stored = stored or await self._responses.get(tenant, node.response_id)
         if not first:
             return MovedResponse(node.response_id, node.previous_id, node.gone, stored)
         return MovedResponse(node.response_id, None, node.gone, stored, _before(turns[:-1]))
+
+    async def _turns(self, tenant: str, node: TreeNode) -> Sequence[Turn]:
+        return (await self._responses.context(tenant, node.response_id, deleted=True)).chain.turns
 
     async def taken_in(self, tenant: str, moved: MovedResponse) -> bool:
         """Keep the response, unless it is here already; whether it was not.
@@ -114,8 +112,8 @@ class Transfers:
         last = await self._responses.prepare(reservation, moved.stored)
         values = dict(last.values)
         if moved.deleted:
-            # Those that stand on it do not claim it, so it stays until it expires.
-            values |= {"gone": True, "frk": True}
+            # As if its forks had gone: those that come say so themselves.
+            values |= {"gone": True, "frk": NO_FORK}
             dropped.add("env")
         kept = {name: value for name, value in values.items() if name not in dropped}
         return replace(last, values=kept, when=(Absent(ROW),))
@@ -146,6 +144,12 @@ class Transfers:
         )
         if not same:
             raise AnotherResponse
+
+
+def _stood_upon(node: TreeNode, turn: Turn) -> StoredResponse:
+    """What others need of a deleted response."""
+    response = {"id": node.response_id, "status": node.status, "created_at": node.created_at}
+    return StoredResponse({**response, "output": turn.output}, turn.input, turn.origins, node.target)
 
 
 def _before(turns: Sequence[Turn]) -> Before | None:

