@@ -66,7 +66,7 @@ class Transfers:
 
         Raises `ResponseNotFound` where it was deleted or expired meanwhile.
         """
-        turns = await self._turns(tenant, node) if first or node.gone else []
+        turns: Sequence[Turn] = await self._turns(tenant, node) if first or node.gone else []
         stored = _stood_upon(node, turns[-1]) if node.gone else None
         stored = stored or await self._responses.get(tenant, node.response_id)
         if not first:
