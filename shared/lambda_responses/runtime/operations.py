@@ -210,7 +210,7 @@ class _Answer:
         await self._send(message)
 
 
-_NOTED = ("tenant", "key_id", "response_id", "target", "replayed")
+_NOTED = ("tenant", "key_id", "response_id", "conversation_id", "target", "replayed")
 """What endpoints note of an exchange for the log."""
 
 
