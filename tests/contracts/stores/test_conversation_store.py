@@ -1,0 +1,653 @@
+"""What the conversation store promises on every keyed store."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from base64 import b64encode
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lambda_responses.storage.conversation_leases import LEASE
+from lambda_responses.storage.conversations import (
+    ConversationLocked,
+    ConversationNotFound,
+    ConversationStore,
+)
+from lambda_responses.storage.file_blobs import FileBlobs
+from lambda_responses.storage.keyed import Put, Range, StoreUnavailable, WriteConflict
+from lambda_responses.storage.responses import ItemNotFound, ResponseNotFound, ResponseStore, TooLargeToStore
+from lambda_responses.wire.ids import conversation_key_of
+from tests.contracts.stores.kit import WRITES, Talk, WatchedStore, nothing, texts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from lambda_responses.storage.conversations import ConversationContext, Hold
+    from lambda_responses.storage.keyed import KeyedStore, Row
+    from tests.contracts.stores.kit import Clock
+
+pytestmark = pytest.mark.anyio
+
+Json = dict[str, Any]
+DAY = 86_400
+PICTURE = "data:image/png;base64," + b64encode(bytes(range(256)) * 100).decode()
+
+
+@pytest.fixture
+def watched(keyed: KeyedStore) -> WatchedStore:
+    return WatchedStore(keyed)
+
+
+@pytest.fixture
+def blobs(tmp_path: Path, clock: Clock) -> FileBlobs:
+    return FileBlobs(tmp_path / "blobs", now=clock)
+
+
+@dataclass
+class Room:
+    """A tenant that holds conversations, and makes responses in them."""
+
+    store: ConversationStore
+    talk: Talk
+    keyed: KeyedStore
+
+    @property
+    def tenant(self) -> str:
+        return self.talk.tenant
+
+    def items(self, *texts: str) -> list[Json]:
+        return [
+            {
+                "id": f"msg_{self.talk.entropy(48)}",
+                "type": "message",
+                "role": "user",
+                "content": [{"type": "input_text", "text": text}],
+            }
+            for text in texts
+        ]
+
+    def picture(self, id: str) -> Json:
+        return {"id": id, "type": "message", "content": [{"type": "input_image", "image_url": PICTURE}]}
+
+    async def create(self, *texts: str) -> str:
+        made = await self.store.create(self.tenant, {}, self.items(*texts), entropy=self.talk.entropy)
+        return made.id
+
+    async def append(self, id: str, *texts: str) -> None:
+        await self.store.append(self.tenant, id, self.items(*texts), {}, writer=self.talk.entropy(24))
+
+    async def read(self, id: str) -> ConversationContext:
+        return await self.store.context(self.tenant, id)
+
+    async def said(self, id: str) -> list[str]:
+        return texts((await self.read(id)).items)
+
+    async def lock(self, id: str) -> tuple[Hold, Any]:
+        """The lease, and the place of the response that holds it."""
+        context = await self.read(id)
+        place = await self.talk.store.reserve(
+            self.tenant, None, epoch=1_800_000_000, entropy=self.talk.entropy, stretch=context.stretch
+        )
+        return await self.store.lock(self.tenant, context, place.response_id), place
+
+    async def commit(self, hold: Hold, place: Any, text: str) -> None:
+        stored = self.talk.turn(place, text)
+        record = await self.talk.store.prepare(place, stored)
+        added = [*stored.input, *stored.response["output"]]
+        await self.store.commit(hold, added, stored.origins, record=record)
+
+    async def respond(self, id: str, text: str) -> str:
+        """A whole response in a conversation; gives its id."""
+        hold, place = await self.lock(id)
+        await self.commit(hold, place, text)
+        return place.response_id
+
+    async def rows(self, id: str) -> Sequence[Row]:
+        """All rows of a conversation."""
+        return await self.keyed.query(Range(f"{self.tenant}#V#{conversation_key_of(id)}", "A", "~"))
+
+
+@pytest.fixture
+def room(watched: WatchedStore, keyed: KeyedStore, clock: Clock, blobs: FileBlobs) -> Room:
+    return make_room(watched, keyed, clock, blobs)
+
+
+def make_room(
+    watched: Any, keyed: KeyedStore, clock: Clock, blobs: FileBlobs | None, **settings: Any
+) -> Room:
+    store = ConversationStore(watched, now=clock, blobs=blobs, **settings)
+    responses = ResponseStore(watched, now=clock, blobs=blobs)
+    return Room(store, Talk(responses, f"acme-{secrets.token_hex(6)}"), keyed)
+
+
+async def test_a_conversation_comes_back_as_it_was_made(room: Room, clock: Clock) -> None:
+    metadata = {"topic": "Grüße", "": ""}
+    items = room.items("one", "two")
+    origins = {items[1]["id"]: {"id": "rs_theirs"}}
+    made = await room.store.create(room.tenant, metadata, items, origins, entropy=room.talk.entropy)
+    assert conversation_key_of(made.id)
+    assert (made.created, made.metadata) == (int(clock()), metadata)
+    assert await room.store.get(room.tenant, made.id) == made
+    context = await room.read(made.id)
+    assert (context.items, context.origins) == (items, origins)
+
+
+async def test_metadata_is_replaced_as_a_whole(room: Room) -> None:
+    made = await room.store.create(room.tenant, {"a": "1"}, entropy=room.talk.entropy)
+    assert (await room.store.update(room.tenant, made.id, {"b": "2"})).metadata == {"b": "2"}
+    assert (await room.store.update(room.tenant, made.id, {})).metadata == {}
+    assert (await room.store.get(room.tenant, made.id)).metadata == {}
+
+
+async def test_items_stand_in_the_order_in_which_they_were_added(room: Room) -> None:
+    id = await room.create("one")
+    await room.append(id, "two", "three")
+    await room.respond(id, "more")
+    await room.append(id, "four")
+    assert await room.said(id) == ["one", "two", "three", "ask more", "answer more", "four"]
+    origins = (await room.read(id)).origins
+    assert [origin["id"] for origin in origins.values()] == ["rs_more"]
+
+
+async def test_requests_and_units(room: Room, watched: WatchedStore) -> None:
+    def counted() -> tuple[dict[str, int], int]:
+        found = dict(watched.requests), watched.write_units
+        watched.reset()
+        return found
+
+    id = await room.create()
+    assert counted() == ({"put": 1}, 1)
+    await room.append(id, "one")
+    assert counted()[0] == {"get": 1, "transact": 1}
+    await room.read(id)
+    assert counted()[0] == {"query": 1}
+    hold, place = await room.lock(id)
+    assert counted() == ({"query": 1, "update": 1}, 1)
+    await room.store.renew(hold)
+    assert counted() == ({"update": 1}, 1)
+    await room.commit(hold, place, "more")
+    assert counted()[0] == {"put": 1, "transact": 1}
+    await room.store.get(room.tenant, id)
+    assert counted()[0] == {"get": 1}
+    await room.store.remove(room.tenant, id, (await room.read(id)).items[0]["id"], writer="w")
+    assert counted()[0] == {"query": 2, "transact": 1}
+
+
+NOT_OURS = ("", "conv_", "conv_" + "g" * 48, "conv_" + "0" * 47, "conv_" + "0" * 49, "resp_" + "0" * 48)
+
+
+@pytest.mark.parametrize("id", NOT_OURS, ids=range(len(NOT_OURS)))
+async def test_ids_that_are_not_ours_are_not_found_without_a_request(
+    room: Room, watched: WatchedStore, id: str
+) -> None:
+    await expect_not_found(room, id)
+    assert not watched.requests
+
+
+async def expect_not_found(room: Room, id: str) -> None:
+    """No operation finds it."""
+    for operation in (
+        room.store.get(room.tenant, id),
+        room.store.update(room.tenant, id, {"a": "b"}),
+        room.store.context(room.tenant, id),
+        room.store.ids(room.tenant, id),
+        room.store.remove(room.tenant, id, "msg_1", writer="w"),
+        room.append(id, "x"),
+        room.store.delete(room.tenant, id),
+    ):
+        with pytest.raises(ConversationNotFound):
+            await operation
+
+
+async def test_another_tenants_conversation_is_not_found_and_not_touched(room: Room) -> None:
+    id = await room.create("secret")
+    before = await room.rows(id)
+    stranger = Room(room.store, Talk(room.talk.store, f"{room.tenant}-2"), room.keyed)
+    await expect_not_found(stranger, id)
+    assert await room.rows(id) == before
+
+
+async def test_one_item_is_taken_away(room: Room) -> None:
+    id = await room.create("one", "two", "three")
+    [_, two, _] = await room.store.ids(room.tenant, id)
+    assert (await room.store.remove(room.tenant, id, two, writer="w")).id == id
+    assert await room.said(id) == ["one", "three"]
+    with pytest.raises(ItemNotFound):
+        await room.store.remove(room.tenant, id, two, writer="w")
+    await room.append(id, "four")
+    assert await room.said(id) == ["one", "three", "four"]
+    assert len(await room.rows(id)) == 1 + 3
+
+
+async def test_chosen_items_alone_are_read(room: Room) -> None:
+    id = await room.create("one", "two", "three")
+    shown = await room.store.chosen(room.tenant, id, lambda ids: [ids[2], ids[0]])
+    assert texts(shown.items) == ["three", "one"]
+
+
+async def test_nobody_else_adds_while_a_response_is_made(room: Room) -> None:
+    id = await room.create("one")
+    hold, place = await room.lock(id)
+    for attempt in (
+        room.lock(id),
+        room.append(id, "two"),
+        room.store.remove(room.tenant, id, (await room.read(id)).items[0]["id"], writer="w"),
+    ):
+        with pytest.raises(ConversationLocked):
+            await attempt
+    assert (await room.store.update(room.tenant, id, {"a": "b"})).metadata == {"a": "b"}
+    await room.commit(hold, place, "more")
+    await room.append(id, "two")
+    assert await room.said(id) == ["one", "ask more", "answer more", "two"]
+
+
+async def test_what_is_released_adds_nothing_and_lets_others_in(room: Room) -> None:
+    id = await room.create("one")
+    hold, place = await room.lock(id)
+    await room.store.release(hold)
+    await room.store.release(hold)
+    await room.append(id, "two")
+    with pytest.raises(ConversationLocked):
+        await room.commit(hold, place, "late")
+    assert await room.said(id) == ["one", "two"]
+
+
+async def test_a_release_after_a_commit_changes_nothing(room: Room) -> None:
+    id = await room.create()
+    hold, place = await room.lock(id)
+    await room.commit(hold, place, "more")
+    other, _ = await room.lock(id)
+    await room.store.release(hold)
+    with pytest.raises(ConversationLocked):
+        await room.lock(id)
+    await room.store.renew(other)
+
+
+async def test_a_lease_that_is_not_renewed_lapses(room: Room, clock: Clock) -> None:
+    id = await room.create()
+    hold, place = await room.lock(id)
+    clock.advance(LEASE - 1)
+    await room.store.renew(hold)
+    clock.advance(LEASE - 1)
+    with pytest.raises(ConversationLocked):
+        await room.append(id, "too early")
+    clock.advance(1)
+    await room.append(id, "two")
+    with pytest.raises(ConversationLocked):
+        await room.store.renew(hold)
+    with pytest.raises(ConversationLocked):
+        await room.commit(hold, place, "late")
+    assert await room.said(id) == ["two"]
+    assert await room.respond(id, "next")
+
+
+async def test_a_late_writer_that_nobody_replaced_may_still_end(room: Room, clock: Clock) -> None:
+    id = await room.create()
+    hold, place = await room.lock(id)
+    clock.advance(10 * LEASE)
+    await room.commit(hold, place, "late")
+    assert await room.said(id) == ["ask late", "answer late"]
+
+
+@pytest.mark.parametrize("size", [100, 1_400_000])
+async def test_a_writer_whose_lease_was_lost_spoils_nothing(
+    watched: WatchedStore, keyed: KeyedStore, clock: Clock, size: int
+) -> None:
+    """However many transactions either of them takes."""
+    room = make_room(watched, keyed, clock, None)
+    id = await room.create("one")
+    hold, place = await room.lock(id)
+    clock.advance(LEASE)
+    theirs = room.talk.noise(size)
+    other, their_place = await room.lock(id)
+    with pytest.raises(ConversationLocked):
+        await room.commit(hold, place, room.talk.noise(size))
+    await room.commit(other, their_place, theirs)
+    with pytest.raises(ConversationLocked):
+        await room.commit(hold, place, room.talk.noise(size))
+    assert await room.said(id) == ["one", f"ask {theirs}", f"answer {theirs}"]
+
+
+async def test_a_response_that_was_read_before_something_was_added_is_refused(room: Room) -> None:
+    id = await room.create("one")
+    context = await room.read(id)
+    await room.append(id, "two")
+    with pytest.raises(ConversationLocked):
+        await room.store.lock(room.tenant, context, "resp_1")
+    assert await room.respond(id, "after all")
+
+
+async def test_what_is_added_at_the_same_time_is_all_there(room: Room) -> None:
+    id = await room.create()
+    await asyncio.gather(*(room.append(id, f"{n} first", f"{n} second") for n in range(4)))
+    said = await room.said(id)
+    assert sorted(said) == sorted(f"{n} {which}" for n in range(4) for which in ("first", "second"))
+    assert all(said[at].split()[0] == said[at + 1].split()[0] for at in range(0, 8, 2))
+    assert all(said[at].endswith("first") for at in range(0, 8, 2))
+
+
+async def test_of_responses_at_the_same_time_one_is_made(room: Room) -> None:
+    for _ in range(5):
+        id = await room.create("one")
+        outcomes = await asyncio.gather(*(room.respond(id, f"{n}") for n in range(6)), return_exceptions=True)
+        made = [outcome for outcome in outcomes if isinstance(outcome, str)]
+        assert made
+        assert all(isinstance(each, str | ConversationLocked) for each in outcomes)
+        assert len(await room.said(id)) == 1 + 2 * len(made)
+
+
+async def test_a_conflict_of_transactions_is_tried_again(room: Room, watched: WatchedStore) -> None:
+    id = await room.create()
+    left = [2]
+
+    async def conflict(verb: str, _argument: object) -> None:
+        if verb in ("transact", "update") and left[0]:
+            left[0] -= 1
+            raise WriteConflict("TransactionConflict")
+
+    watched.before = conflict
+    await room.append(id, "one")
+    left[0] = 1
+    await room.respond(id, "more")
+    assert await room.said(id) == ["one", "ask more", "answer more"]
+
+
+async def test_a_long_item_takes_several_rows_and_goes_with_all_of_them(
+    watched: WatchedStore, keyed: KeyedStore, clock: Clock
+) -> None:
+    room = make_room(watched, keyed, clock, None)
+    id = await room.create("one")
+    long = room.talk.noise(1_500_000)
+    await room.append(id, long, *map(str, range(19)))
+    assert (await room.said(id))[:3] == ["one", long, "0"]
+    assert len(await room.rows(id)) > 1 + 21
+    await room.store.remove(room.tenant, id, (await room.store.ids(room.tenant, id))[1], writer="w")
+    assert (await room.said(id))[:2] == ["one", "0"]
+    assert len(await room.rows(id)) == 1 + 20
+
+
+async def test_what_a_longer_append_left_is_not_read_and_does_not_stay_in_the_way(
+    watched: WatchedStore, keyed: KeyedStore, clock: Clock
+) -> None:
+    room = make_room(watched, keyed, clock, None)
+    id = await room.create()
+    left = [2]
+
+    async def die(verb: str, _argument: object) -> None:
+        if verb == "transact":
+            left[0] -= 1
+            if not left[0]:
+                raise StoreUnavailable("gone")
+
+    watched.before = die
+    with pytest.raises(StoreUnavailable):
+        await room.append(id, room.talk.noise(2_200_000), room.talk.noise(2_200_000))
+    watched.before = nothing
+    assert await room.said(id) == []
+    assert len(await room.rows(id)) > 1
+    clock.advance(LEASE)
+    await room.append(id, "short")
+    assert await room.said(id) == ["short"]
+    await room.store.remove(room.tenant, id, (await room.store.ids(room.tenant, id))[0], writer="w")
+    assert await room.said(id) == []
+    await room.store.delete(room.tenant, id)
+    clock.advance(31 * DAY)
+    assert await room.rows(id) == []
+
+
+async def test_what_is_too_large_is_refused_before_anything_is_written(
+    watched: WatchedStore, keyed: KeyedStore, clock: Clock
+) -> None:
+    room = make_room(watched, keyed, clock, None)
+    id = await room.create()
+    before = await room.rows(id)
+    with pytest.raises(TooLargeToStore):
+        await room.append(id, room.talk.noise(5_000_000))
+    with pytest.raises(TooLargeToStore):
+        await room.append(id, *(room.talk.noise(900_000) for _ in range(6)))
+    with pytest.raises(TooLargeToStore):
+        await room.create(room.talk.noise(5_000_000))
+    assert await room.rows(id) == before
+
+
+@pytest.mark.parametrize("size", [10, 1_400_000])
+@pytest.mark.parametrize("lost", ["before the write", "after the write"])
+async def test_a_fault_at_any_write_leaves_a_whole_conversation(
+    watched: WatchedStore, keyed: KeyedStore, clock: Clock, lost: str, size: int
+) -> None:
+    """And of a response its record and its items, or neither."""
+    room = make_room(watched, keyed, clock, None)
+    for failing in range(1, 20):
+        id = await room.create("one")
+        steps = Faulty(watched, failing, after=lost == "after the write")
+        place: Any = None
+        try:
+            hold, place = await room.lock(id)
+            await room.commit(hold, place, room.talk.noise(size))
+        except StoreUnavailable:
+            failed = True
+        else:
+            failed = False
+        steps.stop()
+        said = await room.said(id)
+        assert len(said) in (1, 3)
+        if place is not None:
+            assert await is_there(room, place.response_id) == (len(said) == 3)
+        if not failed:
+            assert len(said) == 3
+            break
+        clock.advance(LEASE)
+        await room.append(id, "and on")
+        assert await room.said(id) == [*said, "and on"]
+    else:
+        pytest.fail("19 writes were not enough")
+
+
+class Faulty:
+    """Lets the so-manieth write fail, before it happens or after."""
+
+    def __init__(self, watched: WatchedStore, failing: int, *, after: bool) -> None:
+        self._watched, self._left, self._after = watched, failing, after
+        self._verbs = {verb: getattr(watched, verb) for verb in WRITES}
+        for verb in WRITES:
+            setattr(watched, verb, self._failing(verb))
+
+    def _failing(self, verb: str) -> Any:
+        async def request(*arguments: Any, **options: Any) -> Any:
+            self._left -= 1
+            if self._left == 0 and not self._after:
+                raise StoreUnavailable("not now")
+            result = await self._verbs[verb](*arguments, **options)
+            if self._left == 0:
+                raise StoreUnavailable("who knows")
+            return result
+
+        return request
+
+    def stop(self) -> None:
+        for verb in WRITES:
+            delattr(self._watched, verb)
+
+
+async def is_there(room: Room, response_id: str) -> bool:
+    try:
+        await room.talk.store.get(room.tenant, response_id)
+    except ResponseNotFound:
+        return False
+    return True
+
+
+async def test_a_repeated_commit_is_no_fault(room: Room) -> None:
+    """As when a store repeats a write whose answer was lost."""
+    id = await room.create()
+    hold, place = await room.lock(id)
+    for _ in range(2):
+        await room.commit(hold, place, "more")
+    assert await room.said(id) == ["ask more", "answer more"]
+
+
+async def test_half_a_transaction_is_read_again(room: Room, watched: WatchedStore) -> None:
+    """A query may see the head as it is, and the items as they were."""
+    id = await room.create("one")
+    await room.append(id, "two")
+    query, calls = watched.query, [0]
+
+    async def torn(*arguments: Any, **options: Any) -> Any:
+        calls[0] += 1
+        rows = await query(*arguments, **options)
+        return rows[:-1] if calls[0] == 1 else rows
+
+    watched.query = torn
+    assert await room.said(id) == ["one", "two"]
+    assert calls[0] == 2
+
+
+async def test_a_response_shows_what_its_model_saw(room: Room) -> None:
+    id = await room.create("one")
+    first = await room.respond(id, "1")
+    second = await room.respond(id, "2")
+    saw = texts((await room.talk.store.shown(room.tenant, second)).items)
+    assert saw == ["one", "ask 1", "answer 1", "ask 2"]
+    assert texts((await room.talk.store.shown(room.tenant, first)).items) == ["one", "ask 1"]
+    context = await room.talk.after(first)
+    assert texts(context.items) == ["one", "ask 1", "answer 1"]
+    assert context.status == "completed"
+
+
+async def test_a_response_of_a_conversation_can_be_continued_outside_of_it(room: Room, clock: Clock) -> None:
+    id = await room.create("one")
+    first = await room.respond(id, "1")
+    await room.respond(id, "2")
+    third = await room.talk.say("3", after=first)
+    fork = await room.talk.say("fork", after=first)
+    assert texts((await room.talk.after(third)).items) == ["one", "ask 1", "answer 1", "ask 3", "answer 3"]
+    assert texts((await room.talk.after(fork)).items)[:3] == ["one", "ask 1", "answer 1"]
+    clock.advance(25 * DAY)
+    last = await room.talk.say("4", after=third)
+    await room.store.delete(room.tenant, id)
+    clock.advance(29 * DAY)
+    assert texts((await room.talk.after(last)).items)[:2] == ["one", "ask 1"]
+
+
+async def test_an_item_that_is_deleted_is_missing_from_what_was_shown(room: Room) -> None:
+    id = await room.create("one", "two")
+    first = await room.respond(id, "1")
+    await room.store.remove(room.tenant, id, (await room.store.ids(room.tenant, id))[0], writer="w")
+    assert texts((await room.talk.store.shown(room.tenant, first)).items) == ["two", "ask 1"]
+
+
+async def test_a_deleted_conversation_is_gone_at_once_and_its_items_for_good_when_no_response_needs_them(
+    room: Room, clock: Clock
+) -> None:
+    id = await room.create("one")
+    made = await room.respond(id, "1")
+    await room.store.delete(room.tenant, id)
+    await expect_not_found(room, id)
+    assert texts((await room.talk.store.shown(room.tenant, made)).items) == ["one", "ask 1"]
+    clock.advance(30 * DAY)
+    assert await room.rows(id) == []
+
+
+async def test_to_erase_takes_all_at_once(
+    watched: WatchedStore, keyed: KeyedStore, clock: Clock, blobs: FileBlobs, tmp_path: Path
+) -> None:
+    room = make_room(watched, keyed, clock, blobs, delete_mode="erase")
+    id = await room.create("one")
+    await room.store.append(room.tenant, id, [room.picture("p")], {}, writer="w")
+    made = await room.respond(id, "1")
+    assert files(tmp_path)
+    await room.store.delete(room.tenant, id)
+    assert await room.rows(id) == []
+    assert files(tmp_path) == []
+    assert texts((await room.talk.store.shown(room.tenant, made)).items) == ["ask 1"]
+
+
+def files(folder: Path) -> list[Path]:
+    return [each for each in (folder / "blobs").rglob("*") if each.is_file()]
+
+
+async def test_a_response_that_is_being_made_cannot_end_in_a_deleted_conversation(room: Room) -> None:
+    id = await room.create("one")
+    hold, place = await room.lock(id)
+    await room.store.delete(room.tenant, id)
+    with pytest.raises(ConversationLocked):
+        await room.commit(hold, place, "late")
+    await room.store.release(hold)
+    await expect_not_found(room, id)
+    assert not await is_there(room, place.response_id)
+
+
+@pytest.mark.parametrize("delete_mode", ["keep", "erase"])
+async def test_a_delete_that_is_cut_short_goes_on_where_it_ended(
+    watched: WatchedStore,
+    keyed: KeyedStore,
+    clock: Clock,
+    blobs: FileBlobs,
+    tmp_path: Path,
+    delete_mode: str,
+) -> None:
+    room = make_room(watched, keyed, clock, blobs, delete_mode=delete_mode)
+    for failing in range(1, 12):
+        id = await room.create("one", "two")
+        await room.store.append(room.tenant, id, [room.picture("p")], {}, writer="w")
+        steps = Faulty(watched, failing, after=False)
+        try:
+            await room.store.delete(room.tenant, id)
+        except StoreUnavailable:
+            steps.stop()
+            if failing > 1:
+                with pytest.raises(ConversationNotFound):
+                    await room.read(id)
+            await room.store.delete(room.tenant, id)
+            finished = False
+        else:
+            steps.stop()
+            finished = True
+        clock.advance(31 * DAY)
+        assert await room.rows(id) == []
+        if finished:
+            break
+    else:
+        pytest.fail("11 writes were not enough")
+
+
+async def test_pictures_lie_beside_the_rows_once_and_go_with_the_last_item_that_shows_them(
+    room: Room, tmp_path: Path
+) -> None:
+    id = await room.create("one")
+    for name in ("p", "q"):
+        await room.store.append(room.tenant, id, [room.picture(name)], {}, writer=name)
+    assert (await room.read(id)).items[1:] == [room.picture("p"), room.picture("q")]
+    assert len(files(tmp_path)) == 1
+    await room.store.remove(room.tenant, id, "p", writer="w")
+    assert (await room.read(id)).items[1] == room.picture("q")
+    await room.store.remove(room.tenant, id, "q", writer="w")
+    assert files(tmp_path) == []
+    assert len(await room.rows(id)) == 2
+
+
+async def test_pictures_of_a_deleted_conversation_are_kept_for_its_responses_where_they_expire(
+    room: Room, tmp_path: Path, blobs: FileBlobs
+) -> None:
+    id = await room.create("one")
+    await room.store.append(room.tenant, id, [room.picture("p")], {}, writer="w")
+    made = await room.respond(id, "1")
+    await room.store.delete(room.tenant, id)
+    assert [each.relative_to(tmp_path / "blobs").parts[0] for each in files(tmp_path)] == ["threads"]
+    shown = await room.talk.store.shown(room.tenant, made)
+    assert shown.items[1] == room.picture("p")
+
+
+async def test_a_record_is_put_with_the_items_or_not_at_all(room: Room) -> None:
+    """Where the record's row is taken, nothing is added."""
+    id = await room.create()
+    hold, place = await room.lock(id)
+    record = await room.talk.store.prepare(place, room.talk.turn(place, "x"))
+    await room.keyed.put(record.key, {"v": 1, "ttl": record.values["ttl"]})
+    with pytest.raises(ConversationLocked):
+        await room.store.commit(hold, room.items("x"), {}, record=Put(record.key, record.values, record.when))
+    assert await room.said(id) == []
