@@ -53,6 +53,8 @@ class Told:
     """The response, or the error that came in its place."""
     events: list[Json] = field(default_factory=list)
     fetched: Json | None = None
+    texts: list[bytes] = field(default_factory=list[bytes])
+    """The response as each reading of it has it, byte by byte: answered, fetched, told again as a stream."""
 
 
 def recordings() -> list[tuple[str, Any]]:
@@ -105,14 +107,28 @@ async def _ask_for_all(base_url: str, *, otherwise: bool = False) -> dict[str, T
 async def _ask(http: httpx.AsyncClient, model: str, streamed: bool) -> Told:
     body = {"model": model, "input": "x", "stream": streamed}
     async with http.stream("POST", "/responses", json=body) as answer:
+        raw = await answer.aread()
         if not answer.headers["content-type"].startswith("text/event-stream"):
-            told = Told(answer.status_code, json.loads(await answer.aread()))
+            told = Told(answer.status_code, json.loads(raw), texts=[raw])
         else:
             events = [event async for event in events_of(answer.aiter_lines())]
-            told = Told(answer.status_code, events[-1].get("response", {}), events)
+            told = Told(answer.status_code, events[-1].get("response", {}), events, texts=[last_in(raw)])
     if told.status == 200:
-        told.fetched = (await http.get(f"/responses/{told.body['id']}")).json()
+        fetched = await http.get(f"/responses/{told.body['id']}")
+        replayed = await http.get(f"/responses/{told.body['id']}?stream=true")
+        told.fetched = fetched.json()
+        told.texts += [fetched.content, last_in(replayed.content)]
     return told
+
+
+_LAST = re.compile(rb'"response":(\{.*\}),"sequence_number":\d+\}')
+
+
+def last_in(stream: bytes) -> bytes:
+    """The response in the terminal event of a stream."""
+    _, _, data = stream.strip().rpartition(b"\ndata: ")
+    found = _LAST.search(data)
+    return found[1] if found else b""
 
 
 @pytest.mark.parametrize("api", EXCHANGES)
@@ -268,6 +284,7 @@ def check_sound(heard: Told, *, streamed: bool, upstream: str = "") -> None:
             judge_event(event, upstream=upstream)
     judge_response(heard.body, upstream=upstream)
     assert heard.fetched == heard.body
+    assert len(set(heard.texts)) == 1
 
 
 def check_error(heard: Told) -> Json:
