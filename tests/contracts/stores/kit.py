@@ -64,6 +64,10 @@ class WatchedStore:
                 case "put":
                     self.write_units += units(item_size(*arguments[:2]), 1_024)
                 case "transact":
+                    for write in arguments[0]:
+                        row = await self._store.get(write.key)
+                        self.write_units += 2 * units(_size(row) if row else 0, 1_024)
+                case "transact":
                     self.write_units += 2 * sum(map(_written, arguments[0]))
                 case _:
                     self.write_units += units(_size(result) if result else 0, 1_024)
