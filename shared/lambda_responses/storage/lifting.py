@@ -164,7 +164,7 @@ def _lifted_text(text: str, path: list[str | int], media: Media, blobs: dict[str
     """What is left of a long text: nothing, where it is media that come back exactly."""
     match = _DATA_URL.match(text)
     prefix = match[0] if match else ""
-    if not prefix and not (path and path[-1] in BARE):
+    if not path or not (prefix or path[-1] in BARE):
         return text
     encoded = text[len(prefix) :]
     try:

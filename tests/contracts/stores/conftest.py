@@ -1,4 +1,4 @@
-"""Every store, under one name: a test that takes `keyed` runs on all of them."""
+"""Every store, under one name: a test that takes `keyed` runs on all of them, and `blobs` beside each."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lambda_responses.storage.dynamodb import DynamoDBStore, connect, create_table
+from lambda_responses.storage.file_blobs import FileBlobs
+from lambda_responses.storage.s3_blobs import S3Blobs, connect_s3
 from lambda_responses.storage.sqlite import SQLiteStore
 from tests.contracts.stores.emulator import emulator
 from tests.contracts.stores.kit import Clock
@@ -16,9 +18,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from lambda_responses.storage.blobs import Blobs
     from lambda_responses.storage.keyed import KeyedStore
 
 TABLE = "responses"
+BUCKET = "responses-blobs"
+
+
+class NoClose:
+    """A client that outlives the stores that use it."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def close(self) -> None:
+        pass
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +54,15 @@ def dynamodb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         client.close()
 
 
+@pytest.fixture(scope="session")
+def s3(dynamodb: Any) -> Iterator[Any]:
+    """A client of the same emulator that holds the bucket."""
+    client = connect_s3(endpoint_url=dynamodb.meta.endpoint_url, region="us-east-1")
+    client.create_bucket(Bucket=BUCKET)
+    yield client
+    client.close()
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
@@ -51,6 +77,18 @@ def keyed(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Itera
         store = DynamoDBStore(TABLE, client=request.getfixturevalue("dynamodb"), now=clock)
     yield store
     store.close()
+
+
+@pytest.fixture
+def blobs(keyed: KeyedStore, request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Blobs]:
+    """The place for large bytes beside that store."""
+    if isinstance(keyed, SQLiteStore):
+        made: Blobs = FileBlobs(tmp_path / "responses.db.blobs", now=clock)
+    else:
+        client = request.getfixturevalue("s3")
+        made = S3Blobs(BUCKET, connect=lambda: NoClose(client))
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A DynamoDB emulator of our own for as long as the tests need it."""
+"""An emulator of DynamoDB and S3, of our own for as long as the tests need it."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ START_SECONDS = 60
 def emulator(directory: Path) -> Generator[str]:
     """Start ministack on a free port of the loopback, give its address, and end it cleanly."""
     if find_spec("ministack") is None:
-        pytest.skip("ministack, the DynamoDB emulator, is not installed")
+        pytest.skip("ministack, the emulator of DynamoDB, is not installed")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     settings = {
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
-        "SERVICES": "dynamodb",
+        "SERVICES": "dynamodb,s3",
         "IOT_MTLS_ENABLED": "0",  # It would listen on port 8883 too.
         "SFTP_ENABLED": "0",
         "LOG_LEVEL": "ERROR",
