@@ -13,7 +13,6 @@ from lambda_responses.endpoints.exchange import (
     runtime_of,
     unless_gone,
 )
-from lambda_responses.lifecycle import compact
 from lambda_responses.runtime.operations import json_response, operation
 from lambda_responses.wire.requests import read_json
 
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
 @operation("POST /v1/responses/compact", asks_models=True)
 async def compact_response(request: Request) -> Response:
     """The users' messages of a context, and one item that stands for the rest of it."""
+    from lambda_responses.lifecycle import compact
+
     runtime, principal = runtime_of(request), await principal_of(request)
     body = read_json(await read_body(request))
     await runtime.renew()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from lambda_responses.lifecycle.seals import asked_for, with_seal
 from lambda_responses.storage.responses import ResponseNotFound
+from lambda_responses.wire.compaction import pruned
 from lambda_responses.wire.context import without_cut_calls
 from lambda_responses.wire.includes import apply_include
 from lambda_responses.wire.listed import listed_item
@@ -30,5 +31,8 @@ async def list_input_items(
     except ResponseNotFound:
         raise response_not_found(response_id) from None
     sealer = await using.sealer(principal.tenant) if asked_for(query.include) else None
-    items = [with_seal(item, shown.origins, sealer) for item in without_cut_calls(shown.items)]
+    items = [
+        with_seal(item, shown.origins, sealer)
+        for item in without_cut_calls(pruned(shown.items, shown.origins))
+    ]
     return page([listed_item(apply_include(item, query.include)) for item in items], query)

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
 
-from lambda_responses.lifecycle.compaction import Compaction
 from lambda_responses.lifecycle.context import assemble
 from lambda_responses.lifecycle.placement import placed
 from lambda_responses.lifecycle.ports import Unbounded, Unclaimed, Unkept
@@ -224,6 +223,8 @@ class ResponseRun:
 
     async def _compact(self, patience: float | None) -> AsyncGenerator[None, None]:
         """One step in which the context gives way to an item that stands for it."""
+        from lambda_responses.lifecycle.compaction import Compaction
+
         emitter, bounds = self._emitter, self._bounds
         compaction = Compaction(
             self._candidates,

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lambda_responses.wire.compaction import TRIGGER
-from lambda_responses.wire.token_estimates import estimated_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +33,8 @@ class CompactionPlan:
             return True
         if self.threshold is None or not items:
             return False
+        from lambda_responses.wire.token_estimates import estimated_tokens
+
         return used > self.threshold or estimated_tokens(request, items) > self.threshold
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from lambda_responses.lifecycle.context import unsealed
 from lambda_responses.lifecycle.media import carried
-from lambda_responses.lifecycle.shortening import MOST_TRIES, is_too_long, shortened
 from lambda_responses.lifecycle.upstream import deltas_of, is_outage, may_fail_over
 from lambda_responses.lifecycle.waiting import heard
 from lambda_responses.outbound.faults import OutboundFault, TooLarge
@@ -172,9 +171,11 @@ class Targets:
 
     def _shorten(self, fault: APIError) -> bool:
         """Whether the context was too long and is shorter now."""
-        if self._request.get("truncation") != "auto" or not is_too_long(fault) or not self._shown:
+        if self._request.get("truncation") != "auto" or not self._shown:
             return False
-        if self._shortened >= MOST_TRIES:
+        from lambda_responses.lifecycle.shortening import MOST_TRIES, is_too_long, shortened
+
+        if not is_too_long(fault) or self._shortened >= MOST_TRIES:
             return False
         kept = shortened(self._shown, self._places, fault, halve=self._shortened > 0)
         if kept is None:

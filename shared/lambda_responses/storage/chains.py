@@ -12,7 +12,7 @@ stand on too many segments, writes a snapshot of its context, so what can be rea
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from lambda_responses.storage.bundles import EXPIRY, read_bundles, references
@@ -149,8 +149,12 @@ async def read_chain(
     *,
     blobs: Blobs | None = None,
     deleted: bool = False,
+    current: bool = False,
 ) -> Chain:
     """Raises `ResponseNotFound`, also where a part of the history is gone: half a context is none.
+
+    The `current` chain begins with the response itself where that holds all that there was in a compacted
+    form; it is all that is needed to go on.
 
     What a `deleted` response stands on is read for those alone who move its descendants elsewhere.
     """
@@ -161,6 +165,8 @@ async def read_chain(
     if control is None or (is_deleted(control) and not deleted):
         raise ResponseNotFound
     place = placed_row(control)
+    if current and "cmp" in control.values:
+        place = replace(place, low=place.depth, segments=(), base=None, stretch=None)
     if not any(turn_of(row.key) == (place.depth, own) for row in rows):
         # Committed between the two reads. Turns are written before their control row, so now it is there.
         rows = await store.query(table.turns(thread))
@@ -199,7 +205,8 @@ def _walked(place: Place, rows: Iterable[Row]) -> list[list[Row]]:
         found.setdefault((row.key.sk[0], *turn_of(row.key)), []).append(row)
     bundles: list[list[Row]] = []
     own: str | None = place.own
-    for depth in range(place.depth, place.base.depth if place.base else -1, -1):
+    first = min([place.low, *(each.low for each in place.segments)])
+    for depth in range(place.depth, place.base.depth if place.base else first - 1, -1):
         bundle = found.get(("C", depth, own)) if own is not None else None
         if bundle is None:
             raise ResponseNotFound

@@ -4,8 +4,9 @@ Attributes of a control row: `v` version, `st` status, `target`, `created`, `pre
 one, `depth`, `lo`, `anc`, `ctx0` its place, `env` the response object without its output, `n` how many rows
 turn, envelope and snapshot take besides, `nxt` the turn that continues it in its thread, `frk` the first
 response of another thread that may stand on it (`F#` rows lead to the others; false once it is gone), `gone`
-set when it is deleted but still stood upon, `blobs` set where its other rows refer to some, `ttl`. Background
-work adds `fence`, `owner`, `lease`, `wk` and `wt`; no row of a foreground response has them.
+set when it is deleted but still stood upon, `blobs` set where its other rows refer to some, `cmp` set where
+one of its items stands for all before it, so that nobody who continues it reads that, `ttl`. Background work
+adds `fence`, `owner`, `lease`, `wk` and `wt`; no row of a foreground response has them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from lambda_responses.storage.codec import encoded, pack
 from lambda_responses.storage.keyed import StoreFact
 from lambda_responses.storage.parcels import ROW_BYTES, into_rows
 from lambda_responses.storage.table import TenantTable
+from lambda_responses.wire.compaction import stands_for_all
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -231,6 +233,9 @@ def _control(reservation: Reservation, stored: StoredResponse) -> dict[str, Any]
     }
     if reservation.previous is not None:
         values["prev"] = reservation.previous.chain.place.response_id
+    output: Sequence[Json] = stored.response.get("output") or ()
+    if any(stands_for_all(item, stored.origins) for item in (*stored.input, *output)):
+        values["cmp"] = True
     return values
 
 

@@ -101,7 +101,7 @@ class ResponseStore:
 
         Also of a `deleted` one, for those who move its descendants to another store.
         """
-        found = await self._chain(tenant, response_id, deleted=deleted)
+        found = await self._chain(tenant, response_id, deleted=deleted, current=True)
         items = said_in(found.turns)
         return Context(items, _origins_in(found), found.control.values["st"], found)
 
@@ -290,9 +290,12 @@ class ResponseStore:
     def _removals(self, table: TenantTable) -> Removals:
         return Removals(self._store, table, self._blobs, erase=self._erase)
 
-    async def _chain(self, tenant: str, response_id: str, *, deleted: bool = False) -> Chain:
+    async def _chain(
+        self, tenant: str, response_id: str, *, deleted: bool = False, current: bool = False
+    ) -> Chain:
+        table = TenantTable(tenant)
         return await read_chain(
-            self._store, TenantTable(tenant), response_id, blobs=self._blobs, deleted=deleted
+            self._store, table, response_id, blobs=self._blobs, deleted=deleted, current=current
         )
 
     async def _claim(
