@@ -36,7 +36,7 @@ from lambda_responses.storage.conversation_rows import (
     items_in,
     metadata_in,
 )
-from lambda_responses.storage.keyed import ConditionFailed, Delete, Put, Update
+from lambda_responses.storage.keyed import ConditionFailed, Delete, Put, StoreUnavailable, Update
 from lambda_responses.storage.lifting import MediaMissing
 from lambda_responses.storage.records import MAX_STORED, ItemNotFound, Shown
 from lambda_responses.storage.scheduling import at_once, off_the_loop, weight_of
@@ -258,6 +258,13 @@ class ConversationStore:
         Raises `ConversationLocked` where the lease was lost, or the conversation deleted, meanwhile.
         """
         added = await self._packed(items, origins)
+        try:
+            await self._add_once(hold, added, record)
+        except StoreUnavailable:
+            # It may be there all the same. Whoever is told now is told for good, so the store is asked again.
+            await self._add_once(hold, added, record)
+
+    async def _add_once(self, hold: Hold, added: Added, record: Put) -> None:
         try:
             await self._leases.add(hold, added, record)
         except ConditionFailed as fact:
