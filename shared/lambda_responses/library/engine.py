@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_CLOSED = "The library was closed, or set up anew, while this call was at work."
-
 SECONDS_TO_END = 3.0
 """What calls that are still at work get to clean up, and then what was opened to be closed."""
 
@@ -89,6 +87,7 @@ class _Process:
         self.given: Mapping[str, str] = {}
         self.tenant = ""
         self.abandoned: list[Engine] = []
+        self.exiting = False
 
     def close(self) -> None:
         """Close the engine, if there is one; the next call makes another."""
@@ -96,6 +95,11 @@ class _Process:
             engine, self.engine = self.engine, None
         if engine is not None:
             engine.close()
+
+    def at_exit(self) -> None:
+        """Close the engine for good."""
+        self.exiting = True
+        self.close()
 
     def after_fork(self) -> None:
         """A child has neither the thread nor a right to the parent's files: it makes an engine of its own.
@@ -109,7 +113,7 @@ class _Process:
 
 
 _process = _Process()
-atexit.register(_process.close)
+atexit.register(_process.at_exit)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_process.after_fork)
 
@@ -139,6 +143,16 @@ def close() -> None:
     _process.close()
 
 
+def closed() -> BaseException:
+    """What whoever waits for a call is told when it ends because the library was closed.
+
+    Where the whole program ends, only daemon threads are left to be told: they end without a word.
+    """
+    if _process.exiting:
+        return SystemExit()
+    return RuntimeError("The library was closed, or set up anew, while this call was at work.")
+
+
 def wait_for(work: Callable[[Home], Coroutine[Any, Any, T]]) -> T:
     """Do work on the library's loop while this thread waits; an interrupt cancels it."""
     running = engine()
@@ -148,7 +162,7 @@ def wait_for(work: Callable[[Home], Coroutine[Any, Any, T]]) -> T:
     try:
         return future.result()
     except CancelledError:
-        raise RuntimeError(_CLOSED) from None
+        raise closed() from None
     except BaseException:
         future.cancel()
         raise
@@ -163,4 +177,4 @@ async def crossing_to(work: Callable[[Home], Coroutine[Any, Any, T]]) -> T:
         here = asyncio.current_task()
         if here is None or here.cancelling():
             raise
-        raise RuntimeError(_CLOSED) from None
+        raise closed() from None

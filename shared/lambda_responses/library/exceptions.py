@@ -12,8 +12,8 @@ APIError
   FailedDependencyError         424
   RateLimitError                429
   InternalServerError           500
-    APIConnectionError                 the provider could not be reached, or went silent
-    BadGatewayError             502
+    APIConnectionError                 either name fits what is a 502
+      BadGatewayError           502   the provider: not reached, silent, or unreadable
     ServiceUnavailableError     503
 """
 
@@ -118,13 +118,13 @@ class InternalServerError(APIError):
 
 
 class APIConnectionError(InternalServerError):
-    """502: the provider could not be reached, or went silent."""
+    """502: nothing usable came from the provider. It is raised under its narrower name, `BadGatewayError`."""
 
     default_status = 502
 
 
-class BadGatewayError(InternalServerError):
-    """502: the provider's answer was cut, or cannot be read."""
+class BadGatewayError(APIConnectionError):
+    """502: the provider could not be reached, went silent, or gave an answer that cannot be read."""
 
     default_status = 502
 
@@ -169,13 +169,10 @@ def raised_for(error: wire.APIError) -> APIError:
 
 
 def _kind_of(error: wire.APIError) -> type[APIError]:
-    from lambda_responses.providers.base import UpstreamSilent, UpstreamUnreachable
     from lambda_responses.wire.errors import UnsupportedError
 
     if isinstance(error, UnsupportedError):
         return UnsupportedParamsError
     if error.code == "context_length_exceeded" and error.status == 400:
         return ContextWindowExceededError
-    if isinstance(error.__cause__, (UpstreamSilent, UpstreamUnreachable)):
-        return APIConnectionError
     return _BY_STATUS.get(error.status, BadRequestError if error.status < 500 else InternalServerError)

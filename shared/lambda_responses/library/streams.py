@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from lambda_responses.library.engine import crossing_to, wait_for
+from lambda_responses.library.engine import closed, crossing_to, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
@@ -121,7 +121,7 @@ class Source:
                     self._begun.set_result(None)
                 await self.handover.put(events)
         except asyncio.CancelledError:
-            fault = RuntimeError("The stream was closed while it was read.")
+            fault = closed()
         except Exception as error:
             fault = error
         finally:
