@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from openai.types.conversations import ConversationItem
 from openai.types.responses import ResponseItem
 from pydantic import TypeAdapter
 
 from lambda_responses.wire.listed import listed_item
 
 LISTED: TypeAdapter[Any] = TypeAdapter(ResponseItem)
+IN_CONVERSATIONS: TypeAdapter[Any] = TypeAdapter(ConversationItem)
 
 
 @pytest.mark.parametrize(
@@ -32,11 +34,26 @@ LISTED: TypeAdapter[Any] = TypeAdapter(ResponseItem)
             "content": [{"type": "input_image", "image_url": "data:image/png;base64,AA=="}],
         },
         {"type": "reasoning", "id": "rs_1", "summary": []},
+        {"type": "tool_search_call", "id": "tsc_1", "arguments": {}},
+        {"type": "tool_search_output", "id": "tso_1", "tools": []},
+        {"type": "computer_call", "id": "cu_1", "call_id": "c"},
+        {"type": "web_search_call", "id": "ws_1"},
+        {"type": "file_search_call", "id": "fs_1", "queries": ["x"]},
+        {"type": "code_interpreter_call", "id": "ci_1", "container_id": "c"},
+        {"type": "image_generation_call", "id": "ig_1", "result": "AA=="},
+        {
+            "type": "local_shell_call",
+            "id": "lsh_1",
+            "call_id": "c",
+            "action": {"type": "exec", "command": ["ls"], "env": {}},
+        },
+        {"type": "program_output", "id": "progo_1", "call_id": "c", "result": "x"},
     ],
 )
 def test_what_a_client_left_out_is_listed(item: dict[str, Any]) -> None:
     before = repr(item)
-    LISTED.validate_python(listed_item(item), strict=True)
+    for listed in (LISTED, IN_CONVERSATIONS):
+        listed.validate_python(listed_item(item), strict=True)
     assert repr(item) == before
 
 
