@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lambda_responses.lifecycle.seals import MAKER
+from lambda_responses.lifecycle.unshown import UNSHOWN, with_asked, without_unshown
 from lambda_responses.wire.compaction import (
     INSTRUCTING,
     beginning,
@@ -13,6 +14,7 @@ from lambda_responses.wire.compaction import (
     kept_messages,
     told,
 )
+from lambda_responses.wire.includes import INCLUDABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -66,7 +68,11 @@ class ModelContext:
         """
         known = {**self.origins, **(made or {})}
         own = {item["id"]: item for item in self.own}
-        origins = {id: origin for id, origin in known.items() if origin.get(MAKER) == maker}
+        origins = {
+            id: without_unshown(origin)
+            for id, origin in known.items()
+            if origin.get(MAKER) == maker and origin.keys() - {MAKER, UNSHOWN}
+        }
         shown = ShownContext([], origins, [])
         for item, place in self._current(said, known):
             origin = known.get(item.get("id") or "")
@@ -74,7 +80,7 @@ class ModelContext:
                 native = maker is not None and origin.get(MAKER) == maker
                 items = list(told(unsealed(item), origin, native=native, live=own))
             else:
-                items = [item if origin is None else unsealed(item)]
+                items = [item if origin is None else with_asked(unsealed(item), known, INCLUDABLE)]
             shown.items.extend(items)
             shown.places.extend([place] * len(items))
         return shown

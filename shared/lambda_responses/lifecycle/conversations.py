@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from lambda_responses.lifecycle.context import assemble
 from lambda_responses.lifecycle.references import resolved
 from lambda_responses.lifecycle.seals import asked_for, hold_seals, opened, with_seal
+from lambda_responses.lifecycle.unshown import with_asked
 from lambda_responses.storage.conversations import ConversationLocked, ConversationNotFound
 from lambda_responses.storage.responses import ItemNotFound, TooLargeToStore
 from lambda_responses.wire.conversations import (
@@ -156,7 +157,8 @@ async def _listed(
 ) -> list[Json]:
     """Items as lists show them."""
     sealer = await using.sealer(principal.tenant) if asked_for(include) else None
-    return [listed_item(apply_include(with_seal(item, origins, sealer), include)) for item in items]
+    whole = [with_asked(with_seal(item, origins, sealer), origins, include) for item in items]
+    return [listed_item(apply_include(item, include)) for item in whole]
 
 
 def _writer(using: Services) -> ResponseId:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lambda_responses.lifecycle.seals import asked_for, with_seal
+from lambda_responses.lifecycle.unshown import with_asked
 from lambda_responses.storage.responses import ResponseNotFound
 from lambda_responses.wire.compaction import pruned
 from lambda_responses.wire.context import without_cut_calls
@@ -32,7 +33,7 @@ async def list_input_items(
         raise response_not_found(response_id) from None
     sealer = await using.sealer(principal.tenant) if asked_for(query.include) else None
     items = [
-        with_seal(item, shown.origins, sealer)
+        with_asked(with_seal(item, shown.origins, sealer), shown.origins, query.include)
         for item in without_cut_calls(pruned(shown.items, shown.origins))
     ]
     return page([listed_item(apply_include(item, query.include)) for item in items], query)

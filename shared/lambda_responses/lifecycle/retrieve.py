@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lambda_responses.lifecycle.seals import asked_for, with_seal
+from lambda_responses.lifecycle.unshown import with_asked
 from lambda_responses.storage.responses import ResponseNotFound
 from lambda_responses.stream.replay import events_of
 from lambda_responses.wire.not_found import response_not_found
@@ -28,7 +29,10 @@ async def get_response(
     except ResponseNotFound:
         raise response_not_found(response_id) from None
     sealer = await using.sealer(principal.tenant) if asked_for(include) else None
-    output = [with_seal(item, stored.origins, sealer) for item in stored.response["output"]]
+    output = [
+        with_asked(with_seal(item, stored.origins, sealer), stored.origins, include)
+        for item in stored.response["output"]
+    ]
     return {**stored.response, "output": output}
 
 

@@ -18,6 +18,7 @@ from lambda_responses.lifecycle.ports import Unbounded, Unclaimed, Unkept
 from lambda_responses.lifecycle.seals import MAKER, seal, seal_compaction
 from lambda_responses.lifecycle.steps import compaction_plan
 from lambda_responses.lifecycle.targets import Targets
+from lambda_responses.lifecycle.unshown import UNSHOWN
 from lambda_responses.lifecycle.waiting import OutOfTime, StopRequested, stop_signal
 from lambda_responses.storage.responses import StoredResponse
 from lambda_responses.stream.deltas import Envelope, ItemOpened, Opaque
@@ -27,6 +28,7 @@ from lambda_responses.transformers.base import shows_seals
 from lambda_responses.wire.compaction import COMPACTION, TRIGGER, is_compaction, told_otherwise
 from lambda_responses.wire.errors import APIError, ServerError
 from lambda_responses.wire.ids import ItemIds, ResponseId
+from lambda_responses.wire.includes import SEEN_TO, apart
 from lambda_responses.wire.responses import new_response
 from lambda_responses.wire.tool_secrets import public_item
 
@@ -166,8 +168,16 @@ class ResponseRun:
             model=request["model"],
             previous_response_id=request.get("previous_response_id"),
         )
-        self._emitter = ResponseEmitter(response, ids, taken_call_ids=self._context.call_ids, seal=self._seal)
+        self._emitter = ResponseEmitter(
+            response, ids, taken_call_ids=self._context.call_ids, seal=self._seal, parted=self._parted
+        )
         self._targets = Targets(self._candidates, self._asked(), self._context, self._using)
+
+    def _parted(self, item: Json) -> tuple[Json, Json]:
+        """An item without what was not asked for; a native upstream has seen to that, and seals have."""
+        if self._targets.current.native:
+            return item, {}
+        return apart(item, {*(self.request.get("include") or ()), *SEEN_TO})
 
     def _asked(self) -> Json:
         """The request as targets are asked, which know nothing of what is done here for them."""
@@ -308,6 +318,8 @@ class ResponseRun:
     def _record(self) -> StoredResponse:
         maker = {MAKER: self._targets.current.maker}
         made = {id: {**maker, **data} for id, data in self._emitter.origins.items()}
+        for id, unshown in self._emitter.unshown.items():
+            made[id] = {**made.get(id, maker), UNSHOWN: unshown}
         own = [public_item(item) for item in self._context.own if item["type"] != TRIGGER]
         return StoredResponse(
             response=self._emitter.response,

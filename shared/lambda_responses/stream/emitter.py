@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from lambda_responses.wire.json import Event, Json
 
     Seal = Callable[[str, Json], str | None]
+    Parted = Callable[[Json], tuple[Json, Json]]
 
 INCOMPLETE_REASONS: dict[StopReason, str] = {
     "max_output_tokens": "max_output_tokens",
@@ -59,6 +60,11 @@ def _shown_nothing(item_type: str, origin: Json) -> None:
     """What a client is shown that asked for no seals."""
 
 
+def _whole(item: Json) -> tuple[Json, Json]:
+    """What a client is shown that sees all there is of an item."""
+    return item, {}
+
+
 class ResponseEmitter:
     """Makes the events of one response.
 
@@ -66,7 +72,7 @@ class ResponseEmitter:
     earlier runs had finished when an interrupted response is taken up again at `next_sequence_number`.
     `taken_call_ids` are the call ids of the context, which no call of this response may repeat. `seal` makes
     of an item's type and of what its maker wants back the `encrypted_content` that the client is shown, or
-    None where it is shown none.
+    None where it is shown none; `parted` takes from a finished item what the client did not ask to see.
     """
 
     def __init__(
@@ -77,17 +83,21 @@ class ResponseEmitter:
         next_sequence_number: int = 0,
         taken_call_ids: Iterable[str] = (),
         seal: Seal = _shown_nothing,
+        parted: Parted = _whole,
     ) -> None:
         self.response = response
         self.origins: dict[str, Json] = {}
         """By item id, what the item's maker wants to see again; never shown to the client."""
+        self.unshown: dict[str, Json] = {}
+        """By item id, the members that the client is shown less of."""
         self.stop: StopReason | None = None
         self.ended = False
         self._as_asked = dict(response)
         self._decided: set[str] = set()
         """Members of the response that an upstream has spoken for."""
-        self._output = Output(response["output"], ids, taken_call_ids, self._sealed)
+        self._output = Output(response["output"], ids, taken_call_ids, self._sealed, self._shown)
         self._seal = seal
+        self._parted = parted
         self._next_sequence_number = next_sequence_number
         self._usage_before: Json | None = None
         self._usage: Json | None = None
@@ -217,6 +227,12 @@ class ResponseEmitter:
     def _sealed(self, item_id: str, item_type: str) -> str | None:
         origin = self.origins.get(item_id)
         return None if origin is None else self._seal(item_type, origin)
+
+    def _shown(self, item: Json) -> Json:
+        shown, unshown = self._parted(item)
+        if unshown:
+            self.unshown[item["id"]] = unshown
+        return shown
 
     def _failing(self, error: APIError) -> Iterator[Event]:
         told = error.body()["error"]

@@ -54,7 +54,8 @@ class Output:
     """Takes what is said of blocks, and gives the events that this makes of items.
 
     `finished` is the response's own list: it grows in output order, each item once all before it are done.
-    `sealed` gives the seal to show on the item of that id and type, if any.
+    `sealed` gives the seal to show on the item of that id and type, if any, and `shown` an item without what
+    the client is not to see of it.
     Every iterator must be drained before the next call.
     """
 
@@ -64,10 +65,12 @@ class Output:
         ids: Ids,
         taken_call_ids: Iterable[str],
         sealed: Callable[[str, str], str | None],
+        shown: Callable[[Json], Json],
     ) -> None:
         self.finished = finished
         self._ids = ids
         self._sealed = sealed
+        self._shown = shown
         self._call_ids = {*taken_call_ids, *(item["call_id"] for item in finished if item.get("call_id"))}
         self._next_index = len(finished)
         self._early: dict[int, Json] = {}  # finished before an item that stands in front of them
@@ -196,6 +199,7 @@ class Output:
             if event["type"] == "response.output_item.done":
                 if item.type in _SEALED and (seal := self._sealed(item.id, item.type)):
                     event["item"]["encrypted_content"] = seal
+                event["item"] = self._shown(event["item"])
                 self._keep(item.output_index, event["item"])
             yield event
 

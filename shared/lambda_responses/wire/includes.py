@@ -23,6 +23,9 @@ INCLUDABLE = (
     "message.output_text.logprobs",
 )
 
+SEEN_TO = ("reasoning.encrypted_content", "message.output_text.logprobs")
+"""What nobody says who was not asked for it: nothing of the kind need be taken from an answer."""
+
 
 def apply_include(shown: Json, include: Collection[str]) -> Json:
     """A response, or one item, as a client sees it who asked for `include`.
@@ -32,6 +35,16 @@ def apply_include(shown: Json, include: Collection[str]) -> Json:
     if shown.get("object") != "response":
         return _item(shown, include)
     return {**shown, "output": [_item(item, include) for item in shown["output"]]}
+
+
+def apart(item: Json, include: Collection[str]) -> tuple[Json, Json]:
+    """An item as it is shown to those who asked for `include`, and the members, whole, that it shows less of.
+
+    An item that says nothing which was not asked for is passed on.
+    """
+    shown = _item(item, include)
+    unshown = {name: value for name, value in item.items() if shown.get(name) is not value}
+    return (shown, unshown) if unshown else (item, unshown)
 
 
 def _item(item: Json, include: Collection[str]) -> Json:

@@ -1,0 +1,30 @@
+"""What a provider said in an item and nobody asked to see: kept beside it, for readers and models that may.
+
+It lies in the item's origin, under `unshown`: the members of the item that it shows less of, whole.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lambda_responses.wire.includes import apply_include
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from lambda_responses.wire.json import Json
+
+UNSHOWN = "unshown"
+
+
+def with_asked(item: Json, origins: Mapping[str, Json], include: Collection[str]) -> Json:
+    """The item with what `include` asks for besides. Nothing that it shows is taken away."""
+    unshown = origins.get(item.get("id") or "", {}).get(UNSHOWN)
+    if not unshown:
+        return item
+    return {**item, **apply_include({"type": item["type"], **unshown}, include)}
+
+
+def without_unshown(origin: Json) -> Json:
+    """An origin as its maker knows it."""
+    return {name: value for name, value in origin.items() if name != UNSHOWN} if UNSHOWN in origin else origin
