@@ -117,7 +117,7 @@ async def test_a_retry_storm_pays_once(
 
     await asyncio.gather(*(one(stage, tries) for stage in STAGES for tries in (1, 2)))
     assert all(hop.cuts[stage] >= 2 for stage in STAGES), hop.cuts
-    assert set(till.paid.values()) == {1}
+    assert {each: times for each, times in till.paid.items() if times != 1} == {}
 
 
 async def test_equal_questions_are_answered_each_for_itself_though_all_are_asked_again(

@@ -36,6 +36,8 @@ class Resets:
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._numbers = count()
+        self._passing: set[asyncio.Task[None] | None] = set()
+        """Nobody else holds them: a stream knows its reader weakly."""
         self.cuts: Counter[str] = Counter()
         """How often a connection was cut at each stage."""
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -78,6 +80,7 @@ class Resets:
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         onward: asyncio.StreamWriter | None = None
+        self._passing.add(passing := asyncio.current_task())
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             length = _LENGTH.search(head)
@@ -100,6 +103,7 @@ class Resets:
             for each in (writer, onward):
                 if each is not None:
                     each.close()
+            self._passing.discard(passing)
 
     async def _answer(
         self,

@@ -20,6 +20,7 @@ from lambda_responses.endpoints.exchange import (
     read_body,
     runtime_of,
     unless_gone,
+    unless_gone_already,
 )
 from lambda_responses.lifecycle import create
 from lambda_responses.lifecycle.checked import CheckedEvents
@@ -108,9 +109,12 @@ class _Asked:
         return await self._made() if answer is None else self._replayed(answer)
 
     async def _run(self) -> ResponseRun:
-        return await create.create_response(
+        run = await create.create_response(
             self._body, principal=self._principal, using=self._services, bounds=self._bounds
         )
+        if self._once.lasts:  # from here on; a try that lost its client before has another one after it
+            await unless_gone_already(self._request)
+        return run
 
     async def _made(self) -> Response:
         run = await self._run()

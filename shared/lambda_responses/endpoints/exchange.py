@@ -121,6 +121,18 @@ async def unless_gone(request: Request, work: Awaitable[T]) -> T:
         await end(doing, gone)
 
 
+async def unless_gone_already(request: Request) -> None:
+    """Raises `ClientDisconnect` where nobody waits any more: what has not begun need not begin.
+
+    The body has been read, or this would take it for its own.
+    """
+    gone = asyncio.ensure_future(disconnected(request.receive))
+    await asyncio.sleep(0)  # a server that knows says so at once
+    if gone.done():
+        raise ClientDisconnect
+    await end(gone)
+
+
 async def disconnected(receive: Any) -> None:
     """Return when the client has gone."""
     while (await receive())["type"] != "http.disconnect":
