@@ -146,7 +146,6 @@ NOT_YET = {
         "input[0].content[0].file_id",
     ),
     "moderation": ({"moderation": {"model": "m"}}, "moderation"),
-    "compaction": ({"input": [{"type": "compaction_trigger"}]}, "input[0]"),
 }
 
 

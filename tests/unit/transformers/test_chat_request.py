@@ -73,7 +73,7 @@ def test_the_smallest_request_streams_and_asks_for_usage() -> None:
         (profiles.GROQ, "qwen/qwen3-32b", {"service_tier": "default"}, {"service_tier": "on_demand"}, ()),
         (PLAIN, "m", {"service_tier": "flex"}, {}, ("service_tier",)),
         (PLAIN, "m", {"service_tier": "auto"}, {}, ()),
-        (PLAIN, "m", {"truncation": "auto"}, {}, ("truncation",)),
+        (PLAIN, "m", {"truncation": "auto"}, {}, ()),
         (PLAIN, "m", {"truncation": "disabled", "metadata": {"a": "b"}, "store": True}, {}, ()),
         (profiles.OPENAI, "gpt-5.6", {"text": {"verbosity": "low"}}, {"verbosity": "low"}, ()),
         (PLAIN, "m", {"text": {"verbosity": "low"}}, {}, ("text.verbosity",)),

@@ -93,7 +93,7 @@ def test_a_request_is_streamed_from_the_version_that_has_messages() -> None:
         (
             {"prompt_cache_key": "k", "user": "u", "service_tier": "flex", "truncation": "auto"},
             {},
-            ("prompt_cache_key", "user", "service_tier", "truncation"),
+            ("prompt_cache_key", "user", "service_tier"),
         ),
         ({"service_tier": "auto", "truncation": "disabled", "metadata": {"a": "b"}}, {}, ()),
     ],

@@ -166,7 +166,7 @@ def test_what_an_operator_adds_is_in_every_body() -> None:
         (SONNET_45, {"service_tier": "flex"}, {}, ("service_tier",)),
         (SONNET_45, {"service_tier": "default"}, {}, ()),
         (NOVA, {"service_tier": "auto", "truncation": "disabled", "store": True}, {}, ()),
-        (NOVA, {"truncation": "auto", "text": {"verbosity": "low"}}, {}, ("text.verbosity", "truncation")),
+        (NOVA, {"truncation": "auto", "text": {"verbosity": "low"}}, {}, ("text.verbosity",)),
         (NOVA, {"safety_identifier": "u-1"}, {"requestMetadata": {"safety_identifier": "u-1"}}, ()),
         (NOVA, {"user": "ü"}, {}, ("user",)),
         (NOVA, {"metadata": {"a": "b"}}, {}, ()),

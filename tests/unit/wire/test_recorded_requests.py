@@ -18,14 +18,11 @@ Json = dict[str, Any]
 CORPUS = Path(__file__).parents[4] / "shared" / "corpus" / "dev"
 
 # What OpenAI or others serve and this server does not: features of its own later (background, moderation,
-# context management, MCP tools), and one limit of OpenAI's that vLLM does not have.
+# MCP tools), and one limit of OpenAI's that vLLM does not have.
 REFUSED = {
     "background-mode-streaming-continuation-vcr__0": "background",
     "background-mode-streaming-starting-after-vcr__0": "background",
     "background-mode-streaming-vcr__0": "background",
-    "compact-stateful-mode__1": "context_management",
-    "compact-stateful-mode__2": "context_management",
-    "compact-stateful-mode__3": "context_management",
     "model-mcp-server-tool-with-connector__0": "tools[0]",
     "model-mcp-server-tool__0": "tools[0]",
     "model-mcp-server-tool__1": "tools[0]",
