@@ -41,10 +41,14 @@ host: .venv-dev/ready ## Run the functions of template.yaml on 127.0.0.1:$PORT (
 	@.venv-dev/bin/python -m infra.host
 
 test: .venv-dev/ready node-packages ## Run the tests that take minutes at most
-	.venv-dev/bin/python -m pytest -m "not slow"
+	.venv-dev/bin/python -m pytest -m "not slow" $(BESIDE_EACH_OTHER)
 
-test-all: .venv-dev/ready .venv-emulator/ready .venv-sam/ready node-packages ## Run all tests, the slow ones too
-	.venv-dev/bin/python -m pytest
+test-all: test .venv-emulator/ready .venv-sam/ready ## Run all tests, the slow ones too
+	.venv-dev/bin/python -m pytest -m slow
+
+# Files of tests on as many processors as there are, and not on so many that each starts servers for a few tests. The
+# slow ones come one by one: they measure, or need the machine for themselves.
+BESIDE_EACH_OTHER := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: .venv-dev/ready .venv-sam/ready .venv-checkov/ready ## Lint, types, import rules, generated pages, templates
 	.venv-dev/bin/ruff check .

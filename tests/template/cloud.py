@@ -56,6 +56,7 @@ class Stack:
 
     def __init__(self, template: dict[str, Any], *, region: str, **given: str) -> None:
         self._conditions: dict[str, Any] = template.get("Conditions", {})
+        self._mappings: dict[str, Any] = template.get("Mappings", {})
         self._values: dict[str, Any] = {
             "AWS::AccountId": ACCOUNT,
             "AWS::NoValue": _NOTHING,
@@ -130,6 +131,8 @@ class Stack:
                 return found[index]
             case {"Fn::Split": [separator, text]}:
                 return text.split(separator)
+            case {"Fn::FindInMap": [name, first, second]}:
+                return self._mappings[name][str(first)][second]
             case _ if any(name.startswith("Fn::") for name in node):
                 raise AssertionError(f"no such function here: {node}")
             case _:

@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lambda_responses.endpoints.application import OPERATIONS
 from lambda_responses.storage.table import API_KEYS, KEY_RING, api_key
 from tests.template.declared import AUTHORIZER, BY_DOOR, DOORS, actions, statements, variables
-from tests.template.operations import asked_of_the_store
+from tests.template.operations import asked_of_the_stores
 from tests.template.translated import deployed
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.played import Play
 
 TABLE = {"Fn::GetAtt": "Table.Arn"}
+MEDIA = {"Fn::Sub": "${Media.Arn}/*"}
 SECRET = {"Ref": "ProviderSecret"}
 KEY_OF_SECRETS = {"Ref": "KmsKey"}
 MODELS = {"Fn::Sub": "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${ModelsParameter}"}
@@ -33,11 +37,15 @@ ACTIONS = {
     "put": {"dynamodb:PutItem"},
     "update": {"dynamodb:UpdateItem", "dynamodb:GetItem"},  # a refused update looks whether the row outgrew
     "delete": {"dynamodb:DeleteItem"},
+    "check": {"dynamodb:ConditionCheckItem"},
+    "put blob": {"s3:PutObject"},
+    "get blob": {"s3:GetObject"},
+    "delete blob": {"s3:DeleteObject"},
 }
-"""What the store on DynamoDB asks for, by what is asked of it."""
+"""What the stores on AWS ask for, by what is asked of them."""
 WRITES = ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
 A_KEY = api_key("0" * 64).pk
-NAMED = (TABLE, SECRET, KEY_OF_SECRETS, MODELS, MODELS_OF_BEDROCK, MODELS_OF_MANTLE)
+NAMED = (TABLE, MEDIA, SECRET, KEY_OF_SECRETS, MODELS, MODELS_OF_BEDROCK, MODELS_OF_MANTLE)
 
 
 def granted(door: str, action: str, partition: str, *, untrue: str = "") -> bool:
@@ -69,16 +77,23 @@ def test_a_function_may_do_what_is_named_on_what_is_named(door: str):
 
 
 @pytest.mark.anyio
-async def test_a_function_may_do_with_the_table_what_its_door_does(play: Play):
-    asked = await asked_of_the_store(play)
+async def test_a_function_may_do_with_table_and_bucket_what_its_door_does(play: Play, tmp_path: Path):
+    asked = await asked_of_the_stores(play, tmp_path)
     may = {
-        door: {action for each in statements(door) if each["Resource"] == TABLE for action in actions(each)}
+        door: {
+            action
+            for each in statements(door)
+            if each["Resource"] in (TABLE, MEDIA)
+            for action in actions(each)
+        }
         for door in DOORS
     }
     assert may == {door: set[str]().union(*(ACTIONS[verb] for verb, _ in asked[door])) for door in DOORS}
     for door in DOORS:
         for verb, partition in asked[door]:
-            assert all(granted(door, action, partition) for action in ACTIONS[verb]), (door, verb, partition)
+            if partition:
+                lacking = [a for a in ACTIONS[verb] if not granted(door, a, partition)]
+                assert not lacking, (door, verb, partition)
 
 
 @pytest.mark.parametrize("door", DOORS)
@@ -108,7 +123,7 @@ def test_nobody_lists_keys(door: str):
 @pytest.mark.parametrize("door", DOORS)
 def test_whatever_is_asked_of_the_table_names_partitions(door: str):
     """What names none (Scan, PartiQL) passes every ForAllValues, and an index has partitions of its own."""
-    known = {"GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"}
+    known = {"ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"}
     for statement in statements(door):
         of_dynamodb = {each for each in actions(statement) if each.startswith("dynamodb:")}
         assert of_dynamodb <= {f"dynamodb:{name}" for name in known}
@@ -128,17 +143,25 @@ def test_a_reader_writes_nothing_but_the_key_ring(door: str):
     assert not granted(door, "dynamodb:PutItem", "default#T#0")
 
 
+ASKS = ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"]
+OF_BEDROCK = {
+    "create_response": (ASKS, ["bedrock-mantle:CreateInference"]),
+    "compact_response": (ASKS, ["bedrock-mantle:CreateInference"]),
+    "count_input_tokens": (["bedrock:CountTokens"], []),  # Mantle counts nothing
+}
+
+
+def test_every_function_that_asks_models_may_ask_bedrocks():
+    assert OF_BEDROCK.keys() == {each.name for each in OPERATIONS if each.asks_models}
+
+
 @pytest.mark.parametrize("door", DOORS)
-@pytest.mark.parametrize(
-    ("resource", "named"),
-    [
-        (MODELS_OF_BEDROCK, ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"]),
-        (MODELS_OF_MANTLE, ["bedrock-mantle:CreateInference"]),
-    ],
-)
-def test_only_the_function_that_asks_models_may_ask_bedrocks(door: str, resource: Any, named: list[str]):
-    found = [action for each in statements(door) if each["Resource"] == resource for action in actions(each)]
-    assert found == (named if door == "create_response" else [])
+def test_a_function_may_ask_bedrock_what_it_asks_models(door: str):
+    found = [
+        [action for each in statements(door) if each["Resource"] == resource for action in actions(each)]
+        for resource in (MODELS_OF_BEDROCK, MODELS_OF_MANTLE)
+    ]
+    assert found == [*OF_BEDROCK.get(door, ([], []))]
 
 
 @pytest.mark.parametrize("door", DOORS)
@@ -171,7 +194,7 @@ def test_who_reads_secrets_may_use_their_key_for_that_and_for_nothing_else(door:
     assert len(found) == ("RESPONSES_SECRETS" in variables(door))
 
 
-@pytest.mark.parametrize(("given", "named"), [({}, 0), ({"KmsKey": KMS_KEY}, 2)])
+@pytest.mark.parametrize(("given", "named"), [({}, 0), ({"KmsKey": KMS_KEY}, 4)])
 def test_no_key_is_named_where_aws_keeps_it(given: dict[str, str], named: int):
     roles = [each for each in deployed(**given).resources.values() if each["Type"] == "AWS::IAM::Role"]
     assert sum("kms:Decrypt" in str(role) for role in roles) == named

@@ -24,6 +24,7 @@ from tests.template.declared import (
     events,
     variables,
 )
+from tests.template.translated import deployed
 
 if TYPE_CHECKING:
     from lambda_responses.runtime.operations import Operation
@@ -107,6 +108,7 @@ def test_what_one_function_keeps_for_days_and_whom_it_knows_all_do():
 def test_a_parameter_has_the_default_of_the_setting_that_it_is():
     defaults = {name: parameter["Default"] for name, parameter in TEMPLATE["Parameters"].items()}
     assert defaults["RetentionDays"] == Settings().retention_days
+    assert defaults["DeleteMode"] == Settings().delete_mode
     assert defaults["DefaultProvider"] == Settings().default_provider
     assert defaults["JwtTenantClaim"] == Settings().jwt_tenant_claim
 
@@ -118,6 +120,33 @@ def test_the_table_outlives_its_stack():
     assert table["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
     assert table["Properties"]["SSESpecification"]["SSEEnabled"] is True
     assert table["Properties"]["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+
+
+def test_the_bucket_outlives_its_stack_and_is_nobody_elses():
+    bucket = RESOURCES["Media"]
+    assert bucket["DeletionPolicy"] == bucket["UpdateReplacePolicy"] == "Retain"
+    assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}
+    assert bucket["Properties"]["OwnershipControls"] == {
+        "Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    }
+    (encryption,) = bucket["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+    (statement,) = RESOURCES["MediaPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_what_is_deleted_from_the_bucket_is_gone():
+    assert "VersioningConfiguration" not in RESOURCES["Media"]["Properties"]
+
+
+@pytest.mark.parametrize("days", TEMPLATE["Parameters"]["RetentionDays"]["AllowedValues"])
+def test_media_outlive_what_refers_to_them_and_not_by_much(days: int):
+    media = deployed(RetentionDays=str(days)).resources["Media"]["Properties"]
+    (rule,) = media["LifecycleConfiguration"]["Rules"]
+    assert rule["Status"] == "Enabled"
+    assert rule["Prefix"] == "threads/"  # what is said in conversations stays until somebody deletes it
+    assert rule["ExpirationInDays"] == days + 15
 
 
 def test_the_table_is_the_one_that_the_store_expects():

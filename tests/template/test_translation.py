@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
     from tests.template.cloud import Stack
 
-STREAMING = {("post", "/responses"), ("get", "/responses/{response_id}")}
-STREAMING_DOORS = {"create_response", "get_response"}
+STREAMING = {("post", "/responses"), ("get", "/responses/{response_id}"), ("post", "/responses/compact")}
+DOORS_WITH_URLS = {"create_response", "get_response"}
+STREAMING_DOORS = {*DOORS_WITH_URLS, "compact_response"}
+"""What streams, or waits for a model longer than API Gateway waits for what does not."""
 TOKENS = {"Auth": "jwt", "JwtIssuer": "https://issuer.example/", "JwtAudience": "responses"}
 SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret"
 KMS_KEY = "arn:aws:kms:eu-central-1:123456789012:key/00000000-0000-0000-0000-000000000000"
@@ -76,7 +78,7 @@ def test_what_streams_runs_under_the_streaming_runtime_for_as_long_as_its_route(
 
 def test_function_urls_stream_and_anybody_may_knock(stack: Stack):
     urls = of_kind(stack, "AWS::Lambda::Url")
-    assert urls.keys() == {f"{logical_id(door)}Url" for door in STREAMING_DOORS}
+    assert urls.keys() == {f"{logical_id(door)}Url" for door in DOORS_WITH_URLS}
     for url in urls.values():
         assert (url["AuthType"], url["InvokeMode"]) == ("NONE", "RESPONSE_STREAM")
         assert "Cors" not in url  # the door says who may read, once
@@ -181,6 +183,7 @@ CHANGES = {
     "ModelsParameter": "/models",
     "KmsKey": KMS_KEY,
     "RetentionDays": "7",
+    "DeleteMode": "erase",
     "LogRetentionDays": "7",
     "RequestsPerSecond": "7",
     "RequestBurst": "7",
@@ -240,6 +243,7 @@ def test_a_versions_description_is_no_longer_than_lambda_takes(tokens: dict[str,
         "ProviderSecret": f"{SECRET}:lambda-responses/providers-AbCdEf",
         "ModelsParameter": "/lambda-responses/models",
         "RetentionDays": "3650",
+        "DeleteMode": "erase",
     }
     assert len(version(deployed(**most, **tokens))[1]) <= 256
 
@@ -291,9 +295,10 @@ def test_tracing_is_for_the_api_and_all_functions_or_for_none(stack: Stack):
 
 
 def test_what_costs_money_can_be_limited_and_stopped(stack: Stack):
-    assert "ReservedConcurrentExecutions" not in stack.resources["CreateResponseFunction"]["Properties"]
-    limited = deployed(MaxConcurrency="0").resources["CreateResponseFunction"]["Properties"]
-    assert limited["ReservedConcurrentExecutions"] == "0"
+    limited = deployed(MaxConcurrency="0")
+    for name in ("CreateResponseFunction", "CompactResponseFunction"):
+        assert "ReservedConcurrentExecutions" not in stack.resources[name]["Properties"]
+        assert limited.resources[name]["Properties"]["ReservedConcurrentExecutions"] == "0"
 
 
 def test_the_rest_api_is_regional_throttled_and_has_one_stage(stack: Stack):
@@ -314,6 +319,7 @@ def test_the_outputs_name_all_that_clients_and_other_stacks_need(stack: Stack):
             "CreateResponseUrl": "<CreateResponseFunctionUrl.FunctionUrl>",
             "GetResponseUrl": "<GetResponseFunctionUrl.FunctionUrl>",
             "TableName": "<Table>",
+            "BucketName": "<Media>",
             "Auth": "keys",
         }.items()
     )

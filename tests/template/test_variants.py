@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from tests.template.cloud import Stack
 
-STREAMING = ("CreateResponseFunction", "GetResponseFunction")
+WITH_URLS = ("CreateResponseFunction", "GetResponseFunction")
+STREAMING = (*WITH_URLS, "CompactResponseFunction")
 
 Json = dict[str, Any]
 
@@ -78,9 +79,9 @@ def test_nothing_streams_in_the_buffered_form_and_the_rest_is_as_it_was(form: Ca
             "Environment.Variables.AWS_LAMBDA_EXEC_WRAPPER",
             "Events.Route.Properties.ResponseTransferMode",
             "Events.Route.Properties.TimeoutInMillis",
-            "FunctionUrlConfig.InvokeMode",
         )
     }
+    changed |= {f"Resources.{name}.Properties.FunctionUrlConfig.InvokeMode" for name in WITH_URLS}
     assert differences(in_long_form(TEMPLATE), form("buffered")) == changed
     stack = deployed(form("buffered"))
     for path, methods in stack.resources["Api"]["Properties"]["Body"]["paths"].items():
@@ -90,6 +91,7 @@ def test_nothing_streams_in_the_buffered_form_and_the_rest_is_as_it_was(form: Ca
             assert integration["type"] == "mock" or integration["uri"].endswith("/invocations")
     for name in STREAMING:
         assert stack.resources[name]["Properties"]["Timeout"] == 29
+    for name in WITH_URLS:
         assert stack.resources[f"{name}Url"]["Properties"]["InvokeMode"] == "BUFFERED"
 
 
@@ -101,7 +103,7 @@ def test_aws_checks_signatures_in_the_iam_form(form: Callable[..., Json]):
             assert operation.get("security") == wanted
     schemes = stack.resources["Api"]["Properties"]["Body"]["components"]["securitySchemes"]
     assert [each["x-amazon-apigateway-authtype"] for each in schemes.values()] == ["awsSigv4"]
-    for name in STREAMING:
+    for name in WITH_URLS:
         assert stack.resources[f"{name}Url"]["Properties"]["AuthType"] == "AWS_IAM"
     for each in stack.resources.values():
         if each["Type"] == "AWS::Lambda::Permission":
@@ -128,7 +130,7 @@ def test_what_the_iam_form_does_not_concern_is_as_it_was(form: Callable[..., Jso
         for place in differences(in_long_form(TEMPLATE), form("iam"))
         if "Resources" in place
     }
-    assert touched == {"Api", "AuthorizeFunction", *STREAMING}
+    assert touched == {"Api", "AuthorizeFunction", *WITH_URLS}
     places = {place for place in differences(in_long_form(TEMPLATE), form("iam")) if ".Api." in place}
     responses = "Resources.Api.Properties.GatewayResponses.MISSING_AUTHENTICATION_TOKEN"
     assert places == {
@@ -142,7 +144,7 @@ def test_what_the_iam_form_does_not_concern_is_as_it_was(form: Callable[..., Jso
 
 def test_the_rest_api_is_the_one_way_in_in_the_rest_form(form: Callable[..., Json]):
     before, after = deployed(), deployed(form("rest"))
-    urls = {f"{name}Url" for name in STREAMING}
+    urls = {f"{name}Url" for name in WITH_URLS}
     gone = before.resources.keys() - after.resources.keys()
     assert urls <= gone
     left_open = {before.resources[name]["Type"] for name in gone - urls}
@@ -177,7 +179,7 @@ def test_keys_are_looked_up_where_callers_show_them(
 def test_what_the_rest_form_does_not_concern_is_as_it_was(form: Callable[..., Json]):
     changed = {
         f"Resources.{name}.Properties.{part}"
-        for name in STREAMING
+        for name in WITH_URLS
         for part in ("FunctionUrlConfig", "Policies")
     }
     outputs = {f"Outputs.{name}" for name in ("CreateResponseUrl", "GetResponseUrl")}
