@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from lambda_responses.storage.bundles import EXPIRY, Bundle, bundle_of, grouped, read_bundles, references
 from lambda_responses.storage.chains import ResponseNotFound, addressed, is_deleted, placed_row
 from lambda_responses.storage.conditions import ROW, Absent, Present, equals
-from lambda_responses.storage.keyed import ConditionFailed
+from lambda_responses.storage.keyed import ConditionFailed, Range
 from lambda_responses.storage.lifting import MediaMissing, keep
 from lambda_responses.storage.parcels import into_rows
 from lambda_responses.storage.records import MAX_SNAPSHOT, envelope_keys, other_keys
@@ -139,7 +139,7 @@ class Removals:
         items = await self._items_of(rows)
         async for snapshot in self._snapshots_on(place):
             await self._cut(snapshot, items)
-        await self._rewrite(rows, Bundle({}))
+        await self._rewritten(rows, Bundle({}))
 
     async def _items_of(self, rows: Sequence[Row]) -> set[str]:
         """The ids of a turn's items; none where they are gone with their blob."""
@@ -161,34 +161,53 @@ class Removals:
             waiting += [(addressed(fork)[0], 0) for fork in _forks_from(rows, depth)]
 
     async def _cut(self, rows: Sequence[Row], items: Collection[str]) -> None:
-        """Leave those items out of a snapshot."""
+        """Leave those items out of a snapshot, whoever else is cutting it."""
+        first = rows[0].key
+        while rows and not await self._is_cut(rows, items):
+            before, rows = rows, await self._store.query(Range(first.pk, first.sk, f"{first.sk}~"))
+            if rows == before:  # Nobody is: it cannot be read, by anybody.
+                return
+
+    async def _is_cut(self, rows: Sequence[Row], items: Collection[str]) -> bool:
+        """Whether the snapshot is without those items now; not where somebody changed it meanwhile."""
         try:
             [values] = await read_bundles([rows], blobs=self._blobs)
         except MediaMissing:
-            return
+            return False
         kept = [item for item in values["in"] if item.get("id") not in items]
-        if len(kept) < len(values["in"]):
-            origins = {id: origin for id, origin in values.get("org", {}).items() if id not in items}
-            left = {"in": kept, "org": origins}
-            lifts = self._blobs is not None
-            size = weight_of(left)
-            bundle = await off_the_loop(size, bundle_of, left, room=MAX_SNAPSHOT, lifts=lifts)
-            await self._rewrite(rows, bundle)
+        if len(kept) == len(values["in"]):
+            return True
+        left = {
+            "in": kept,
+            "org": {id: each for id, each in values.get("org", {}).items() if id not in items},
+        }
+        lifts = self._blobs is not None
+        bundle = await off_the_loop(weight_of(left), bundle_of, left, room=MAX_SNAPSHOT, lifts=lifts)
+        return await self._rewritten(rows, bundle)
 
-    async def _rewrite(self, rows: Sequence[Row], bundle: Bundle) -> None:
-        """Put another bundle in the place of one, which is smaller."""
+    async def _rewritten(self, rows: Sequence[Row], bundle: Bundle) -> bool:
+        """Put another bundle in the place of one, which is smaller, unless somebody else has changed that."""
         first, before = rows[0], references(rows)
-        attributes = {name: value for name, value in first.values.items() if name in _OF_ANY_BUNDLE}
+        values = {name: value for name, value in first.values.items() if name in _OF_ANY_BUNDLE}
+        values["erased"] = first.values.get("erased", 0) + 1
         if self._blobs is not None and bundle.blobs:
             new = {digest: data for digest, data in bundle.blobs.items() if digest not in before}
             expires: int = first.values.get(EXPIRY, first.values["ttl"])
             await keep(new, blobs=self._blobs, scope=blobs_of(first.key), expires=expires)
-            attributes[EXPIRY] = expires
-        written = into_rows(bundle.parts)
-        for row, part in zip(rows, written, strict=False):
-            await self._store.put(row.key, {**part, **attributes, "erased": True}, (Present(ROW),))
-        await at_once(self._store.delete(row.key) for row in rows[len(written) :])
-        await self._drop(thread_in(first.key), before)
+            values[EXPIRY] = expires
+        as_read = equals("erased", first.values["erased"]) if "erased" in first.values else Absent("erased")
+        begun, *more = into_rows(bundle.parts)
+        try:
+            await self._store.put(first.key, {**begun, **values}, (Present(ROW), as_read))
+        except ConditionFailed:
+            written = False
+        else:
+            written = True
+            await at_once(self._store.delete(row.key) for row in rows[1 + len(more) :])
+            for row, part in zip(rows[1:], more, strict=False):
+                await self._store.put(row.key, {**part, "ttl": values["ttl"]}, (Present(ROW),))
+        await self._drop(thread_in(first.key), before | bundle.blobs.keys())
+        return written
 
     async def _named_by(self, row: Row) -> set[str]:
         """The blobs that the rows of a response refer to."""

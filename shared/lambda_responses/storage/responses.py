@@ -335,11 +335,13 @@ class ResponseStore:
                 return
         if control.values["frk"] == response_id:  # The answer to our own first try was lost.
             return
-        link = TenantTable(tenant).fork(*addressed(response_of(control.key)), response_id)
+        table = TenantTable(tenant)
+        link = table.fork(*addressed(response_of(control.key)), response_id)
         await self._store.put(link, {"ttl": expires})
         # Whoever removes it marks it first and looks for links afterwards.
         if not is_deleted(control) and is_deleted(await self._store.get(control.key)):
-            await self._store.delete(link)
+            fork = Place(response_id, *addressed(response_id), 0, 0)
+            await self._removals(table).let_go(fork, control.key)
             raise ResponseNotFound
 
     def _based(self, place: Place, previous: Context, expires: int) -> Place:

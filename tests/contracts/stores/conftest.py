@@ -12,6 +12,7 @@ from lambda_responses.storage.file_blobs import FileBlobs
 from lambda_responses.storage.s3_blobs import S3Blobs, connect_s3
 from lambda_responses.storage.sqlite import SQLiteStore
 from tests.contracts.stores.emulator import emulator
+from tests.contracts.stores.holdings import in_aws, in_files
 from tests.contracts.stores.kit import Clock
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from lambda_responses.storage.blobs import Blobs
     from lambda_responses.storage.keyed import KeyedStore
+    from tests.contracts.stores.holdings import Holdings
 
 TABLE = "responses"
 BUCKET = "responses-blobs"
@@ -89,6 +91,14 @@ def blobs(keyed: KeyedStore, request: pytest.FixtureRequest, tmp_path: Path, clo
         made = S3Blobs(BUCKET, connect=lambda: NoClose(client))
     yield made
     made.close()
+
+
+@pytest.fixture
+def holdings(keyed: KeyedStore, request: pytest.FixtureRequest, tmp_path: Path) -> Holdings:
+    """What that store and the place beside it hold."""
+    if isinstance(keyed, SQLiteStore):
+        return in_files(tmp_path / "responses.db", tmp_path / "responses.db.blobs")
+    return in_aws(request.getfixturevalue("dynamodb"), TABLE, request.getfixturevalue("s3"), BUCKET)
 
 
 @pytest.fixture
