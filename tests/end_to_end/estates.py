@@ -40,6 +40,10 @@ class Estate:
         kept = self.make("Forget this, too")
         self.make("But go on", previous_response_id=kept["id"])
         self.entombed = self._deleted(kept)
+        self.conversation = self.talk()
+        self.said = self.make("Among us", conversation=self.conversation)
+        self.ended = self.talk()
+        assert front.ask("DELETE", f"/v1/conversations/{self.ended}", key=self.key).status == 200
 
     def make(self, text: str, **settings: Any) -> Json:
         """A response."""
@@ -48,10 +52,23 @@ class Estate:
         assert made.status == 200, made.content
         return made.json
 
+    def talk(self) -> str:
+        """A conversation with one item in it, by its id."""
+        body = {"items": [{"role": "user", "content": f"Secret of {self.tenant}"}]}
+        made = self._front.ask("POST", "/v1/conversations", body, key=self.key)
+        assert made.status == 200, made.content
+        return made.json["id"]
+
+    @property
+    def conversation_item(self) -> str:
+        """The id of the first item of the conversation."""
+        path = f"/v1/conversations/{self.conversation}/items?order=asc&limit=1"
+        return self._front.ask("GET", path, key=self.key).json["data"][0]["id"]
+
     @property
     def living(self) -> list[Json]:
         """The responses that can be read."""
-        return [self.plain, self.continued, self.next, self.fork, self.calling, self.sealed]
+        return [self.plain, self.continued, self.next, self.fork, self.calling, self.sealed, self.said]
 
     @property
     def seal(self) -> str:
@@ -99,6 +116,10 @@ def foreign_ids(owner: Estate) -> dict[str, str]:
         "another tenant's input item": owner.input_item(owner.plain),
         "another tenant's call": owner.call_id,
         "another tenant's API key": owner.key_id,
+        "another tenant's conversation": owner.conversation,
+        "another tenant's conversation, deleted": owner.ended,
+        "another tenant's item of a conversation": owner.conversation_item,
+        "another tenant's response in a conversation": owner.said["id"],
         "nothing's, in another tenant's thread": f"resp_{'0' * 8}{thread_of(plain)}{secrets.token_hex(8)}",
         "nothing's, with another tenant's last half": f"resp_{secrets.token_hex(16)}{own_part_of(plain)}",
         "another tenant's, at another time": f"resp_{'0' * 8}{thread_of(plain)}{own_part_of(plain)}",
@@ -113,6 +134,8 @@ def idle_ids(own: Estate) -> dict[str, str]:
         "one's own output item": own.plain["output"][0]["id"],
         "one's own input item": own.input_item(own.plain),
         "one's own API key": own.key_id,
+        "one's own conversation, deleted": own.ended,
+        "one's own item of a conversation": own.conversation_item,
         "nothing's": never_made(),
         "nothing's, in one's own thread": f"resp_{'0' * 8}{thread_of(own.plain['id'])}{secrets.token_hex(8)}",
         "a conversation's": f"conv_{secrets.token_hex(24)}",

@@ -37,6 +37,11 @@ QUERIES = {
     "list_input_items": ("?order=asc&limit=1", "?after=msg_1", "?limit=0"),
 }
 """What an operation may be asked besides."""
+BODIES: dict[str, Json] = {
+    "/v1/conversations/{conversation_id}": {"metadata": {"a": "b"}},
+    "/v1/conversations/{conversation_id}/items": {"items": [{"role": "user", "content": "Mine"}]},
+}
+"""What must be sent for an id to be looked at."""
 
 
 def routes() -> Iterator[Any]:
@@ -74,9 +79,10 @@ def without(id: str, message: str) -> str:
 def test_every_id_that_opens_nothing_is_answered_alike(tenants: Tenants, method: str, path: str):
     before = tenants.rows()
     ids = all_ids(tenants.owner, tenants.stranger)
-    answers = {kind: tenants.asked(method, named(path, id)) for kind, id in ids.items()}
+    body = BODIES.get(path) if method == "POST" else None
+    answers = {kind: tenants.asked(method, named(path, id), body) for kind, id in ids.items()}
     nothing = never_made()
-    unknown = tenants.asked(method, named(path, nothing))
+    unknown = tenants.asked(method, named(path, nothing), body)
     expected = told(unknown, nothing)
     assert {kind: told(answers[kind], id) for kind, id in ids.items()} == dict.fromkeys(ids, expected)
     assert unknown.status == (400 if "limit=0" in path else 404) or is_not_offered(unknown, path)
@@ -87,6 +93,24 @@ def is_not_offered(answer: Answer, path: str) -> bool:
     """Whether an operation says of itself that it is not there yet, whatever is asked of it."""
     unsupported = not answer.content or answer.error["code"] == "unsupported_parameter"
     return "/responses/" not in path and answer.status == 400 and unsupported
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
+def test_one_has_no_items_of_others_in_ones_own_conversation(tenants: Tenants, method: str):
+    owner, own = tenants.owner, tenants.stranger
+    items = f"/v1/conversations/{own.conversation}/items"
+    before, mine = tenants.rows(), tenants.asked("GET", items).json
+    nothing = never_made()
+    unknown = told(tenants.asked(method, f"{items}/{nothing}"), nothing)
+    assert unknown[0] == 404
+    for kind, id in all_ids(owner, own).items():
+        if kind != "one's own item of a conversation":
+            assert told(tenants.asked(method, named(f"{items}/{{item_id}}", id)), id) == unknown, kind
+    for id in (owner.conversation_item, nothing):
+        answer = tenants.asked("GET", f"{items}?after={id}")
+        assert (answer.status, answer.error["param"]) == (400, "after")
+    assert tenants.rows() == before
+    assert tenants.asked("GET", items).json == mine
 
 
 @pytest.mark.parametrize("place", SERVED, indirect=True)
