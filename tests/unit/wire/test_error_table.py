@@ -110,7 +110,12 @@ CASES: list[tuple[Json, str | None, str | None]] = [
         "missing_required_parameter",
         "input[0].tools[0].type",
     ),
-    ({"input": [{"type": "compaction_trigger"}, {"role": "user", "content": "x"}]}, "invalid_value", "input[0]"),
+    (
+        {"input": [{"type": "compaction_trigger"}, {"role": "user"}]},
+        "missing_required_parameter",
+        "input[1].content",
+    ),
+    ({"input": [{"type": "compaction_trigger"}] * 2}, "invalid_value", "input[0]"),
     ({"prompt": {}}, "missing_required_parameter", "prompt.id"),
     ({"moderation": {}}, "missing_required_parameter", "moderation.model"),
     ({"moderation": {"model": "m"}}, "unsupported_parameter", "moderation"),
