@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -17,6 +16,7 @@ from lambda_responses.endpoints.exchange import (
     meter_of,
     note,
     principal_of,
+    printable,
     read_body,
     runtime_of,
     unless_gone,
@@ -42,9 +42,6 @@ if TYPE_CHECKING:
     from lambda_responses.runtime.metrics import Meter
     from lambda_responses.storage.request_claims import KeptAnswer
     from lambda_responses.wire.json import Event, Json
-
-_MOST = 1_000
-_SAFE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
 
 
 @operation("POST /v1/responses", asks_models=True)
@@ -128,7 +125,7 @@ class _Asked:
         return self._stream(first, events, self._framing(run.id), headers=self._headers(run))
 
     def _replayed(self, answer: KeptAnswer) -> Response:
-        headers = {"idempotent-replayed": "true", "x-responses-target": _plain(answer.target)}
+        headers = {"idempotent-replayed": "true", "x-responses-target": printable(answer.target)}
         self._note_replay(answer)
         if not self._body.get("stream"):
             return json_response(answer.response, headers=headers)
@@ -186,9 +183,9 @@ class _Asked:
 
     def _headers(self, run: ResponseRun) -> dict[str, str]:
         note(self._request, response_id=run.id, target=run.target)
-        headers = {"x-responses-target": _plain(run.target)}
+        headers = {"x-responses-target": printable(run.target)}
         if run.dropped:
-            headers["x-responses-dropped"] = _plain(", ".join(run.dropped))
+            headers["x-responses-dropped"] = printable(", ".join(run.dropped))
         if run.bound:
             headers["x-responses-bound"] = run.bound
         return headers
@@ -197,8 +194,3 @@ class _Asked:
         """For the log alone: the response was measured when it was made."""
         self._request.scope["state"].pop("meter", None)
         note(self._request, response_id=answer.response["id"], target=answer.target, replayed="true")
-
-
-def _plain(text: str) -> str:
-    """What a client wrote, in characters that a header may hold, and not too many of them."""
-    return quote(text[:_MOST], safe=_SAFE).strip()
