@@ -181,8 +181,7 @@ async def test_a_killed_server_leaves_whole_conversations_that_can_be_used_when_
             ask = {"model": MODEL, "input": "three", "conversation": conversation}
             refused = await http.post("/responses", json=ask)
             assert refused.json()["error"]["code"] == "conversation_locked"
-            [file] = tmp_path.glob("**/responses.db")
-            await let_lease_lapse(file, conversation)
+            await let_lease_lapse(tmp_path, conversation)
             assert (await http.post("/responses", json=ask)).status_code == 200
             assert await said(http, conversation) == ["one", "two", "two", "three", "three"]
     finally:
@@ -194,11 +193,16 @@ def client_of(server: Server) -> httpx.AsyncClient:
     return httpx.AsyncClient(base_url=server.base_url, timeout=30, trust_env=False, verify=False)
 
 
-async def let_lease_lapse(file: Path, conversation: str) -> None:
+async def let_lease_lapse(folder: Path, conversation: str) -> None:
     """As if a minute had passed."""
-    store = SQLiteStore(file)
+    store = SQLiteStore(database_in(folder))
     key = conversation_key_of(conversation)
     assert key is not None
     row = await store.update(TenantTable("default").conversation(key), set={"until": 0})
     assert row.values["owner"]
     store.close()
+
+
+def database_in(folder: Path) -> Path:
+    [file] = folder.rglob("responses.db")
+    return file

@@ -12,9 +12,10 @@ from lambda_responses.storage.table import (
     api_key,
     listed_api_key,
     response_of,
+    seq_of,
     turn_of,
 )
-from lambda_responses.wire.ids import ThreadKey
+from lambda_responses.wire.ids import ConversationKey, ThreadKey
 
 THREAD = ThreadKey("a" * 24)
 RESPONSE = f"resp_{'0' * 8}{THREAD}{'b' * 16}"
@@ -30,6 +31,25 @@ def test_keys_have_the_shape_that_the_table_documents() -> None:
     assert table.turn(THREAD, 7, OWN, 3) == Key(PARTITION, f"C#000007#{OWN}#03")
     assert table.snapshot(THREAD, 7, OWN) == Key(PARTITION, f"S#000007#{OWN}")
     assert table.turns(THREAD, 2, 5) == Range(PARTITION, "C#000002", "C#000005~")
+
+
+def test_a_conversation_is_read_head_first_and_up_to_a_number() -> None:
+    table, conversation = TenantTable("acme"), ConversationKey("c" * 48)
+    partition = f"acme#V#{conversation}"
+    head, item, part = (
+        table.conversation(conversation),
+        table.item(conversation, 7),
+        table.item(conversation, 7, 2),
+    )
+    assert head == Key(partition, "H")
+    assert item == Key(partition, "I#0000000007")
+    assert part == Key(partition, "I#0000000007#02")
+    assert seq_of(item) == seq_of(part) == 7
+    whole, upto = table.whole_conversation(conversation), table.items(conversation, upto=8)
+    assert whole.low <= head.sk < item.sk < part.sk <= whole.high
+    assert upto.low <= item.sk < part.sk <= upto.high < table.item(conversation, 8).sk
+    assert head.sk < upto.low
+    assert not table.items(conversation, upto=7).high >= item.sk
 
 
 def test_a_range_holds_all_parts_of_its_own_and_nothing_else() -> None:

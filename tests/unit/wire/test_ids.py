@@ -10,6 +10,8 @@ from lambda_responses.wire.ids import (
     ITEM_PREFIXES,
     ItemIds,
     ThreadKey,
+    conversation_key_of,
+    new_conversation_id,
     new_response_id,
     own_part_of,
     thread_of,
@@ -34,6 +36,20 @@ def test_a_response_id_names_its_thread(epoch: int, thread: str):
 def test_a_new_thread_is_made_where_none_is_given():
     id = new_response_id(epoch=1, thread=None, entropy=entropy)
     assert thread_of(id) == entropy(24)
+
+
+def test_a_conversation_id_has_a_key_and_no_thread():
+    id = new_conversation_id(entropy)
+    assert id == f"conv_{entropy(48)}"
+    assert conversation_key_of(id) == entropy(48)
+    assert thread_of(id) is None
+
+
+@pytest.mark.parametrize(
+    "id", ["", "conv_", "conv_x", "resp_" + "0" * 48, "conv_" + "0" * 49, "CONV_" + "0" * 48]
+)
+def test_other_ids_are_no_conversations(id: str):
+    assert conversation_key_of(id) is None
 
 
 @pytest.mark.parametrize("kind", [*ITEM_PREFIXES, "future_item"])
