@@ -89,14 +89,15 @@ async def _serve(given: argparse.Namespace, environment: Mapping[str, str]) -> N
         raise Unusable(
             "How callers are known is the template's to say: --parameter Auth=…, not RESPONSES_AUTH."
         )
-    surroundings = Surroundings(environment, _overrides(environment), given.snap_start)
+    overrides = _overrides(environment)
+    surroundings = Surroundings(environment, {"RESPONSES_BUCKET": None, **overrides}, given.snap_start)
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     host = Host(deployment, surroundings, log=_log, limit=given.concurrency)
     try:
         await host.start(_port(environment.get("PORT") or "8081"))
-        reached = {**environment, "AWS_DEFAULT_REGION": region, **surroundings.overrides}
+        reached = {**environment, "AWS_DEFAULT_REGION": region, **overrides}
         key = _first_key(reached) if "keys" in auth else ""
         told = _BANNER.format(base_url=host.base_url, url_base_url=host.url_base_url, key=key)
         print(told, flush=True)
@@ -112,7 +113,10 @@ def _port(text: str) -> int:
 
 
 def _overrides(environment: Mapping[str, str]) -> dict[str, str]:
-    """What this machine has in place of what the template names: the shell's settings, a store on disk."""
+    """What this machine has in place of what the template names: the shell's settings, a store on disk.
+
+    What is large lies beside that; beside a table there is a bucket where the shell names one.
+    """
     settings = {name: value for name, value in environment.items() if name.startswith("RESPONSES_")}
     data = Path(environment.get("DATA_DIR") or ".data")
     store = settings.get("RESPONSES_STORE", f"{SQLITE}{data / 'responses.db'}")

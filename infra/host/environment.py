@@ -35,8 +35,8 @@ class Surroundings:
 
     inherited: Mapping[str, str] = field(default_factory=dict[str, str])
     """The host's environment: providers' keys and addresses, and AWS credentials in place of a role's."""
-    overrides: Mapping[str, str] = field(default_factory=dict[str, str])
-    """What this host sets otherwise than the template: the store above all."""
+    overrides: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
+    """What this host sets otherwise than the template, or does not set: the store above all."""
     snap_start: bool = False
     """Whether functions with SnapStart go through a snapshot."""
 
@@ -58,12 +58,12 @@ def command_of(function: Function) -> tuple[str, ...]:
 def environment_of(function: Function, runtime_api: str, surroundings: Surroundings) -> dict[str, str]:
     """The environment of one instance."""
     inherited = {name: value for name, value in surroundings.inherited.items() if not _OURS.match(name)}
+    told = {**function.environment, **surroundings.overrides}
     search = [str(function.folder), *(str(layer / "python") for layer in function.layers)]
     return {
         **inherited,
         "AWS_EC2_METADATA_DISABLED": "true",  # a role's credentials come by environment, never by address
-        **function.environment,
-        **surroundings.overrides,
+        **{name: value for name, value in told.items() if value is not None},
         "AWS_DEFAULT_REGION": function.region,
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.runtime}",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),

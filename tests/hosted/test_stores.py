@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import openai
@@ -20,34 +21,57 @@ from tests.hosted.hosting import Hosted, eventually, plain_environment
 if TYPE_CHECKING:
     from pathlib import Path
 
-TABLE = "responses"
+TABLE, BUCKET = "responses", "responses-media"
 ACCOUNT = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1"}
 
 
-def test_functions_keep_everything_in_dynamodb(tmp_path: Path):
+def test_functions_keep_everything_in_dynamodb_and_s3(tmp_path: Path):
     with emulator(tmp_path) as address:
-        client = boto3.client(
-            "dynamodb",
-            endpoint_url=address,
-            region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
-        client.create_table(**table_definition(TABLE))
-        store = {"RESPONSES_STORE": f"dynamodb://{TABLE}", "AWS_ENDPOINT_URL_DYNAMODB": address}
-        hosted = Hosted(tmp_path, **store, **ACCOUNT).started()
+        dynamodb, s3 = (_client(service, address) for service in ("dynamodb", "s3"))
+        dynamodb.create_table(**table_definition(TABLE))
+        s3.create_bucket(Bucket=BUCKET)
+        stores = {"RESPONSES_STORE": f"dynamodb://{TABLE}", "RESPONSES_BUCKET": BUCKET}
+        hosted = Hosted(tmp_path, **stores, AWS_ENDPOINT_URL=address, **ACCOUNT).started()
         try:
             with OpenAI(base_url=hosted.base_url, api_key=hosted.key, max_retries=0) as api:
-                made = api.responses.create(model="scripted/echo", input="Remember me")
+                made = api.responses.create(model="scripted/echo", input=[_message("Remember me", PICTURE)])
                 assert api.responses.retrieve(made.id) == made
+                [kept] = s3.list_objects_v2(Bucket=BUCKET)["Contents"]
+                assert kept["Size"] == len(PICTURE)
+                [shown] = api.responses.input_items.list(made.id, include=["message.input_image.image_url"])
+                assert shown.to_dict()["content"][1]["image_url"] == _data_url(PICTURE)
                 api.responses.delete(made.id)
                 with pytest.raises(openai.NotFoundError):
                     api.responses.retrieve(made.id)
         finally:
             assert hosted.stop() == 0
-        assert client.scan(TableName=TABLE)["Count"] > 0  # the key, and what is left of the response
-        client.close()
+        assert dynamodb.scan(TableName=TABLE)["Count"] > 0  # the key
+        assert "Contents" not in s3.list_objects_v2(Bucket=BUCKET)
+        dynamodb.close()
+        s3.close()
     assert not (tmp_path / "responses.db").exists()
+
+
+PICTURE = bytes(3_000_000)
+
+
+def _data_url(picture: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(picture).decode()}"
+
+
+def _message(text: str, picture: bytes) -> Any:
+    image = {"type": "input_image", "image_url": _data_url(picture), "detail": "auto"}
+    return {"role": "user", "content": [{"type": "input_text", "text": text}, image]}
+
+
+def _client(service: Any, address: str) -> Any:
+    return boto3.client(
+        service,
+        endpoint_url=address,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
 
 
 @pytest.mark.slow
