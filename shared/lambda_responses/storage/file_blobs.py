@@ -113,7 +113,8 @@ class FileBlobs:
             with path.open("r+b", buffering=0) as file:
                 (until,) = _EXPIRY.unpack(file.read(_EXPIRY.size))
                 if until != _NEVER and (expires == _NEVER or until < expires):
-                    os.pwrite(file.fileno(), _EXPIRY.pack(expires), 0)
+                    file.seek(0)
+                    file.write(_EXPIRY.pack(expires))
         except (FileNotFoundError, struct.error):
             return False
         return path.exists()  # unless somebody removed it meanwhile
