@@ -38,12 +38,11 @@ def test_a_new_thread_is_made_where_none_is_given():
     assert thread_of(id) == entropy(24)
 
 
-def test_a_conversation_id_has_a_key_and_no_thread():
+def test_a_conversation_id_has_a_key():
     key = HEX * 3
     id = new_conversation_id(lambda digits: key[:digits])
     assert id == f"conv_{key}"
     assert conversation_key_of(id) == key
-    assert thread_of(id) is None
 
 
 @pytest.mark.parametrize(
