@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from infra.checks import account, callers, hops, operations, streams
+from infra.checks import account, callers, hops, operations, state, streams
 from infra.checks.subject import Subject
 from infra.checks.verdicts import Failed, Skipped
 
@@ -52,6 +52,10 @@ def _over_the_function_url(check: Callable[[Subject, str], str]) -> Check:
 CHECKS: dict[str, Check] = {
     "first call": operations.check_the_first_call,  # before any other wakes a function
     "a response's life": operations.check_the_life_of_a_response,
+    "a conversation's life": state.check_the_life_of_a_conversation,
+    "shorter contexts": state.check_a_context_becomes_shorter,
+    "a picture": state.check_a_picture_is_kept,
+    "the same twice": state.check_the_same_request_is_answered_once,
     "no such route": operations.check_what_is_no_route,
     "no key, wrong key": callers.check_nobody_gets_in_without_a_key,
     "tenants apart": callers.check_tenants_are_kept_apart,

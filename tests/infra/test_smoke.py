@@ -133,6 +133,13 @@ FAULTS = {
     ),
     "a route is another's": ("no such route", Ways(refuses="/no/such"), "403"),
     "requests are refused": ("a response's life", Ways(refuses="/input_items"), "list input items: 403"),
+    "a conversation forgets": ("a conversation's life", Ways(refuses="/items"), "list items: 403"),
+    "nothing is compacted": ("shorter contexts", Ways(refuses="/compact"), "compact: 403"),
+    "pictures are turned away": (
+        "a picture",
+        Ways(adds=API_GATEWAY, takes=2_000_000),
+        "create a response: 413",
+    ),
     "throttled without a word": ("throttle", Ways(refuses="/models"), "where 429 was expected"),
 }
 
