@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from lambda_responses.endpoints.application import OPERATIONS
@@ -38,7 +39,7 @@ class Visitor:
             ("Host", "127.0.0.1"),
             ("Content-Type", "application/json"),
             ("Authorization", f"Bearer {key or self._key}"),
-            *self._seeds.headers,
+            *((name, self._only_once(name, value)) for name, value in self._seeds.headers),
         ]
         target += f"{'&' if '?' in target else '?'}{self._seeds.query}"
         answer = self._front.answer(Question(method, target, headers, content))
@@ -47,6 +48,10 @@ class Visitor:
             (f"{method} {target[:60]} {content[:90]!r}", told.encode() + b"\n\n" + answer.content)
         )
         return answer
+
+    def _only_once(self, name: str, value: str) -> str:
+        """Another key of idempotency for every request: one that comes again is answered from memory."""
+        return f"{value}-{len(self.heard)}" if name == "Idempotency-Key" else value
 
     def create(self, model: str, **body: Any) -> list[Answer]:
         """Two responses, one plain and one streamed, that are asked for with words to find again."""
@@ -65,6 +70,7 @@ def visit(visitor: Visitor, seeds: Seeds, other_keys: Iterable[str], *, provider
     _ask_for_everything(visitor, other_keys)
     models = [SCRIPTED, *(seeds.serve(each, agreeing) for each in providers)]
     _say_things(visitor, seeds, models)
+    _talk(visitor, seeds)
     _bring_secrets(visitor, seeds, models)
     for provider in providers:
         for behaviour in telltales.EVERY:
@@ -80,7 +86,7 @@ def _ask_for_everything(visitor: Visitor, other_keys: Iterable[str]) -> None:
             for method, path in operation.routes:
                 body = {"model": SCRIPTED, "input": "Hi"} if method == "POST" else None
                 for id in (never_made(), made):
-                    visitor.ask(method, path.replace("{response_id}", id), body, key=key)
+                    visitor.ask(method, re.sub(r"\{[^}]+\}", id, path), body, key=key)
     shown = f"/v1/responses/{visitor.create(SCRIPTED)[0].json['id']}"
     for query in ("stream=true", "stream=maybe", "include=nothing", "starting_after=x"):
         visitor.ask("GET", f"{shown}?{query}")
@@ -117,6 +123,24 @@ def _say_things(visitor: Visitor, seeds: Seeds, models: Sequence[str]) -> None:
             {"temperature": said},
         ):
             visitor.create(model, **body)
+
+
+def _talk(visitor: Visitor, seeds: Seeds) -> None:
+    """A conversation, in which things are said in every way."""
+    said, rules = seeds.words.values()
+    items = [{"role": "user", "content": said}, {"role": "developer", "content": rules}]
+    body = {"items": items, "metadata": {"note": said}}
+    talk = f"/v1/conversations/{visitor.ask('POST', '/v1/conversations', body).json['id']}"
+    visitor.ask("POST", f"{talk}/items", {"items": items})
+    visitor.create(SCRIPTED, conversation=talk.rpartition("/")[2])
+    listed = visitor.ask("GET", f"{talk}/items?include[]=reasoning.encrypted_content").json["data"]
+    for wrong in ({"items": said}, {"items": [{"type": said}]}, {"items": [{"role": said}]}, {said: said}):
+        visitor.ask("POST", f"{talk}/items", wrong)
+        visitor.ask("POST", "/v1/conversations", wrong)
+    visitor.ask("POST", talk, {"metadata": {rules[:64]: [said]}})
+    visitor.ask("DELETE", f"{talk}/items/{listed[0]['id']}")
+    visitor.ask("DELETE", talk)
+    visitor.ask("GET", talk)
 
 
 def _bring_secrets(visitor: Visitor, seeds: Seeds, models: Sequence[str]) -> None:
