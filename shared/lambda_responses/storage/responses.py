@@ -40,7 +40,6 @@ from lambda_responses.storage.records import (
     check_storable,
     record_of,
 )
-from lambda_responses.storage.removals import Removals
 from lambda_responses.storage.scheduling import at_once, off_the_loop, weight_of
 from lambda_responses.storage.table import TenantTable, blobs_of, response_of, turn_of
 from lambda_responses.wire.ids import new_response_id, own_part_of, thread_of
@@ -53,6 +52,7 @@ if TYPE_CHECKING:
     from lambda_responses.storage.conversation_rows import Stretch
     from lambda_responses.storage.keyed import KeyedStore, Row
     from lambda_responses.storage.records import Record
+    from lambda_responses.storage.removals import Removals
     from lambda_responses.wire.ids import Entropy, ResponseId
     from lambda_responses.wire.json import Json
 
@@ -288,6 +288,8 @@ class ResponseStore:
         await off_the_loop(weight, check_storable, input, request, lifts=self._blobs is not None)
 
     def _removals(self, table: TenantTable) -> Removals:
+        from lambda_responses.storage.removals import Removals
+
         return Removals(self._store, table, self._blobs, erase=self._erase)
 
     async def _chain(

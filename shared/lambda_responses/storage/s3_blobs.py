@@ -2,7 +2,7 @@
 
 boto3's clients are synchronous, so calls run on a few threads of their own. A lifecycle rule removes objects
 by their age, and writing one again begins its age anew; so nothing is asked before it is written. Objects
-below `conversations/` have no such rule. docs/adr/0013-blobs.md says how old they must be allowed to grow.
+below `conversations/` have no such rule. docs/adr/0014-blobs.md says how old they must be allowed to grow.
 """
 
 from __future__ import annotations
