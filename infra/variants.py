@@ -1,6 +1,7 @@
 """Forms of the template that no parameter can express: SAM decides on them before parameters have values.
 
     buffered   every answer leaves in one piece, for where nothing streams (the emulator)
+    http       the bucket is reached without TLS, where there is none (the emulator)
     iam        callers sign with AWS credentials; there is no authorizer, and nobody has a key
     rest       there are no function URLs: the REST API, and what stands before it, is the one way in
     arm64      functions run on the processor that this was built for, and nobody is asked for another
@@ -64,6 +65,15 @@ def buffer(template: Json) -> None:
         _take(function, "Environment", "Variables", "AWS_LAMBDA_EXEC_WRAPPER")
         if "FunctionUrlConfig" in function:
             _replace(function, "FunctionUrlConfig", "InvokeMode", by="BUFFERED")
+
+
+def unseal(template: Json) -> None:
+    """Let functions reach the bucket without TLS, which its policy forbids and does nothing else."""
+    statements = _take(template, "Resources", "MediaPolicy", "Properties", "PolicyDocument", "Statement")
+    conditions = [each.get("Condition") for each in statements]
+    if conditions != [{"Bool": {"aws:SecureTransport": "false"}}]:
+        raise VariantError("The bucket's policy says more than that there has to be TLS.")
+    _take(template, "Resources", "MediaPolicy")
 
 
 def sign(template: Json) -> None:
@@ -138,6 +148,7 @@ def _settle_auth(template: Json) -> None:
 PROCESSORS = ("arm64", "x86_64")
 FORMS: dict[str, Callable[[Json], None]] = {
     "buffered": buffer,
+    "http": unseal,
     "iam": sign,
     "rest": close_urls,
     **{processor: partial(run_on, processor) for processor in PROCESSORS},

@@ -1,4 +1,4 @@
-"""The real template on the emulator: built for this machine's processor, in the form that does not stream."""
+"""The real template on the emulator: built for this machine's processor, without streams and TLS."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Stack:
         self.name = name
         self.built = emulator.home / "build"
         self._emulator = emulator
-        self._forms = ("buffered", *forms)
+        self._forms = ("buffered", "http", *forms)
 
     def build(self) -> None:
         """The layer and the functions, beside those that are built for AWS. Raises `EmulatorError`."""

@@ -95,6 +95,20 @@ def test_nothing_streams_in_the_buffered_form_and_the_rest_is_as_it_was(form: Ca
         assert stack.resources[f"{name}Url"]["Properties"]["InvokeMode"] == "BUFFERED"
 
 
+def test_the_bucket_is_reached_without_tls_in_the_http_form_and_the_rest_is_as_it_was(
+    form: Callable[..., Json],
+):
+    assert differences(in_long_form(TEMPLATE), form("http")) == {"Resources.MediaPolicy"}
+
+
+def test_whatever_else_the_buckets_policy_forbids_is_not_taken_away(tmp_path: Path):
+    template = copy.deepcopy(TEMPLATE)
+    statements = template["Resources"]["MediaPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    statements.append({"Effect": "Deny", "Principal": "*", "Action": "s3:DeleteBucket", "Resource": "*"})
+    with pytest.raises(VariantError, match="says more"):
+        write_variant(built(template, tmp_path), "http")
+
+
 def test_aws_checks_signatures_in_the_iam_form(form: Callable[..., Json]):
     stack = deployed(form("iam"))
     for methods in stack.resources["Api"]["Properties"]["Body"]["paths"].values():
