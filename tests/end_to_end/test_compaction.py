@@ -277,3 +277,11 @@ async def test_a_summary_that_fails_is_the_fault_that_it_is(client: AsyncOpenAI,
         await client.responses.compact(model=model, input=conversation())
     with pytest.raises(BadRequestError, match="No such thing"):
         await client.responses.create(model=model, input=[user("Hi"), TRIGGER])  # type: ignore[list-item]
+
+
+async def test_every_kind_of_provider_compacts(client: AsyncOpenAI, model: str):
+    compacted = await client.responses.compact(model=model, input="Remember the blue door.")
+    output = [item.model_dump(exclude_unset=True, warnings=False) for item in compacted.output]
+    assert [item["type"] for item in output] == ["message", "compaction"]
+    response = await client.responses.create(model=model, input=[*output, user("Go on")])
+    assert response.status == "completed"
