@@ -6,7 +6,6 @@ again changes nothing but how long it stays.
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -34,8 +33,3 @@ class Blobs(Protocol):
     def close(self) -> None:
         """Let go of threads and connections."""
         ...
-
-
-def digest_of(data: bytes) -> str:
-    """The last part of a blob's name: SHA-256, 64 hexadecimal digits."""
-    return hashlib.sha256(data).hexdigest()

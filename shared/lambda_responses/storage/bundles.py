@@ -14,10 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lambda_responses.storage.blobs import digest_of
 from lambda_responses.storage.codec import pack, unpack
 from lambda_responses.storage.keyed import StoreFact
-from lambda_responses.storage.lifting import MediaMissing, fetched, lift, named, put_back
+from lambda_responses.storage.lifting import MediaMissing, digest_of, fetched, lift, named, put_back
 from lambda_responses.storage.parcels import ROW_BYTES, from_rows
 from lambda_responses.storage.scheduling import off_the_loop
 from lambda_responses.storage.table import blobs_of

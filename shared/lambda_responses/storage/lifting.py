@@ -12,13 +12,13 @@ send can be taken for it:
 
 from __future__ import annotations
 
+import hashlib
 import re
 from base64 import b64encode
 from binascii import Error, a2b_base64
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from lambda_responses.storage.blobs import digest_of
 from lambda_responses.storage.keyed import StoreFact
 from lambda_responses.storage.scheduling import at_once, off_the_loop, weight_of
 
@@ -53,6 +53,11 @@ class Lifted:
     """For each value what was lifted out of it; to be kept beside the value where it is not empty."""
     blobs: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
     """The media themselves, by their SHA-256."""
+
+
+def digest_of(data: bytes) -> str:
+    """The last part of a blob's name: SHA-256, 64 hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def lift(values: Sequence[Any]) -> Lifted:

@@ -14,9 +14,9 @@ import pytest
 from botocore.config import Config
 from botocore.stub import Stubber
 
-from lambda_responses.storage.blobs import digest_of
 from lambda_responses.storage.file_blobs import PURGE_SECONDS, UNFINISHED_SECONDS, FileBlobs
 from lambda_responses.storage.keyed import StoreUnavailable
+from lambda_responses.storage.lifting import digest_of
 from lambda_responses.storage.s3_blobs import MAX_DELETED, S3Blobs
 
 if TYPE_CHECKING:
@@ -180,7 +180,6 @@ async def test_a_folder_that_cannot_be_used_is_unavailable(tmp_path: Path, clock
 
 WRITER = """
 import asyncio, sys
-from lambda_responses.storage.blobs import digest_of
 from lambda_responses.storage.file_blobs import FileBlobs
 
 async def main():

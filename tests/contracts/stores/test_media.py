@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lambda_responses.storage.blobs import digest_of
 from lambda_responses.storage.keyed import Key, Range, StoreUnavailable
+from lambda_responses.storage.lifting import digest_of
 from lambda_responses.storage.responses import ItemNotFound, ResponseNotFound, ResponseStore, TooLargeToStore
 from tests.contracts.stores.holdings import blobs_among
 from tests.contracts.stores.kit import Talk, WatchedStore, nothing, texts

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_responses.storage.blobs import digest_of
 from lambda_responses.storage.lifting import (
     LEAST_LIFTED,
     MediaMissing,
+    digest_of,
     lift,
     lifted,
     named,
