@@ -181,6 +181,7 @@ async def test_a_folder_that_cannot_be_used_is_unavailable(tmp_path: Path, clock
 WRITER = """
 import asyncio, sys
 from lambda_responses.storage.file_blobs import FileBlobs
+from lambda_responses.storage.lifting import digest_of
 
 async def main():
     files = FileBlobs(sys.argv[1])
