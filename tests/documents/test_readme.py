@@ -14,10 +14,11 @@ import pytest
 from lambda_responses.providers.local_model import local_model_available
 from tests.documents.pages import README, code
 from tests.fakes.demo_model import demo_model
-from tests.fakes.server import Server
+from tests.fakes.server import Server, plain_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.fakes.upstream import Upstream
 
@@ -56,6 +57,21 @@ def test_the_python_of_the_readme_tells_a_story(server: Server):
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
+
+
+def test_the_library_of_the_readme_answers_plainly_and_as_a_stream(tmp_path: Path):
+    program = block_with("import responses", "python")
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**plain_environment(), "DATA_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    told, streamed = done.stdout.splitlines()
+    assert told.startswith("Remember the number 7. ")
+    assert streamed == "And now?"
 
 
 @needs_local_model
