@@ -219,6 +219,20 @@ async def test_a_client_that_leaves_a_stream_is_told_of_with_what_it_saw(
     assert metrics["TimeToFirstToken"] == [line["first_token_milliseconds"]]
 
 
+@MODES
+async def test_an_answer_that_is_given_again_is_told_of_but_not_counted_again(
+    play: Play, told: Told, on_lambda: str, stream: bool
+):
+    caller = Caller(play(Played([HELLO])), told)
+    caller.scope["headers"] = [(b"host", b"127.0.0.1:8080"), (b"idempotency-key", b"mine")]
+    first, again = [await caller.create(stream=stream) for _ in range(2)]
+    assert [len(metrics_in(lines)) for lines in (first, again)] == [1, 0]
+    assert "replayed" not in line_in(first)
+    assert line_in(again)["replayed"] == "true"
+    assert line_in(again)["response_id"] == line_in(first)["response_id"]
+    assert "output_tokens" not in line_in(again)
+
+
 async def test_who_leaves_before_a_plain_answer_made_no_response(play: Play, told: Told, on_lambda: str):
     lines = await Caller(play(Played([[asyncio.Event()]])), told).create(leaving_after=0)
     assert metrics_in(lines) == []
