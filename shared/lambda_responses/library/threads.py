@@ -7,10 +7,12 @@ API has no route for that; these functions, and `python -m lambda_responses thre
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from lambda_responses.library.engine import crossing_to, wait_for
+from lambda_responses.library.hooks import CallRecord, observed
 from lambda_responses.library.objects import JsonObject
 from lambda_responses.lifecycle import thread_moves, threads
 
@@ -81,14 +83,26 @@ async def aimport_thread(lines: Iterable[str | bytes]) -> JsonObject:
 
 
 async def _listed(home: Home, response_id: str) -> JsonObject:
-    return JsonObject(await threads.list_thread(response_id, principal=home.principal, using=home.services))
+    async with observed(CallRecord("list_thread", {"response_id": response_id})) as record:
+        found = await threads.list_thread(response_id, principal=home.principal, using=home.services)
+        record.response = shown = JsonObject(found)
+    return shown
 
 
 async def _opened(home: Home, response_id: str, origins: bool) -> tuple[Export, list[str]]:
-    export = thread_moves.export_thread(
-        response_id, origins=origins, principal=home.principal, using=home.services
-    )
+    export = _exported(home, response_id, origins)
     return export, await _next_lines(export)
+
+
+async def _exported(home: Home, response_id: str, origins: bool) -> Export:
+    asked = {"response_id": response_id, "origins": origins}
+    async with observed(CallRecord("export_thread", asked, streamed=True)):
+        export = thread_moves.export_thread(
+            response_id, origins=origins, principal=home.principal, using=home.services
+        )
+        async with aclosing(export) as lines:
+            async for line in lines:
+                yield line
 
 
 async def _next_lines(export: Export) -> list[str]:
@@ -101,10 +115,12 @@ async def _next_lines(export: Export) -> list[str]:
 
 
 async def _imported(home: Home, lines: Iterable[str | bytes]) -> JsonObject:
-    found = await thread_moves.import_thread(
-        read_elsewhere(lines), principal=home.principal, using=home.services
-    )
-    return JsonObject(found)
+    async with observed(CallRecord("import_thread", {})) as record:
+        found = await thread_moves.import_thread(
+            read_elsewhere(lines), principal=home.principal, using=home.services
+        )
+        record.response = shown = JsonObject(found)
+    return shown
 
 
 async def read_elsewhere(lines: Iterable[str | bytes]) -> AsyncGenerator[str | bytes, None]:
