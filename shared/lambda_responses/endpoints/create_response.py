@@ -23,7 +23,6 @@ from lambda_responses.endpoints.exchange import (
     unless_gone_already,
 )
 from lambda_responses.lifecycle import create
-from lambda_responses.lifecycle.checked import CheckedEvents
 from lambda_responses.lifecycle.once import ClaimLost, once
 from lambda_responses.lifecycle.run import RunBounds
 from lambda_responses.runtime.operations import json_response, operation
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from lambda_responses.lifecycle.checked import CheckedEvents
     from lambda_responses.lifecycle.ports import Principal
     from lambda_responses.lifecycle.run import ResponseRun
     from lambda_responses.runtime.metrics import Meter
@@ -74,9 +74,13 @@ class _Asked:
             using=self._services,
             attach=self._settings.attach_retries,
         )
-        checks = self._settings.check_streams
-        sink = CheckedEvents(self._services.report, onward=meter) if checks else meter
+        sink = self._checking(meter) if self._settings.check_streams else meter
         self._bounds = RunBounds(sink=sink, deadline=deadline_of(request), claim=self._once)
+
+    def _checking(self, meter: Meter) -> CheckedEvents:
+        from lambda_responses.lifecycle.checked import CheckedEvents  # for who looks for a fault alone
+
+        return CheckedEvents(self._services.report, onward=meter)
 
     async def response(self) -> Response:
         """The answer. Raises `APIError`, `ClientDisconnect`."""
