@@ -80,7 +80,7 @@ class Rendered:
 
 
 class NotOffered(UpstreamFaultError):
-    """502: the upstream has no such thing as it was asked for. Nothing is wrong with it; another way may do."""
+    """502: the upstream does not have what it was asked for. It is not at fault, and another way may do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ class Compacts(Protocol[ProfileT]):
 
     @property
     def compaction(self) -> Transformer[ProfileT]:
-        """That, as one more way to answer: with one compaction item. Fails with `NotOffered` where it is not."""
+        """That, as a way to answer: with one compaction item. Fails with `NotOffered` where it is not."""
         ...
 
 
