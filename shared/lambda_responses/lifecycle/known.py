@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from lambda_responses.lifecycle.references import resolved
 from lambda_responses.lifecycle.seals import hold_seals, opened
-from lambda_responses.storage.conversations import ConversationNotFound
 from lambda_responses.storage.responses import ResponseNotFound
 from lambda_responses.wire.compaction import is_compaction, kept_messages, pruned, said_again
 from lambda_responses.wire.context import without_cut_calls
@@ -99,6 +98,8 @@ async def _look_up(
 
 
 async def _conversation(named: str | Json, principal: Principal, using: Services) -> ConversationContext:
+    from lambda_responses.storage.conversations import ConversationNotFound  # which few requests need
+
     id: str = named if isinstance(named, str) else named["id"]
     try:
         return await using.conversations.context(principal.tenant, id)

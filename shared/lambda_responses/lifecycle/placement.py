@@ -8,15 +8,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from lambda_responses.lifecycle.heartbeat import beating
 from lambda_responses.lifecycle.waiting import uninterrupted
-from lambda_responses.storage.conversations import ConversationLocked, ConversationNotFound
-from lambda_responses.storage.keyed import StoreFact, StoreUnavailable
+from lambda_responses.storage.keyed import StoreFact
 from lambda_responses.storage.responses import ResponseNotFound, TooLargeToStore
-from lambda_responses.wire.conversations import conversation_locked
 from lambda_responses.wire.errors import InvalidRequestError
 from lambda_responses.wire.ids import new_response_id
-from lambda_responses.wire.not_found import conversation_not_found, previous_response_not_found
+from lambda_responses.wire.not_found import previous_response_not_found
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -24,15 +21,9 @@ if TYPE_CHECKING:
 
     from lambda_responses.lifecycle.known import Known
     from lambda_responses.lifecycle.ports import Services
-    from lambda_responses.storage.conversations import ConversationContext, ConversationStore, Hold
     from lambda_responses.storage.responses import Context, Reservation, ResponseStore, StoredResponse
 
     Keep: TypeAlias = Callable[[StoredResponse], Awaitable[None]]
-
-RENEWED_EVERY = 20.0
-"""Seconds. The lease on a conversation lasts for three of these: two may be missed."""
-ADDED = frozenset({"completed", "incomplete"})
-"""How a response may end so that its conversation goes on from it. What failed can be tried again."""
 
 
 @dataclass(slots=True)
@@ -68,7 +59,9 @@ async def placed(
     if known.conversation is None:
         taken = _placed_after(tenant, known.previous, created_at=created_at, using=using)
     else:
-        taken = _placed_in(tenant, known.conversation, created_at=created_at, using=using)
+        from lambda_responses.lifecycle.conversing import placed_in  # which few requests need
+
+        taken = placed_in(tenant, known.conversation, created_at=created_at, using=using)
     async with taken as placement:
         yield placement
 
@@ -104,63 +97,6 @@ async def _give_back(store: ResponseStore, reserving: asyncio.Future[Reservation
     """Release what was, or still is being, reserved. A store that does not answer keeps the claim: a fork."""
     with suppress(StoreFact, ResponseNotFound):
         await store.release(await reserving)
-
-
-@asynccontextmanager
-async def _placed_in(
-    tenant: str, context: ConversationContext, *, created_at: int, using: Services
-) -> AsyncGenerator[Placement]:
-    """A place at the start of a thread of its own, which stands on what was said in the conversation."""
-    responses, conversations = using.responses, using.conversations
-    reservation = await responses.reserve(
-        tenant, None, epoch=created_at, entropy=using.entropy, stretch=context.stretch
-    )
-    locking = asyncio.ensure_future(conversations.lock(tenant, context, reservation.response_id))
-    placement: Placement | None = None
-    try:
-        hold = await _admitted(asyncio.shield(locking), context.id)
-        keep = partial(_keep_in, conversations, responses, hold, reservation)
-        placement = Placement(reservation.response_id, keep)
-        async with beating(partial(_renew, conversations, hold), every=RENEWED_EVERY):
-            yield placement
-    finally:
-        if placement is None or not placement.committed:
-            await uninterrupted(_unlock(conversations, locking))
-
-
-async def _admitted(locking: asyncio.Future[Hold], id: str) -> Hold:
-    try:
-        return await locking
-    except ConversationNotFound:  # deleted since it was read
-        raise conversation_not_found(id) from None
-    except ConversationLocked:
-        raise conversation_locked() from None
-
-
-async def _renew(conversations: ConversationStore, hold: Hold) -> None:
-    """Go on holding it; where the store does not answer, there is time for another try."""
-    with suppress(StoreUnavailable):
-        await conversations.renew(hold)
-
-
-async def _unlock(conversations: ConversationStore, locking: asyncio.Future[Hold]) -> None:
-    """Let others have what was, or still is being, locked. Where the store does not answer, it lapses."""
-    with suppress(StoreFact):
-        await conversations.release(await locking)
-
-
-async def _keep_in(
-    conversations: ConversationStore,
-    responses: ResponseStore,
-    hold: Hold,
-    reservation: Reservation,
-    stored: StoredResponse,
-) -> None:
-    """Keep the response and what it adds to its conversation, at one instant."""
-    record = await responses.prepare(reservation, stored)
-    ended = stored.response
-    added = [*stored.input, *ended["output"]] if ended["status"] in ADDED else []
-    await conversations.commit(hold, added, stored.origins, record=record)
 
 
 def too_large_to_store() -> InvalidRequestError:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lambda_responses.lifecycle import placement
+from lambda_responses.lifecycle import conversing
 from lambda_responses.lifecycle.conversations import (
     create_conversation,
     create_items,
@@ -226,7 +226,7 @@ async def test_a_long_run_keeps_its_lease(tmp_path: Any, monkeypatch: pytest.Mon
     gate = asyncio.Event()
     played = Played([[Text(0, "Hel"), gate, Text(0, "lo"), Stopped("end")]])
     services = PlayedServices(tmp_path, played, now=lambda: time[0])
-    monkeypatch.setattr(placement, "RENEWED_EVERY", 0.001)
+    monkeypatch.setattr(conversing, "RENEWED_EVERY", 0.001)
     renewed = asyncio.Event()
     renew = services.conversations.renew
 

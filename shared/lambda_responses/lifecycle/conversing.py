@@ -1,0 +1,85 @@
+"""A response's place in a conversation, which is held for it alone while it is made."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+from lambda_responses.lifecycle.heartbeat import beating
+from lambda_responses.lifecycle.placement import Placement
+from lambda_responses.lifecycle.waiting import uninterrupted
+from lambda_responses.storage.conversations import ConversationLocked, ConversationNotFound
+from lambda_responses.storage.keyed import StoreFact, StoreUnavailable
+from lambda_responses.wire.conversations import conversation_locked
+from lambda_responses.wire.not_found import conversation_not_found
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from lambda_responses.lifecycle.ports import Services
+    from lambda_responses.storage.conversations import ConversationContext, ConversationStore, Hold
+    from lambda_responses.storage.responses import Reservation, ResponseStore, StoredResponse
+
+RENEWED_EVERY = 20.0
+"""Seconds. The lease on a conversation lasts for three of these: two may be missed."""
+ADDED = frozenset({"completed", "incomplete"})
+"""How a response may end so that its conversation goes on from it. What failed can be tried again."""
+
+
+@asynccontextmanager
+async def placed_in(
+    tenant: str, context: ConversationContext, *, created_at: int, using: Services
+) -> AsyncGenerator[Placement]:
+    """A place at the start of a thread of its own, which stands on what was said in the conversation."""
+    responses, conversations = using.responses, using.conversations
+    reservation = await responses.reserve(
+        tenant, None, epoch=created_at, entropy=using.entropy, stretch=context.stretch
+    )
+    locking = asyncio.ensure_future(conversations.lock(tenant, context, reservation.response_id))
+    placement: Placement | None = None
+    try:
+        hold = await _admitted(asyncio.shield(locking), context.id)
+        keep = partial(_keep_in, conversations, responses, hold, reservation)
+        placement = Placement(reservation.response_id, keep)
+        async with beating(partial(_renew, conversations, hold), every=RENEWED_EVERY):
+            yield placement
+    finally:
+        if placement is None or not placement.committed:
+            await uninterrupted(_unlock(conversations, locking))
+
+
+async def _admitted(locking: asyncio.Future[Hold], id: str) -> Hold:
+    try:
+        return await locking
+    except ConversationNotFound:  # deleted since it was read
+        raise conversation_not_found(id) from None
+    except ConversationLocked:
+        raise conversation_locked() from None
+
+
+async def _renew(conversations: ConversationStore, hold: Hold) -> None:
+    """Go on holding it; where the store does not answer, there is time for another try."""
+    with suppress(StoreUnavailable):
+        await conversations.renew(hold)
+
+
+async def _unlock(conversations: ConversationStore, locking: asyncio.Future[Hold]) -> None:
+    """Let others have what was, or still is being, locked. Where the store does not answer, it lapses."""
+    with suppress(StoreFact):
+        await conversations.release(await locking)
+
+
+async def _keep_in(
+    conversations: ConversationStore,
+    responses: ResponseStore,
+    hold: Hold,
+    reservation: Reservation,
+    stored: StoredResponse,
+) -> None:
+    """Keep the response and what it adds to its conversation, at one instant."""
+    record = await responses.prepare(reservation, stored)
+    ended = stored.response
+    added = [*stored.input, *ended["output"]] if ended["status"] in ADDED else []
+    await conversations.commit(hold, added, stored.origins, record=record)
