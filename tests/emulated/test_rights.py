@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,14 @@ Json = dict[str, Any]
 
 BODY: Json = {"model": "scripted/echo", "input": "Hi"}
 SEALED = "?include[]=reasoning.encrypted_content"
+PICTURE = f"data:image/png;base64,{base64.b64encode(bytes(9_000)).decode()}"
+SHOWN: Json = {
+    **BODY,
+    "input": [{"role": "user", "content": [{"type": "input_image", "image_url": PICTURE}]}],
+}
+AFTER: Json = {**BODY, "previous_response_id": "{id}"}
 READ, WRITE, DELETE = "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"
+FETCH, KEEP = "s3:GetObject", "s3:PutObject"
 PARAMETER, SECRET = "ssm:GetParameter", "secretsmanager:GetSecretValue"
 REMEMBERED = (PARAMETER, SECRET)
 """What a process asks once, and then not for a while."""
@@ -38,20 +46,30 @@ def key(operator: Operator) -> str:
 
 @pytest.fixture
 def response_id(api: Front, operator: Operator) -> str:
-    """A response of the same tenant."""
-    made = api.ask("POST", "/v1/responses", BODY, key=operator.key())
+    """A response of the same tenant, with a picture."""
+    made = api.ask("POST", "/v1/responses", SHOWN, key=operator.key())
     return made.json["id"]
 
 
 # Function, action, and a request that takes it.
 ENFORCED = [
     ("AuthorizeFunction", READ, "GET", "/v1/models", None),
-    ("CreateResponseFunction", READ, "POST", "/v1/responses", {**BODY, "previous_response_id": "{id}"}),
+    ("CreateResponseFunction", READ, "POST", "/v1/responses", AFTER),
     ("CreateResponseFunction", WRITE, "POST", "/v1/responses", BODY),
+    ("CreateResponseFunction", FETCH, "POST", "/v1/responses", AFTER),
+    ("CreateResponseFunction", KEEP, "POST", "/v1/responses", SHOWN),
     ("GetResponseFunction", READ, "GET", "/v1/responses/{id}", None),
+    ("GetResponseFunction", FETCH, "GET", "/v1/responses/{id}", None),
     ("GetResponseFunction", WRITE, "GET", "/v1/responses/{id}" + SEALED, None),
     ("ListInputItemsFunction", READ, "GET", "/v1/responses/{id}/input_items", None),
     ("ListInputItemsFunction", WRITE, "GET", "/v1/responses/{id}/input_items" + SEALED, None),
+    ("ListInputItemsFunction", FETCH, "GET", "/v1/responses/{id}/input_items", None),
+    ("CountInputTokensFunction", READ, "POST", "/v1/responses/input_tokens", AFTER),
+    ("CountInputTokensFunction", FETCH, "POST", "/v1/responses/input_tokens", AFTER),
+    ("CompactResponseFunction", READ, "POST", "/v1/responses/compact", AFTER),
+    ("CompactResponseFunction", FETCH, "POST", "/v1/responses/compact", AFTER),
+    ("ConversationsFunction", WRITE, "POST", "/v1/conversations", {}),
+    ("ConversationsFunction", KEEP, "POST", "/v1/conversations", {"items": SHOWN["input"]}),
     ("CancelResponseFunction", READ, "POST", "/v1/responses/{id}/cancel", None),
     ("DeleteResponseFunction", DELETE, "DELETE", "/v1/responses/{id}", None),
     ("CreateResponseFunction", PARAMETER, "POST", "/v1/responses", {**BODY, "model": "best"}),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 TABLE = {"Fn::GetAtt": "Table.Arn"}
 MEDIA = {"Fn::Sub": "${Media.Arn}/*"}
+BUCKET = {"Fn::GetAtt": "Media.Arn"}
 SECRET = {"Ref": "ProviderSecret"}
 KEY_OF_SECRETS = {"Ref": "KmsKey"}
 MODELS = {"Fn::Sub": "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${ModelsParameter}"}
@@ -39,13 +40,13 @@ ACTIONS = {
     "delete": {"dynamodb:DeleteItem"},
     "check": {"dynamodb:ConditionCheckItem"},
     "put blob": {"s3:PutObject"},
-    "get blob": {"s3:GetObject"},
+    "get blob": {"s3:GetObject", "s3:ListBucket"},  # or what is missing would be told as forbidden
     "delete blob": {"s3:DeleteObject"},
 }
 """What the stores on AWS ask for, by what is asked of them."""
 WRITES = ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
 A_KEY = api_key("0" * 64).pk
-NAMED = (TABLE, MEDIA, SECRET, KEY_OF_SECRETS, MODELS, MODELS_OF_BEDROCK, MODELS_OF_MANTLE)
+NAMED = (TABLE, MEDIA, BUCKET, SECRET, KEY_OF_SECRETS, MODELS, MODELS_OF_BEDROCK, MODELS_OF_MANTLE)
 
 
 def granted(door: str, action: str, partition: str, *, untrue: str = "") -> bool:
@@ -83,7 +84,7 @@ async def test_a_function_may_do_with_table_and_bucket_what_its_door_does(play: 
         door: {
             action
             for each in statements(door)
-            if each["Resource"] in (TABLE, MEDIA)
+            if each["Resource"] in (TABLE, MEDIA, BUCKET)
             for action in actions(each)
         }
         for door in DOORS
