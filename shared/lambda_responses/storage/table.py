@@ -10,7 +10,7 @@
     {t}#V#{conversation} I#{seq:010}[#{k:02}]           one item of it, in one or more rows
     {t}#K#{request}     0                               which response a request with an `Idempotency-Key` has
     {t}#K#{request}     0#{k:02}                        what was answered, where no response keeps it
-    {t}#K#{request}     {response}                      which response a request has that an SDK may send again
+    {t}#K#{request}     {response}                      which response a request has that an SDK may repeat
     #                   K#seals                         the key ring of the installation, no tenant's
     #K#{fingerprint}    0                               what an API key stands for, by the SHA-256 of the key
     #A                  KEY#{key_id}                    the list of API keys, revoked ones included
