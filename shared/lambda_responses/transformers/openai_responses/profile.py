@@ -46,9 +46,7 @@ OPENAI = ResponsesProfile(
 )
 AZURE = ResponsesProfile(asks_for_seals=True, unsealed_models=_UNSEALED_OPENAI_MODELS)
 COPILOT = ResponsesProfile(asks_for_seals=True, unsealed_models=_UNSEALED_OPENAI_MODELS)
-CODEX_BACKEND = ResponsesProfile(
-    asks_for_seals=True, refused=frozenset({"max_output_tokens"}), compacts=True
-)
+CODEX_BACKEND = ResponsesProfile(asks_for_seals=True, refused=frozenset({"max_output_tokens"}), compacts=True)
 XAI = ResponsesProfile(asks_for_seals=True, unsealed_models=("grok-2", "grok-3"))
 BEDROCK_MANTLE = ResponsesProfile(
     asks_for_seals=True, unsealed_models=("openai.gpt-oss",), takes_reasoning_text=True
