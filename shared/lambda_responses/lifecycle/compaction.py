@@ -21,6 +21,7 @@ from lambda_responses.wire.compaction import (
     said_again,
     summarized,
     told_otherwise,
+    unanswered,
 )
 from lambda_responses.wire.errors import APIError, ServerError
 from lambda_responses.wire.ids import ItemIds, new_response_id
@@ -125,8 +126,14 @@ class Compaction:
                     raise
             else:
                 break
-        current = said_again(self._context.current(said, made), {**self._context.origins, **made})
-        self.origin = {**summarized(current, _summary_in(answer), whole=whole), MAKER: self.target.maker}
+        current, origins = self._context.current(said, made), {**self._context.origins, **made}
+        origin = summarized(
+            said_again(current, origins),
+            _summary_in(answer),
+            whole=whole,
+            waiting=unanswered(current, origins),
+        )
+        self.origin = {**origin, MAKER: self.target.maker}
 
     async def _asked(
         self, ways: Sequence[Target], request: Json, context: ModelContext, answer: ResponseEmitter

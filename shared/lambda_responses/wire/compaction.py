@@ -91,14 +91,14 @@ def pruned(items: Sequence[Json], origins: Mapping[str, Json]) -> list[Json]:
     return list(items[beginning(items, origins) :])
 
 
-def summarized(items: Sequence[Json], summary: str, *, whole: bool) -> Json:
+def summarized(items: Sequence[Json], summary: str, *, whole: bool, waiting: int = 0) -> Json:
     """The origin of an item that tells of these items by a summary.
 
     Where it stands for all of them (`whole`) it keeps the users' messages, the newest first while there is
-    room, and it always keeps the instructions among the items: nobody may sum those up.
+    room, the last of them after the summary if they are `waiting`. It always keeps the instructions among
+    the items: nobody may sum those up.
     """
-    trailing = _trailing_messages(items) if whole else 0
-    split = len(items) - trailing
+    split = len(items) - (waiting if whole else 0)
     return {
         "summary": summary,
         "before": _kept(items[:split], room=MOST_KEPT if whole else 0),
@@ -157,6 +157,23 @@ def said_again(items: Iterable[Json], origins: Mapping[str, Json]) -> list[Json]
         else:
             flat.append(item)
     return flat
+
+
+def unanswered(items: Sequence[Json], origins: Mapping[str, Json]) -> int:
+    """How many users' messages the items end with, once said again: what the next answer is for.
+
+    Of a compaction those that it tells after its summary: the others had been answered by then.
+    """
+    count = 0
+    for item in reversed(items):
+        if is_compaction(item):
+            origin = origins.get(item.get("id") or "", {})
+            after = origin.get("after", ()) if "summary" in origin else kept_messages(item, origin)
+            return count + _trailing_messages(after)
+        if not _says(item, "user"):
+            break
+        count += 1
+    return count
 
 
 def without_media(item: Json) -> Json:
