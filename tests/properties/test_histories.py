@@ -359,7 +359,7 @@ def said_by(output: list[Json]) -> str:
 
 
 @pytest.mark.parametrize("mode", ["keep", "erase"])
-@pytest.mark.parametrize("many", [6, pytest.param(120, marks=pytest.mark.slow)], ids=["some", "many"])
+@pytest.mark.parametrize("many", [4, pytest.param(120, marks=pytest.mark.slow)], ids=["some", "many"])
 def test_two_stores_have_one_history_and_it_is_that_of_a_list(
     stores: Callable[[Clock], list[KeyedStore]], tmp_path: Path, mode: DeleteMode, many: int
 ) -> None:

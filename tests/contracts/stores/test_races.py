@@ -75,7 +75,7 @@ async def raced(both: list[Talk], races: int) -> None:
 
 
 async def test_two_clients_at_the_same_instant_make_two_clean_forks(both: list[Talk]) -> None:
-    await raced(both, 40)
+    await raced(both, 24)
 
 
 @pytest.mark.slow

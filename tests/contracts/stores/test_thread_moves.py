@@ -30,6 +30,12 @@ pytestmark = pytest.mark.anyio
 DAY = 86_400
 
 
+on_sqlite_at_first = pytest.mark.parametrize(
+    "keyed", ["sqlite", pytest.param("dynamodb", marks=pytest.mark.slow)], indirect=True
+)
+"""The emulator takes a second where the file takes a hundredth of one."""
+
+
 class Place:
     """A tenant of an installation."""
 
@@ -119,6 +125,7 @@ async def test_a_thread_arrives_as_it_was(here: Place, there: Place) -> None:
     ]
 
 
+@on_sqlite_at_first
 async def test_a_thread_goes_back_and_to_another_tenant(here: Place, there: Place) -> None:
     said = await grown(here)
     some = sorted(said)[7]
@@ -139,6 +146,7 @@ async def test_to_import_twice_changes_nothing(here: Place, there: Place) -> Non
     assert set(there.watched.requests) <= {"get", "query"}
 
 
+@on_sqlite_at_first
 async def test_an_imported_thread_goes_on_and_forks(here: Place, there: Place) -> None:
     said = await grown(here, 6)
     await there.imported(await here.exported(next(iter(said))))
@@ -181,6 +189,7 @@ async def test_what_a_thread_stood_on_when_it_had_expired_travels_with_its_first
     assert await there.imported(await there.exported(fork)) == (0, 3)
 
 
+@on_sqlite_at_first
 async def test_a_deleted_turn_travels_for_those_that_stand_on_it_and_stays_deleted(
     here: Place, there: Place
 ) -> None:
@@ -228,6 +237,7 @@ async def test_large_and_odd_turns_arrive_to_the_byte(here: Place, there: Place)
         assert await there.talk.store.get(there.me.tenant, response_id) == left
 
 
+@on_sqlite_at_first
 async def test_an_import_that_the_store_cuts_short_is_gone_on_with(here: Place, there: Place) -> None:
     said = await grown(here, 8)
     lines = await here.exported(next(iter(said)))
@@ -334,6 +344,7 @@ async def test_a_thread_that_is_not_there_is_not_exported(here: Place) -> None:
             await list_thread(response_id, principal=stranger, using=here.services)
 
 
+@on_sqlite_at_first
 async def test_an_export_holds_a_few_responses_at_a_time(here: Place) -> None:
     """Four requests for each response at most, and none ahead of what is taken."""
     last: str | None = None
