@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import openai
 import pytest
 
@@ -14,9 +15,11 @@ from tests.fakes.formats.base import begin
 from tests.fakes.formats.every import FORMATS
 from tests.fakes.resets import STAGES, WITHIN_THE_BODY, Resets, cut
 from tests.fakes.server import Server
+from tests.fakes.upstream import Signal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
     from openai.types.responses import Response
 
@@ -34,12 +37,14 @@ class Till:
 
     def __init__(self) -> None:
         self.paid: Counter[str] = Counter()
+        self.asked = Signal()
         self.model = ""
         """What our clients call it."""
 
     async def __call__(self, exchange: Exchange) -> None:
         question = CHAT.asked(exchange.body).last.text
         self.paid[question] += 1
+        self.asked.set()
         speaking = await begin(CHAT, exchange)
         await speaking.say(f"Answer {self.paid[question]}")
         await asyncio.sleep(0.6)  # longer than an SDK waits before it asks again
@@ -129,3 +134,52 @@ async def test_equal_questions_are_answered_each_for_itself_though_all_are_asked
     answers = await asyncio.gather(*asked)
     assert len({answer.id for answer in answers}) == 5
     assert till.paid == {"same": 5}
+
+
+async def test_a_named_answer_is_given_again_to_the_byte(hop: Resets, till: Till):
+    async with httpx.AsyncClient(base_url=hop.base_url, trust_env=False, timeout=30) as http:
+        body = {"model": till.model, "input": "x"}
+        asked = {"headers": {"idempotency-key": till.model}}
+        async with asyncio.TaskGroup() as both:
+            first = both.create_task(http.post("/responses", json=body, **asked))
+            await till.asked.seen()
+            conflict = await http.post("/responses", json=body, **asked)
+        assert (conflict.status_code, conflict.headers["retry-after"]) == (409, "1")
+        assert conflict.json()["error"]["code"] == "idempotency_conflict"
+        again = await http.post("/responses", json=body, **asked)
+        stored = await http.get(f"/responses/{again.json()['id']}")
+        assert again.content == stored.content == first.result().content
+        assert again.headers["idempotent-replayed"] == "true"
+        streamed = await http.post("/responses", json={**body, "stream": True}, **asked)
+        told = await http.get(f"/responses/{again.json()['id']}?stream=true")
+        assert streamed.content == told.content
+        assert streamed.headers["idempotent-replayed"] == "true"
+        other = await http.post("/responses", json={**body, "input": "y"}, **asked)
+        assert (other.status_code, other.json()["error"]["code"]) == (400, "idempotency_key_reused")
+    assert till.paid == {"x": 1}
+
+
+async def test_an_sdk_that_runs_out_of_patience_gets_the_answer_it_had_asked_for(
+    sdk: openai.AsyncOpenAI, till: Till
+):
+    hasty = sdk.with_options(timeout=0.5)  # less than the model takes
+    answer = await hasty.responses.create(model=till.model, input="slow")
+    assert (answer.output_text, till.paid) == ("Answer 1 to slow", {"slow": 1})
+
+
+@pytest.mark.slow
+async def test_after_a_crash_an_sdk_waits_for_the_lease_and_is_answered(
+    tmp_path: Path, upstream: Upstream, till: Till
+):
+    addresses = {"GROQ_BASE_URL": upstream.base_url, "GROQ_API_KEY": KEY}
+    with (
+        Server(tmp_path, **addresses) as dies,
+        Server(tmp_path, **addresses) as lives,
+        Resets(dies.base_url, lives.base_url) as hop,
+    ):
+        async with openai.AsyncOpenAI(base_url=hop.base_url, api_key="none", timeout=60) as sdk:
+            asked = asyncio.ensure_future(sdk.responses.create(model=till.model, input="x"))
+            await till.asked.seen()
+            dies.kill()
+            assert (await asked).output_text == "Answer 2 to x"
+    assert till.paid == {"x": 2}
