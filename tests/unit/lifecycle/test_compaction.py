@@ -332,6 +332,22 @@ async def test_compacting_twice_keeps_the_first_summary_in_the_second(play: Play
     ]
 
 
+async def test_compacting_again_at_once_keeps_the_order(play: Play) -> None:
+    maker = Played([HELLO, SUMMARY, SUMMARY, HELLO, SUMMARY, HELLO])
+    services = play(maker)
+    first = await plain(services, input="I like tea.")
+    second = await plain(services, previous_response_id=first["id"], input=[TRIGGER])
+    third = await plain(services, previous_response_id=second["id"], input=[TRIGGER])
+    await plain(services, previous_response_id=third["id"], input="Go on")
+    shown = texts(maker.turns[3].items)
+    assert (shown[0], shown[2]) == ("I like tea.", "Go on")
+    asking = [{"role": "user", "content": "Open question"}, TRIGGER]
+    fourth = await plain(services, previous_response_id=third["id"], input=asking)
+    await plain(services, previous_response_id=fourth["id"], input="Well?")
+    shown = texts(maker.turns[5].items)
+    assert (shown[0], *shown[2:]) == ("I like tea.", "Open question", "Well?")
+
+
 def compacting(blob: str) -> list[Any]:
     item = {"type": "compaction", "encrypted_content": ""}
     return [ItemOpened(0, item), Opaque(0, {"id": "cmp_up", "encrypted_content": blob}), BlockEnded(0, item)]
