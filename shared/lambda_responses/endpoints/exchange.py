@@ -29,6 +29,8 @@ CLOSING_SECONDS = 3.0
 """What a run that is out of time gets to close its items, to be stored and to say so."""
 
 _MOST_OF_AN_ID = 200
+_ROUNDS = 6
+"""Of the event loop, until what has happened to a connection by now is known to whoever waits for it."""
 _MOST_OF_A_HEADER = 1_000
 _SAFE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
 
@@ -127,9 +129,10 @@ async def unless_gone_already(request: Request) -> None:
     The body has been read, or this would take it for its own.
     """
     gone = asyncio.ensure_future(disconnected(request.receive))
-    await asyncio.sleep(0)  # a server that knows says so at once
-    if gone.done():
-        raise ClientDisconnect
+    for _ in range(_ROUNDS):
+        await asyncio.sleep(0)
+        if gone.done():
+            raise ClientDisconnect
     await end(gone)
 
 

@@ -145,6 +145,8 @@ class _Claiming:
         try:
             if self._only:
                 await asyncio.shield(holding)
+            else:
+                await asyncio.sleep(0)  # it is on its way before anything else takes its time
             async with beating(lambda: self._renew(own), every=BEAT):
                 yield
         finally:
