@@ -8,6 +8,8 @@ import secrets
 import sqlite3
 import string
 from contextlib import closing
+from itertools import accumulate
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
@@ -17,10 +19,12 @@ from lambda_responses.storage.parcels import from_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
 GIVEN_AWAY = 12
 """As many characters of a secret in a row give it away: somebody can tell it from others."""
+
+EXPIRY_BYTES = 8
+"""Of a blob's file, before its content."""
 
 _LETTERS = string.ascii_letters + string.digits
 
@@ -77,25 +81,36 @@ def _windows(writing: str, width: int) -> Iterator[bytes]:
 
 
 def everything_in(file: Path) -> bytes:
-    """What a store's file holds: its rows, unpacked, and the bytes of it and its side files as they lie."""
+    """What a store's file holds, and the files beside it: values unpacked, and all bytes as they lie."""
     with closing(sqlite3.connect(file)) as store:
         rows: list[Any] = store.execute("SELECT pk, sk, doc, bytes FROM rows ORDER BY pk, sk").fetchall()
+    beside = [each for each in sorted(file.parent.glob(f"{file.name}*")) if each.is_file()]
+    blobs = [each for each in sorted(Path(f"{file}.blobs").rglob("*")) if each.is_file()]
     content = [f"{row}".encode() for row in rows]
-    content += [json.dumps(value, ensure_ascii=False).encode() for value in _unpacked(rows)]
-    content += [each.read_bytes() for each in sorted(file.parent.glob(f"{file.name}*"))]
+    content += [json.dumps(value, ensure_ascii=False).encode() for value in _unpacked(rows, blobs)]
+    content += [each.read_bytes() for each in (*beside, *blobs)]
     return b"\n".join(content)
 
 
-def _unpacked(rows: Iterable[tuple[str, str, str, bytes | None]]) -> Iterator[Any]:
-    """Every packed value, also of those that are cut over several rows."""
-    values = {(pk, sk): _values(doc, blobs) for pk, sk, doc, blobs in rows}
+def _unpacked(rows: Iterable[tuple[str, str, str, bytes | None]], blobs: Iterable[Path]) -> Iterator[Any]:
+    """Every packed value, also of those that are cut over several rows or lie in a blob."""
+    values = {(pk, sk): _values(doc, packed) for pk, sk, doc, packed in rows}
+    whole = {each.name: each.read_bytes()[EXPIRY_BYTES:] for each in blobs}
     for (pk, sk), row in values.items():
         parts = [row, *(more for place, more in values.items() if _goes_on(place, pk, sk, row))]
-        for packed in (from_rows(parts) or {}).values():
+        for name, packed in (from_rows(parts) or {}).items():
             try:
-                yield unpack(packed)
+                value = unpack(packed)
             except StoreUnavailable:  # part of a longer one, which is unpacked where it begins
                 continue
+            yield value
+            if name == "big" and value[0] in whole:
+                digest, lengths = value
+                ends = accumulate(length for _, length in lengths)
+                yield from (
+                    unpack(whole[digest][end - length : end])
+                    for end, (_, length) in zip(ends, lengths, strict=True)
+                )
 
 
 def _goes_on(place: tuple[str, str], pk: str, sk: str, row: dict[str, Any]) -> bool:

@@ -326,9 +326,11 @@ def _store(settings: Settings) -> KeyedStore:
 
 
 def _blobs(settings: Settings, *, now: Callable[[], float]) -> Blobs | None:
-    """A folder beside a database file; beside a table the bucket, if one is named."""
+    """A folder beside a database file; beside a table the bucket, if one is named. Raises `SettingsError`."""
     scheme, _, place = settings.store.partition("://")
     if scheme != "dynamodb":
+        if settings.bucket is not None:
+            raise SettingsError("RESPONSES_BUCKET goes with DynamoDB; beside SQLite a folder has its part.")
         from lambda_responses.storage.file_blobs import FileBlobs
 
         return FileBlobs(f"{place.removeprefix('/')}.blobs", now=now)
