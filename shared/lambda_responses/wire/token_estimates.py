@@ -65,10 +65,26 @@ _MOST_READ = 65_536
 _SLICES = 32
 """Of a text of more characters, slices of as many in all speak for the whole."""
 
-_PIECES = re.compile(
-    r"([A-Za-z]+)|([0-9]{1,3}|\n+)|([\u0080-\u024f]+)|([\u0250-\u2fff]+)|([^\x00-\u2fff])|[!-/:-@\[-`{-~]+"
+
+class _Pieces(NamedTuple):
+    """Pieces of a text that are cut alike: what each of them is in tokens, and each of its characters."""
+
+    pattern: re.Pattern[str]
+    each: float = 0
+    a_character: float = 0
+
+
+_ASCII = (
+    _Pieces(re.compile(r"[A-Za-z]+"), each=1),
+    _Pieces(re.compile(r"[A-Za-z]{6}([A-Za-z]+)"), a_character=0.1),  # what is long about long words
+    _Pieces(re.compile(r"[0-9]{1,3}|\n+"), each=0.9),
+    _Pieces(re.compile(r"[!-/:-@\[-`{-~]+"), each=0.5, a_character=0.3),
 )
-_LONG_WORD = 6
+_BEYOND_ASCII = (
+    _Pieces(re.compile(r"[\u0080-\u024f]+"), a_character=0.6),
+    _Pieces(re.compile(r"[\u0250-\u2fff]+"), a_character=0.4),
+    _Pieces(re.compile(r"[^\x00-\u2fff]"), each=0.9),
+)
 
 
 def estimated_tokens(request: Json, items: Sequence[Json]) -> int:
@@ -76,41 +92,41 @@ def estimated_tokens(request: Json, items: Sequence[Json]) -> int:
 
     Counts instructions, tools, the text format and every item. The model's name says what is put around them.
     """
+    return round(request_tokens(request) + sum(map(item_tokens, items)))
+
+
+def request_tokens(request: Json) -> float:
+    """Of a checked request, without any items."""
     tools: list[Json] = request.get("tools") or []
     ways = _ways_of(request.get("model") or "")
-    count = ways.always + _of_value(request.get("instructions")) + sum(map(_of_item, items))
+    count = ways.always + _of_value(request.get("instructions"))
     if tools and request.get("tool_choice") != "none":
         count += ways.with_tools + sum(_of_tool(tool, ways) for tool in tools)
     text: Json = request.get("text") or {}
     form: Json = text.get("format") or {}
-    return round(count + _of_schema(form.get("schema")))
+    return count + _of_schema(form.get("schema"))
+
+
+def item_tokens(item: Json) -> float:
+    """Of one item, whatever stands around it."""
+    sealed = item.get("encrypted_content")
+    return _AN_ITEM + _of_value(item) + (len(sealed) / _SEALED_CHARACTERS if isinstance(sealed, str) else 0)
 
 
 def text_tokens(text: str) -> float:
     """About how many tokens a text is."""
     if len(text) <= _MOST_READ:
-        return sum(map(_of_piece, _PIECES.finditer(text)))
+        kinds = _ASCII if text.isascii() else _ASCII + _BEYOND_ASCII
+        return sum(_of_pieces(kind, text) for kind in kinds)
     length = _MOST_READ // _SLICES
     starts = range(0, len(text) - length, (len(text) - length) // (_SLICES - 1))
     read = sum(text_tokens(text[start : start + length]) for start in starts)
     return read * len(text) / (len(starts) * length)
 
 
-def _of_piece(piece: re.Match[str]) -> float:
-    length = piece.end() - piece.start()
-    match piece.lastindex:
-        case 1:
-            return 1 + max(length - _LONG_WORD, 0) * 0.1
-        case 2:
-            return 0.9
-        case 3:
-            return length * 0.6
-        case 4:
-            return length * 0.4
-        case 5:
-            return 0.9
-        case _:
-            return 0.8 + (length - 1) * 0.3
+def _of_pieces(kind: _Pieces, text: str) -> float:
+    found: list[str] = kind.pattern.findall(text)
+    return kind.each * len(found) + kind.a_character * sum(map(len, found))
 
 
 def _ways_of(model: str) -> _Ways:
@@ -129,11 +145,6 @@ def _of_tool(tool: Json, ways: _Ways) -> float:
 
 def _of_schema(value: Any) -> float:
     return _SCHEMA_SHARE * text_tokens(to_bytes(value).decode()) if value else 0
-
-
-def _of_item(item: Json) -> float:
-    sealed = item.get("encrypted_content")
-    return _AN_ITEM + _of_value(item) + (len(sealed) / _SEALED_CHARACTERS if isinstance(sealed, str) else 0)
 
 
 def _of_value(value: Any) -> float:
