@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 from typing import TYPE_CHECKING, Any
 
 from lambda_responses.endpoints.application import OPERATIONS
@@ -51,7 +52,7 @@ class Visitor:
 
     def _only_once(self, name: str, value: str) -> str:
         """Another key of idempotency for every request: one that comes again is answered from memory."""
-        return f"{value}-{len(self.heard)}" if name == "Idempotency-Key" else value
+        return f"{value}-{secrets.token_hex(8)}" if name == "Idempotency-Key" else value
 
     def create(self, model: str, **body: Any) -> list[Answer]:
         """Two responses, one plain and one streamed, that are asked for with words to find again."""

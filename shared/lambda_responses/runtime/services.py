@@ -314,23 +314,27 @@ def process_runtime() -> Runtime:
 
 
 def _store(settings: Settings) -> KeyedStore:
-    """The store of the settings. Raises `StoreUnavailable` for a file or a client that cannot be made."""
+    """The store of the settings.
+
+    Raises `StoreUnavailable` for a file or a client that cannot be made, `SettingsError` for a bucket that
+    nobody would use.
+    """
     scheme, _, place = settings.store.partition("://")
     if scheme == "dynamodb":
         from lambda_responses.storage.dynamodb import DynamoDBStore
 
         return DynamoDBStore(place)
+    if settings.bucket is not None:
+        raise SettingsError("RESPONSES_BUCKET goes with DynamoDB; beside SQLite a folder has its part.")
     from lambda_responses.storage.sqlite import SQLiteStore
 
     return SQLiteStore(Path(place.removeprefix("/")))
 
 
 def _blobs(settings: Settings, *, now: Callable[[], float]) -> Blobs | None:
-    """A folder beside a database file; beside a table the bucket, if one is named. Raises `SettingsError`."""
+    """A folder beside a database file; beside a table the bucket, if one is named."""
     scheme, _, place = settings.store.partition("://")
     if scheme != "dynamodb":
-        if settings.bucket is not None:
-            raise SettingsError("RESPONSES_BUCKET goes with DynamoDB; beside SQLite a folder has its part.")
         from lambda_responses.storage.file_blobs import FileBlobs
 
         return FileBlobs(f"{place.removeprefix('/')}.blobs", now=now)
