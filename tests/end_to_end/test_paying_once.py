@@ -58,7 +58,11 @@ def servers(tmp_path_factory: pytest.TempPathFactory, upstream: Upstream) -> Ite
     folder = tmp_path_factory.mktemp("twins")
     addresses = {"GROQ_BASE_URL": upstream.base_url, "GROQ_API_KEY": KEY, "RESPONSES_KEEP_ALIVE_MS": "300"}
     twins = [Server(folder, **addresses) for _ in range(2)]
-    yield [each.started() for each in twins]
+    for each in twins:  # a first request imports, which takes longer than an SDK waits
+        asked = {"model": f"{CHAT.provider}/demo", "input": "x"}
+        warmed = httpx.post(f"{each.started().base_url}/responses", json=asked, timeout=60, trust_env=False)
+        assert warmed.status_code == 200
+    yield twins
     for each in twins:
         each.stop()
         assert each.complaints == []
