@@ -201,6 +201,10 @@ class WatchedBlobs:
             self._note("delete blob", "")
         await self._blobs.delete(names)
 
+    async def clear(self, scope: str) -> None:
+        self._note("clear blobs", "")
+        await self._blobs.clear(scope)
+
 
 class Watched:
     """Notes what is asked of the stores, under the name of whoever asks at the time."""

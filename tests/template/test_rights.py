@@ -42,6 +42,7 @@ ACTIONS = {
     "put blob": {"s3:PutObject"},
     "get blob": {"s3:GetObject", "s3:ListBucket"},  # or what is missing would be told as forbidden
     "delete blob": {"s3:DeleteObject"},
+    "clear blobs": {"s3:ListBucket", "s3:DeleteObject"},
 }
 """What the stores on AWS ask for, by what is asked of them."""
 WRITES = ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]

@@ -1,7 +1,8 @@
 """Large bytes beside the rows: written whole or not at all, under names that say what is in them.
 
-A name is `{scope}/{sha256}`; `table` builds scopes. Because the name follows from the bytes, to write it
-again changes nothing but how long it stays.
+A name is `{scope}/{sha256}`, or `{scope}/{sha256}-{writer}` where each writer has its own copy; `table` builds
+scopes. What lies under a name is always the same bytes, so to write it again changes nothing but how long it
+stays.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ class Blobs(Protocol):
 
     async def delete(self, names: Collection[str]) -> None:
         """Remove them, those that are there."""
+        ...
+
+    async def clear(self, scope: str) -> None:
+        """Remove all that is in a scope. What is being written there at this moment may come after."""
         ...
 
     def close(self) -> None:

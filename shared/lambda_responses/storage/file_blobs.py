@@ -67,6 +67,10 @@ class FileBlobs:
         if names:
             await self._run(partial(self._delete, [self._path(name) for name in names]))
 
+    async def clear(self, scope: str) -> None:
+        """See `Blobs`. A file that is being written is left to its writer, or to `purge`."""
+        await self._run(partial(self._clear, self._path(scope)))
+
     def purge(self) -> None:
         """Remove what has expired and what nobody finished; what is in use waits for the next time."""
         for folder, _, files in os.walk(self._folder):
@@ -132,6 +136,10 @@ class FileBlobs:
             with suppress(FileNotFoundError):
                 self._remove(path)
 
+    def _clear(self, folder: Path) -> None:
+        with suppress(FileNotFoundError):
+            self._delete([path for path in folder.iterdir() if path.suffix != _UNFINISHED])
+
     def _is_over(self, path: Path) -> bool:
         if path.suffix == _UNFINISHED:
             return path.stat().st_mtime < time.time() - UNFINISHED_SECONDS
@@ -159,7 +167,12 @@ def _opened_in_new_folder(path: Path) -> Generator[int]:
     """A new file to write to, in a folder that may be missing, or be removed at this very moment."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     while True:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:  # as a folder is called too that goes while it is looked at
+            if path.parent.is_file():
+                raise
+            continue
         try:
             file = os.open(path, flags, 0o600)
             break

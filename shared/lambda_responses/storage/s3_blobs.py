@@ -74,6 +74,16 @@ class S3Blobs:
             for error in answer.get("Errors", ()):
                 raise StoreUnavailable(error.get("Code", "DeleteObjects"))
 
+    async def clear(self, scope: str) -> None:
+        """See `Blobs`."""
+        onward: dict[str, str] = {}
+        while True:
+            page = await self._call("list_objects_v2", Prefix=f"{scope}/", **onward)
+            await self.delete([each["Key"] for each in page.get("Contents", ())])
+            if "NextContinuationToken" not in page:
+                return
+            onward = {"ContinuationToken": page["NextContinuationToken"]}
+
     def close(self) -> None:
         """Finish what was begun and close the connections."""
         self._threads.shutdown(wait=True)

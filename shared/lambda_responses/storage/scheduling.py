@@ -16,17 +16,17 @@ HEAVY = 100_000
 
 
 async def at_once(requests: Iterable[Awaitable[T]], *, most: int | None = None) -> list[T]:
-    """The results of requests made at once, or at `most` so many; a single one is spared the tasks."""
+    """The results of requests made at once, or at `most` so many; a single one is spared the tasks.
+
+    Where one fails, those under way are waited for and no other begins: nothing happens once this has ended.
+    """
     match list(requests):
         case []:
             return []
         case [request]:
             return [await request]
-        case several if most is None or len(several) <= most:
-            return await asyncio.gather(*several)
         case several:
-            turns = asyncio.Semaphore(most)
-            return await asyncio.gather(*(_in_turn(request, turns) for request in several))
+            return await _in_turns(several, min(most or len(several), len(several)))
 
 
 async def off_the_loop(weight: int, work: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
@@ -50,6 +50,20 @@ def weight_of(value: Any) -> int:
             return 4
 
 
-async def _in_turn(request: Awaitable[T], turns: asyncio.Semaphore) -> T:
-    async with turns:
-        return await request
+async def _in_turns(requests: Sequence[Awaitable[T]], most: int) -> list[T]:
+    left = iter(enumerate(requests))
+    results: dict[int, T] = {}
+
+    async def take() -> None:
+        try:
+            for place, request in left:
+                results[place] = await request
+        except BaseException:
+            for _, request in left:
+                asyncio.ensure_future(request).cancel()
+            raise
+
+    for fault in await asyncio.gather(*(take() for _ in range(most)), return_exceptions=True):
+        if fault is not None:
+            raise fault
+    return [results[place] for place in range(len(requests))]

@@ -70,6 +70,18 @@ async def test_many_are_deleted_in_as_few_requests_as_it_takes(blobs: Blobs, sco
     assert await blobs.get(f"{scope}/0") is None
 
 
+async def test_a_scope_is_cleared_and_its_neighbours_are_not(blobs: Blobs, scope: str) -> None:
+    inside = [f"{scope}/{index}" for index in range(5)]
+    outside = [f"{scope}0/a", f"{scope[:-1]}/a"]
+    await asyncio.gather(*(blobs.put(name, b"x", expires=None) for name in [*inside, *outside]))
+    for _ in range(2):
+        await blobs.clear(scope)
+        assert [await blobs.get(name) for name in inside] == [None] * 5
+        assert [await blobs.get(name) for name in outside] == [b"x"] * 2
+    await blobs.put(inside[0], b"again", expires=None)
+    assert await blobs.get(inside[0]) == b"again"
+
+
 async def test_the_same_bytes_written_by_many_at_once_are_whole(blobs: Blobs, scope: str) -> None:
     data = secrets.token_bytes(300_000)
     name = f"{scope}/{digest_of(data)}"
@@ -162,6 +174,22 @@ async def test_the_last_file_takes_its_folders_along(files: FileBlobs, folder: P
     assert folders_in(folder) == []
 
 
+async def test_what_is_being_written_as_its_scope_is_cleared_is_whole(files: FileBlobs, folder: Path) -> None:
+    await files.put("t/a", b"a", expires=LATER)
+    unfinished = folder / "t" / "b.1234.new"
+    unfinished.write_bytes(b"")
+    await files.clear("t")
+    assert files_in(folder) == [unfinished.name]
+
+
+@pytest.mark.parametrize("scope", ["..", "t/../..", "", "t//", "/"])
+async def test_no_scope_leads_out_of_the_folder(files: FileBlobs, folder: Path, scope: str) -> None:
+    folder.parent.joinpath("outside").write_bytes(b"")
+    with pytest.raises(ValueError, match="name"):
+        await files.clear(scope)
+    assert files_in(folder.parent) == ["outside"]
+
+
 @pytest.mark.parametrize("name", ["../a", "t/../../a", "t//a", "/a", "t/.", "", "t/a/"])
 async def test_no_name_leads_out_of_the_folder(files: FileBlobs, folder: Path, name: str) -> None:
     with pytest.raises(ValueError, match="name"):
@@ -241,6 +269,7 @@ async def test_what_the_service_refuses_is_unavailable(stubbed: tuple[S3Blobs, S
         ("put_object", blobs.put("a", b"a", expires=None)),
         ("get_object", blobs.get("a")),
         ("delete_objects", blobs.delete(["a"])),
+        ("list_objects_v2", blobs.clear("a")),
     ):
         stubber.add_client_error(operation, code, "arn:aws:s3:::secret", 400)
         with pytest.raises(StoreUnavailable) as fact:
@@ -255,10 +284,23 @@ async def test_what_was_not_deleted_is_told(stubbed: tuple[S3Blobs, Stubber]) ->
         await blobs.delete(["a"])
 
 
+async def test_a_scope_of_any_size_is_cleared(stubbed: tuple[S3Blobs, Stubber]) -> None:
+    blobs, stubber = stubbed
+    for page, (key, token) in enumerate((("a/1", "more"), ("a/2", None))):
+        asked = {"Bucket": "b", "Prefix": "a/", **({"ContinuationToken": "more"} if page else {})}
+        told = {"Contents": [{"Key": key}], **({"NextContinuationToken": token} if token else {})}
+        stubber.add_response("list_objects_v2", told, asked)
+        deleted = {"Bucket": "b", "Delete": {"Objects": [{"Key": key}], "Quiet": True}}
+        stubber.add_response("delete_objects", {}, deleted)
+    await blobs.clear("a")
+    stubber.assert_no_pending_responses()
+
+
 async def test_an_unreachable_bucket_is_unavailable(stubbed: tuple[S3Blobs, Stubber]) -> None:
     blobs, stubber = stubbed
     stubber.deactivate()
-    for request in (blobs.put("a", b"a", expires=None), blobs.get("a"), blobs.delete(["a"])):
+    requests = (blobs.put("a", b"a", expires=None), blobs.get("a"), blobs.delete(["a"]), blobs.clear("a"))
+    for request in requests:
         with pytest.raises(StoreUnavailable, match="EndpointConnectionError"):
             await request
 

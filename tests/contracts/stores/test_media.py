@@ -55,6 +55,10 @@ class WatchedBlobs:
         await self._count("delete", names)
         await self._blobs.delete(names)
 
+    async def clear(self, scope: str) -> None:
+        await self._count("clear", scope)
+        await self._blobs.clear(scope)
+
     def close(self) -> None:
         pass
 

@@ -154,6 +154,9 @@ class Memory:
         for name in names:
             self.held.pop(name, None)
 
+    async def clear(self, scope: str) -> None:
+        self.held.clear()
+
     def close(self) -> None:
         pass
 

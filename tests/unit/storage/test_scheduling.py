@@ -39,6 +39,25 @@ async def test_results_are_in_order_and_no_more_run_than_may(many: int, most: in
     assert peak == min(many, most or many)
 
 
+@pytest.mark.parametrize("most", [None, 2])
+async def test_what_is_under_way_ends_before_a_fault_is_told_and_nothing_begins_after_it(most: int | None):
+    begun: list[int] = []
+    ended: list[int] = []
+
+    async def request(number: int) -> None:
+        begun.append(number)
+        await asyncio.sleep(0)
+        if number == 0:
+            raise ValueError("zero")
+        for _ in range(5):
+            await asyncio.sleep(0)
+        ended.append(number)
+
+    with pytest.raises(ValueError, match="zero"):
+        await at_once((request(number) for number in range(4)), most=most)
+    assert ended == begun[1:] == list(range(1, most or 4))
+
+
 @pytest.mark.parametrize(
     ("value", "weight"),
     [("abc", 3), ({"ab": "cd"}, 4), (["ab", ("c", 1)], 7), (None, 4), ([], 0), (1.5, 4)],
