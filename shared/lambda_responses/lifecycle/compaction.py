@@ -41,9 +41,10 @@ _BLOCK = "compaction"
 class Compaction:
     """One item that stands for a context.
 
-    `origin` is what it stands for, `usage` what that took, and `target` who did it, as soon as `summarize` or
-    `compact` is through. Both yield when somebody begins to answer, or nobody has for `patience` seconds, and
-    raise `APIError` for whatever goes wrong. Nothing of an item is told before all of it is there.
+    `origin` is what it stands for and `usage` what that took, as soon as `summarize` or `compact` is through;
+    `target` is who does it, as far as is known. Both yield when somebody begins to answer, or nobody has for
+    `patience` seconds, and raise `APIError` for whatever goes wrong. Nothing of an item is told before all of
+    it is there.
     """
 
     def __init__(
@@ -145,10 +146,9 @@ class Compaction:
             async for deltas in batches:
                 for delta in deltas:
                     answer.apply(delta)
-                self._patience = None
+                self._patience, self.target = None, targets.current
                 yield
         answer.finish(at=int(self._using.now()))
-        self.target = targets.current
         self.usage = answer.response["usage"]
 
     def _blank(self) -> ResponseEmitter:

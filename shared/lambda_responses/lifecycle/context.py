@@ -13,6 +13,7 @@ from lambda_responses.wire.compaction import (
     is_compaction,
     kept_messages,
     told,
+    told_otherwise,
 )
 from lambda_responses.wire.includes import INCLUDABLE
 
@@ -84,6 +85,10 @@ class ModelContext:
             shown.items.extend(items)
             shown.places.extend([place] * len(items))
         return shown
+
+    def stood_for(self, said: Sequence[Json], made: Mapping[str, Json]) -> Json:
+        """What an item stands for that an upstream made of all this by itself, should another one go on."""
+        return told_otherwise(self.shown_to(None, said, made).items, whole=True)
 
     def current(self, said: Sequence[Json] = (), made: Mapping[str, Json] | None = None) -> list[Json]:
         """What of it, and of what was `said` since, a model still has to see; compactions as they are."""

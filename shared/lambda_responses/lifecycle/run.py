@@ -15,17 +15,18 @@ from typing import TYPE_CHECKING
 from lambda_responses.lifecycle.context import assemble
 from lambda_responses.lifecycle.placement import placed
 from lambda_responses.lifecycle.ports import Unbounded, Unclaimed, Unkept
-from lambda_responses.lifecycle.seals import MAKER, seal, seal_compaction
+from lambda_responses.lifecycle.seals import MAKER, seal_shown
 from lambda_responses.lifecycle.steps import compaction_plan
 from lambda_responses.lifecycle.targets import Targets
-from lambda_responses.lifecycle.unshown import UNSHOWN
+from lambda_responses.lifecycle.unshown import kept
 from lambda_responses.lifecycle.waiting import OutOfTime, StopRequested, stop_signal
+from lambda_responses.lifecycle.weights import TokenWeights
 from lambda_responses.storage.responses import StoredResponse
 from lambda_responses.stream.deltas import Envelope, ItemOpened, Opaque
 from lambda_responses.stream.emitter import ResponseEmitter
 from lambda_responses.tools.steps import goes_on
 from lambda_responses.transformers.base import shows_seals
-from lambda_responses.wire.compaction import COMPACTION, TRIGGER, is_compaction, told_otherwise
+from lambda_responses.wire.compaction import TRIGGER, is_compaction
 from lambda_responses.wire.errors import APIError, ServerError
 from lambda_responses.wire.ids import ItemIds, ResponseId
 from lambda_responses.wire.includes import SEEN_TO, apart
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import AsyncGenerator, Sequence
 
+    from lambda_responses.lifecycle.compaction import Compaction
     from lambda_responses.lifecycle.context import ModelContext
     from lambda_responses.lifecycle.known import Known
     from lambda_responses.lifecycle.placement import Placement
@@ -81,6 +83,9 @@ class ResponseRun:
         self._started = False
         self._made: list[Event] = []
         self._plan = compaction_plan(request, targets)
+        self._weights = TokenWeights()
+        self._compaction: Compaction | None = None
+        """Where that is all that is asked for."""
         self._context: ModelContext
         self._emitter: ResponseEmitter
         self._targets: Targets
@@ -97,7 +102,8 @@ class ResponseRun:
     @property
     def target(self) -> str:
         """`provider/model` that answers."""
-        return self._targets.current.name
+        answering = self._targets.current if self._compaction is None else self._compaction.target
+        return answering.name
 
     @property
     def dropped(self) -> Sequence[str]:
@@ -152,10 +158,8 @@ class ResponseRun:
     def _begin(self, response_id: str, created_at: int) -> None:
         request = self.request
         ids = ItemIds(ResponseId(response_id), self._using.entropy)
-        # A trigger is for whom it asks to compact: nobody else, and no later turn, sees it.
-        given = [item for item in request["input"] if not (self._plan.at_once and item["type"] == TRIGGER)]
         self._context = assemble(
-            given,
+            self._plan.given(request),
             history=self._known.history,
             origins=self._known.origins,
             brought=self._known.brought,
@@ -171,7 +175,8 @@ class ResponseRun:
         self._emitter = ResponseEmitter(
             response, ids, taken_call_ids=self._context.call_ids, seal=self._seal, parted=self._parted
         )
-        self._targets = Targets(self._candidates, self._asked(), self._context, self._using)
+        asked = self._plan.asked(request)
+        self._targets = Targets(self._candidates, asked, self._context, self._using, self._weights)
 
     def _parted(self, item: Json) -> tuple[Json, Json]:
         """An item without what was not asked for; a native upstream has seen to that, and seals have."""
@@ -179,28 +184,16 @@ class ResponseRun:
             return item, {}
         return apart(item, {*(self.request.get("include") or ()), *SEEN_TO})
 
-    def _asked(self) -> Json:
-        """The request as targets are asked, which know nothing of what is done here for them."""
-        if self._plan.threshold is None:
-            return self.request
-        return {name: value for name, value in self.request.items() if name != "context_management"}
-
     def _seal(self, item_type: str, origin: Json) -> str | None:
-        """What the client is shown of an origin: a compacted context always, of reasoning if it asked."""
-        sealer = self._known.sealer
-        if sealer is None:
-            return None
         owned = {MAKER: self._targets.current.maker, **origin}
-        if item_type == COMPACTION:
-            return seal_compaction(owned, sealer)
-        return seal(owned, sealer) if shows_seals(self.request) else None
+        return seal_shown(item_type, owned, self._known.sealer, reasoning=shows_seals(self.request))
 
     async def _steps(self, *, patient: bool) -> AsyncGenerator[None, None]:
         """Yields whenever there are events in `_made`, over as many upstream steps as it takes."""
         emitter, compacted = self._emitter, False
         for steps in count(1):
             patience = self._using.first_event_wait if patient and steps == 1 else None
-            compacted = not compacted and self._is_compaction_due()
+            compacted = not compacted and await self._is_compaction_due()
             step = self._compact(patience) if compacted else self._answer(patience)
             async with aclosing(step) as moments:
                 async for _ in moments:
@@ -227,7 +220,8 @@ class ResponseRun:
                 for delta in deltas:
                     self._made += self._emitter.apply(delta)
                     if isinstance(delta, ItemOpened) and is_compaction(delta.item):
-                        self._emitter.apply(Opaque(delta.block, self._stood_for()))
+                        said, made = self._emitter.response["output"], self._emitter.origins
+                        self._emitter.apply(Opaque(delta.block, self._context.stood_for(said, made)))
                 if self._made:
                     yield
 
@@ -245,6 +239,7 @@ class ResponseRun:
             stop=self._stop,
             patience=patience,
         )
+        self._compaction = compaction if self._plan.at_once else None
         async with aclosing(compaction.summarize(emitter.response["output"], emitter.origins)) as moments:
             async for _ in moments:
                 if not self._started:
@@ -255,17 +250,10 @@ class ResponseRun:
             self._made += emitter.apply(delta)
         yield
 
-    def _is_compaction_due(self) -> bool:
-        if self._plan.threshold is None:
-            return self._plan.at_once
-        emitter = self._emitter
-        shown = self._context.shown_to(None, emitter.response["output"], emitter.origins)
-        return self._plan.is_due(self.request, shown.items, used=self._tokens_used)
-
-    def _stood_for(self) -> Json:
-        """What an item stands for that an upstream makes by itself, should another one go on."""
-        output = self._emitter.response["output"]
-        return told_otherwise(self._context.shown_to(None, output, self._emitter.origins).items, whole=True)
+    async def _is_compaction_due(self) -> bool:
+        return await self._plan.is_due(
+            self.request, self._context, self._emitter, used=self._tokens_used, weights=self._weights
+        )
 
     def _start(self, deltas: Sequence[Delta]) -> None:
         """Make the first events, with what the upstream says of itself in its first words in them."""
@@ -316,14 +304,12 @@ class ResponseRun:
         return closing
 
     def _record(self) -> StoredResponse:
-        maker = {MAKER: self._targets.current.maker}
-        made = {id: {**maker, **data} for id, data in self._emitter.origins.items()}
-        for id, unshown in self._emitter.unshown.items():
-            made[id] = {**made.get(id, maker), UNSHOWN: unshown}
+        maker = self._targets.current.maker
+        made = kept(self._emitter.origins, self._emitter.unshown, maker=maker)
         own = [public_item(item) for item in self._context.own if item["type"] != TRIGGER]
         return StoredResponse(
             response=self._emitter.response,
             input=own,
             origins={**self._context.own_origins, **made},
-            target=self._targets.current.name,
+            target=self.target,
         )

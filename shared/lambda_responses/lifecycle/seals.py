@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lambda_responses.transformers.base import SEAL
-from lambda_responses.wire.compaction import is_compaction
+from lambda_responses.wire.compaction import COMPACTION, is_compaction
 from lambda_responses.wire.errors import InvalidRequestError
 
 if TYPE_CHECKING:
@@ -39,9 +39,18 @@ def seal(origin: Json, sealer: Sealer) -> str | None:
 
 def seal_compaction(origin: Json, sealer: Sealer) -> str:
     """What a compaction item stands for, as a client may hold it."""
-    from lambda_responses.sealing.sealer import COMPACTION
+    from lambda_responses.sealing.sealer import COMPACTION as COMPACTED
 
-    return sealer.seal(COMPACTION, origin)
+    return sealer.seal(COMPACTED, origin)
+
+
+def seal_shown(item_type: str, origin: Json, sealer: Sealer | None, *, reasoning: bool) -> str | None:
+    """What the client is shown of an item's origin: of a compaction always, of all else if it asked."""
+    if sealer is None:
+        return None
+    if item_type == COMPACTION:
+        return seal_compaction(origin, sealer)
+    return seal(origin, sealer) if reasoning else None
 
 
 def opened(items: Sequence[Json], sealer: Sealer, *, native: bool) -> dict[int, Json]:
@@ -51,7 +60,8 @@ def opened(items: Sequence[Json], sealer: Sealer, *, native: bool) -> dict[int, 
     only be where the upstream is `native`, for others do not know what it stands for. Raises
     `InvalidRequestError` for what this server sealed for another tenant, or was changed since.
     """
-    from lambda_responses.sealing.sealer import COMPACTION, REASONING, BrokenEnvelope, NotAnEnvelope
+    from lambda_responses.sealing.sealer import COMPACTION as COMPACTED
+    from lambda_responses.sealing.sealer import REASONING, BrokenEnvelope, NotAnEnvelope
 
     origins: dict[int, Json] = {}
     for place, item in enumerate(items):
@@ -60,7 +70,7 @@ def opened(items: Sequence[Json], sealer: Sealer, *, native: bool) -> dict[int, 
             continue
         compacts = is_compaction(item)
         try:
-            origins[place] = sealer.open(COMPACTION if compacts else REASONING, envelope)
+            origins[place] = sealer.open(COMPACTED if compacts else REASONING, envelope)
         except NotAnEnvelope:
             if compacts and not native:
                 raise _unverified(place) from None

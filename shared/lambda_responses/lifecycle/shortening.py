@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from lambda_responses.wire.compaction import INSTRUCTING
 from lambda_responses.wire.context import ANSWERS
-from lambda_responses.wire.token_estimates import estimated_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,14 +37,19 @@ def is_too_long(fault: APIError) -> bool:
 
 
 def shortened(
-    items: Sequence[Json], places: Sequence[int | None], fault: APIError, *, halve: bool
+    items: Sequence[Json],
+    places: Sequence[int | None],
+    fault: APIError,
+    *,
+    weights: Sequence[float],
+    halve: bool,
 ) -> list[int] | None:
     """The indexes of what stays; None where there is nothing to leave out.
 
     As much goes as the fault's own figures ask for, half of the context where it has none, or where it was
-    shortened by them before (`halve`). `places` say which items are the request's own.
+    shortened by them before (`halve`). `places` say which items are the request's own, `weights` how much
+    each item is.
     """
-    weights = [estimated_tokens({}, [item]) for item in items]
     share = 0.5 if halve else _share(fault.message)
     surplus = sum(weights) * (1 - share)
     fixed = _fixed(items, places)

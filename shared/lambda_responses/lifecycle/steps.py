@@ -10,7 +10,10 @@ from lambda_responses.wire.compaction import TRIGGER
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lambda_responses.lifecycle.context import ModelContext
+    from lambda_responses.lifecycle.weights import TokenWeights
     from lambda_responses.providers.base import Target
+    from lambda_responses.stream.emitter import ResponseEmitter
     from lambda_responses.wire.json import Json
 
 DEFAULT_THRESHOLD = 100_000
@@ -27,15 +30,29 @@ class CompactionPlan:
     threshold: int | None = None
     """Tokens of context after which it is compacted before a model is asked."""
 
-    def is_due(self, request: Json, items: Sequence[Json], *, used: int) -> bool:
-        """Whether that context is to be compacted now. `used`: tokens that it had by its upstream's count."""
-        if self.at_once:
-            return True
-        if self.threshold is None or not items:
-            return False
-        from lambda_responses.wire.token_estimates import estimated_tokens
+    def asked(self, request: Json) -> Json:
+        """The request as its targets get it, who know nothing of what is done here for them."""
+        if self.threshold is None:
+            return request
+        return {name: value for name, value in request.items() if name != "context_management"}
 
-        return used > self.threshold or estimated_tokens(request, items) > self.threshold
+    def given(self, request: Json) -> list[Json]:
+        """The request's input; without a trigger, which is for whom it asks to compact and nobody else."""
+        return [item for item in request["input"] if not (self.at_once and item["type"] == TRIGGER)]
+
+    async def is_due(
+        self, request: Json, context: ModelContext, said: ResponseEmitter, *, used: int, weights: TokenWeights
+    ) -> bool:
+        """Whether a context is to be compacted now, with what was said since.
+
+        `used` are the tokens that it had by its upstream's count.
+        """
+        if self.at_once or self.threshold is None:
+            return self.at_once
+        items = context.shown_to(None, said.response["output"], said.origins).items
+        if not items:
+            return False
+        return used > self.threshold or await weights.tokens(request, items) > self.threshold
 
 
 def compaction_plan(request: Json, targets: Sequence[Target]) -> CompactionPlan:

@@ -10,6 +10,7 @@ from lambda_responses.lifecycle.context import unsealed
 from lambda_responses.lifecycle.media import carried
 from lambda_responses.lifecycle.upstream import deltas_of, is_outage, may_fail_over
 from lambda_responses.lifecycle.waiting import heard
+from lambda_responses.lifecycle.weights import TokenWeights
 from lambda_responses.outbound.faults import OutboundFault, TooLarge
 from lambda_responses.transformers.base import NotOffered, Turn
 from lambda_responses.wire.compaction import stands_for_all
@@ -34,8 +35,16 @@ _PLACE = re.compile(r"input\[(\d+)\]")
 class Targets:
     """Those that a model name stands for. `current` answers, or is the next to be asked."""
 
-    def __init__(self, targets: Sequence[Target], request: Json, context: ModelContext, using: Services):
+    def __init__(
+        self,
+        targets: Sequence[Target],
+        request: Json,
+        context: ModelContext,
+        using: Services,
+        weights: TokenWeights | None = None,
+    ) -> None:
         self.current, *self._waiting = targets
+        self._weights = weights or TokenWeights()
         self._request = request
         self._context = context
         self._using = using
@@ -88,7 +97,7 @@ class Targets:
                         patience = None
                         yield deltas
             except APIError as error:
-                if emitter.items_begun == begun and self._shorten(error):
+                if emitter.items_begun == begun and await self._shorten(error):
                     emitter.forget_upstream()
                     continue
                 unasked = self._rendered is None
@@ -169,7 +178,7 @@ class Targets:
         self.current = self._waiting.pop(0)
         self._shown = self._rendered = None
 
-    def _shorten(self, fault: APIError) -> bool:
+    async def _shorten(self, fault: APIError) -> bool:
         """Whether the context was too long and is shorter now."""
         if self._request.get("truncation") != "auto" or not self._shown:
             return False
@@ -177,7 +186,8 @@ class Targets:
 
         if not is_too_long(fault) or self._shortened >= MOST_TRIES:
             return False
-        kept = shortened(self._shown, self._places, fault, halve=self._shortened > 0)
+        weights = await self._weights.of(self._shown)
+        kept = shortened(self._shown, self._places, fault, weights=weights, halve=self._shortened > 0)
         if kept is None:
             return False
         self._shortened += 1

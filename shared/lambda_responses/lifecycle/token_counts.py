@@ -16,6 +16,7 @@ from lambda_responses.lifecycle.context import assemble
 from lambda_responses.lifecycle.known import known_before
 from lambda_responses.lifecycle.media import carried
 from lambda_responses.lifecycle.upstream import as_api_error, without_secrets
+from lambda_responses.lifecycle.weights import TokenWeights
 from lambda_responses.providers.base import (
     Marker,
     UpstreamError,
@@ -30,7 +31,6 @@ from lambda_responses.wire.count_requests import check_count_request
 from lambda_responses.wire.errors import InvalidRequestError
 from lambda_responses.wire.ids import ItemIds, new_response_id
 from lambda_responses.wire.requests import read_model
-from lambda_responses.wire.token_estimates import estimated_tokens
 
 if TYPE_CHECKING:
     from lambda_responses.lifecycle.context import ModelContext
@@ -69,14 +69,15 @@ async def count_input_tokens(
     native = all(target.native for target in targets)
     request = check_count_request(body, native=native)
     known = await known_before(request, principal=principal, using=using, native=native, seals=False)
-    check_whole_context(request, [*known.history, *known.input])
+    check_whole_context(request, known.current)
     context, target = _context(known, using), targets[0]
     tokens = await _counted(target, request, context, using)
     if tokens is not None:
         return TokenCount(
             tokens, "tokenizer" if target.provider.name in RESERVED else "provider", target.name
         )
-    estimated = estimated_tokens({**request, "model": target.model}, context.shown_to(None).items)
+    shown = context.shown_to(None)
+    estimated = await TokenWeights().tokens({**request, "model": target.model}, shown.items)
     return TokenCount(estimated, "estimate", target.name)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lambda_responses.lifecycle.seals import MAKER
 from lambda_responses.wire.includes import apply_include
 
 if TYPE_CHECKING:
@@ -23,6 +24,14 @@ def with_asked(item: Json, origins: Mapping[str, Json], include: Collection[str]
     if not unshown:
         return item
     return {**item, **apply_include({"type": item["type"], **unshown}, include)}
+
+
+def kept(origins: Mapping[str, Json], unshown: Mapping[str, Json], *, maker: str) -> dict[str, Json]:
+    """What is stored beside the items that a response has said, by their ids."""
+    made = {id: {MAKER: maker, **origin} for id, origin in origins.items()}
+    for id, members in unshown.items():
+        made[id] = {**made.get(id, {MAKER: maker}), UNSHOWN: members}
+    return made
 
 
 def without_unshown(origin: Json) -> Json:

@@ -110,6 +110,24 @@ async def test_a_trigger_makes_one_item_and_nothing_else(play: Play) -> None:
     assert "compaction_trigger" not in prompt
 
 
+async def test_who_compacted_is_who_answered(play: Play) -> None:
+    services = play(Played([[OVERLOADED]], name="first"), Played([SUMMARY], name="second"))
+    run = await begun(services, input=[*TALK, TRIGGER], stream=True)
+    told: set[str] = set()
+    async for _ in run.events():
+        told.add(run.target)
+    assert told == {"second/m"}
+    assert (await services.responses.get(ME.tenant, run.id)).target == "second/m"
+
+
+async def test_who_compacted_on_the_way_is_not_who_answered(play: Play) -> None:
+    services = play(Played([[OVERLOADED], HELLO], name="first"), Played([SUMMARY], name="second"))
+    run = await begun(services, input=[*TALK, {"role": "user", "content": LONG}], context_management=SMALL)
+    await run.response()
+    assert run.target == "first/m"
+    assert (await services.responses.get(ME.tenant, run.id)).target == "first/m"
+
+
 @pytest.mark.parametrize("store", [True, False])
 async def test_what_was_compacted_goes_on(play: Play, store: bool) -> None:
     maker = Played([SUMMARY, HELLO])

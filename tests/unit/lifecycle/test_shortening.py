@@ -13,6 +13,7 @@ from lambda_responses.lifecycle.shortening import MOST_TRIES, shortened, units
 from lambda_responses.stream.deltas import Failed, Stopped, Text
 from lambda_responses.wire.compaction import pruned
 from lambda_responses.wire.errors import InvalidRequestError
+from lambda_responses.wire.token_estimates import item_tokens
 from tests.played import ME, Played
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ def too_long(message: str = "Too long.") -> InvalidRequestError:
 
 def said(role: str, text: str) -> Json:
     return {"type": "message", "role": role, "content": text}
+
+
+def weights(items: list[Json]) -> list[float]:
+    return [item_tokens(item) for item in items]
 
 
 @st.composite
@@ -51,7 +56,7 @@ def contexts(draw: st.DrawFn) -> list[Json]:
 @given(contexts(), st.integers(0, 12), st.booleans())
 def test_nothing_is_torn_apart_and_what_is_asked_stays(items: list[Json], own: int, halve: bool) -> None:
     places = [None if index < len(items) - own else index for index in range(len(items))]
-    kept = shortened(items, places, too_long(), halve=halve)
+    kept = shortened(items, places, too_long(), weights=weights(items), halve=halve)
     if kept is None:
         return
     left = [items[index] for index in kept]
@@ -99,7 +104,7 @@ def test_pruning_separates_no_call_from_its_output(items: list[Json], data: st.D
 )
 def test_the_figures_of_a_complaint_say_how_much_goes(message: str, share: float) -> None:
     items = [said("user", f"{n:04} " * 40) for n in range(200)]
-    kept = shortened(items, [None] * 200, too_long(message), halve=False)
+    kept = shortened(items, [None] * 200, too_long(message), weights=weights(items), halve=False)
     assert kept is not None
     assert abs(len(kept) / 200 - share) < 0.02
     assert kept[-1] == 199

@@ -20,7 +20,7 @@ from lambda_responses.providers.base import (
     UpstreamUnreachable,
     UpstreamUnreadable,
 )
-from lambda_responses.stream.deltas import Stopped, Text
+from lambda_responses.stream.deltas import BlockEnded, Stopped, Text, ToolArguments, ToolCall
 from lambda_responses.transformers.base import Rendered, Turn, UpstreamFailure
 from lambda_responses.transformers.failures import map_failure
 from lambda_responses.wire.errors import APIError, InvalidRequestError, NotFoundError
@@ -218,6 +218,27 @@ async def test_a_response_may_be_counted_by_itself(play: Play) -> None:
     with pytest.raises(InvalidRequestError) as caught:
         await count_input_tokens(body, principal=YOU, using=services)
     assert caught.value.code == "previous_response_not_found"
+
+
+async def test_what_a_compaction_stands_for_is_no_fault_of_what_follows_it(play: Play) -> None:
+    call = [ToolCall(0, "lookup", "c1"), ToolArguments(0, "{}"), BlockEnded(0), Stopped("end")]
+    services = play(Played([call, HELLO, HELLO]))
+    tools = [{"type": "function", "name": "lookup", "parameters": {"type": "object", "properties": {}}}]
+    body: Json = {"model": "m", "input": "look it up", "tools": tools}
+    run = await create_response(body, principal=ME, using=services)
+    first = await run.response()
+    call_id = first["output"][0]["call_id"]
+    body |= {
+        "input": [{"type": "function_call_output", "call_id": call_id, "output": "a word and so on " * 600}],
+        "previous_response_id": first["id"],
+        "context_management": [{"type": "compaction", "compact_threshold": 1000}],
+    }
+    run = await create_response(body, principal=ME, using=services)
+    second = await run.response()
+    assert [item["type"] for item in second["output"]] == ["compaction", "message"]
+    count = await counted(services, input="And now?", previous_response_id=second["id"])
+
+    assert 0 < count.tokens < 1000
 
 
 async def test_an_item_reference_is_counted_as_what_it_names(play: Play) -> None:
