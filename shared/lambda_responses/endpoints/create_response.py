@@ -6,7 +6,6 @@ import asyncio
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from lambda_responses.endpoints.event_stream import HEADERS, EventStreamResponse, Framing
@@ -100,12 +99,13 @@ class _Asked:
         answering = asyncio.ensure_future(self._once.answer(self._bounds.deadline))
         try:
             await unless_gone(self._request, asyncio.wait({answering}, timeout=patience))
-        except ClientDisconnect:
+        except BaseException:
             await end(answering)
             raise
         if not answering.done():
             framing = self._framing(None)
-            return self._stream((), self._late_events(answering, framing), framing, headers={})
+            events = self._late_events(answering, framing)
+            return self._stream(await anext(events), events, framing, headers={})
         answer = answering.result()
         return await self._made() if answer is None else self._replayed(answer)
 
@@ -140,8 +140,12 @@ class _Asked:
     async def _late_events(
         self, answering: asyncio.Future[KeptAnswer | None], framing: Framing
     ) -> AsyncGenerator[Sequence[Event]]:
-        """Of a stream that had to begin before it was known whose events it tells: even a refusal is one."""
+        """Of a stream that had to begin before it was known whose events it tells: even a refusal is one.
+
+        The first batch is empty. Once it was asked for, closing this ends `answering`.
+        """
         try:
+            yield ()
             async with aclosing(self._told(await answering)) as batches:
                 first = await anext(batches)
                 framing.obfuscated_for = self._framing(first[0]["response"]["id"]).obfuscated_for

@@ -116,7 +116,11 @@ class Door:
             "client": ("127.0.0.1", 1),
             "server": ("localhost", 80),
         }
-        return answer, asyncio.ensure_future(self.app(scope, receive, answer.take))
+
+        async def send(message: dict[str, Any]) -> None:
+            await answer.take(message)
+
+        return answer, asyncio.ensure_future(self.app(scope, receive, send))
 
     async def ask(self, headers: dict[str, str], **body: Any) -> Answer:
         answer, exchange = self.asking(headers, **body)
@@ -499,6 +503,32 @@ async def test_a_waiting_request_whose_client_goes_ends(doors: Any):
     go_on.set()
     await exchange
     assert door.paid == 1
+
+
+@pytest.mark.parametrize("moment", ["waiting", "beginning"])
+async def test_a_waiting_request_leaves_nothing_behind_however_it_ends(doors: Any, moment: str):
+    go_on = asyncio.Event()
+    door = doors([go_on, *HELLO], keep_alive_ms=20 if moment == "beginning" else 15_000)
+    first, exchange = door.asking(FIRST, stream=True)
+    await first.has(b"response.created")
+    before = asyncio.all_tasks()
+    again, attached = door.asking(AGAIN, stream=True)
+    if moment == "beginning":
+
+        async def broken(message: dict[str, Any]) -> None:
+            raise OSError("no such socket")
+
+        again.take = broken
+        with pytest.raises(OSError, match="no such socket"):
+            await asyncio.wait_for(attached, 5.0)
+    else:
+        await asyncio.sleep(0.05)
+        attached.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await attached
+    assert asyncio.all_tasks() <= before
+    go_on.set()
+    await exchange
 
 
 async def test_nothing_is_begun_for_a_try_whose_client_went_before(doors: Any):
