@@ -77,8 +77,9 @@ class ThreadStore:
                 continue  # A fork that was never committed, or is gone.
             line = list(_standing_on(here.nodes[first], here.nodes))
             yield line
-            forks = {fork: None for node in line for fork in here.forks.get(node.response_id, ())}
-            waiting += sorted(forks, reverse=True)
+            told = {node.response_id for node in line}
+            forks = {fork for node in line for fork in here.forks.get(node.response_id, ())}
+            waiting += sorted(forks - told, reverse=True)  # what was imported may fork off in its own thread
 
     async def turns(self, tenant: str, thread: ThreadKey) -> AsyncGenerator[tuple[str, Turn], None]:
         """What each turn of a thread added, by its own part, as it is stored.

@@ -13,7 +13,7 @@ from lambda_responses.storage.chains import Base, Chain, Place, ResponseNotFound
 from lambda_responses.storage.conditions import ROW, Absent
 from lambda_responses.storage.keyed import ConditionFailed, Row, StoreFact
 from lambda_responses.storage.removals import NO_FORK
-from lambda_responses.storage.responses import Context, Reservation, StoredResponse
+from lambda_responses.storage.responses import Context, Reservation, StoredResponse, TooLargeToStore
 from lambda_responses.storage.table import TenantTable
 from lambda_responses.wire.ids import ResponseId
 
@@ -109,7 +109,11 @@ class Transfers:
         else:
             reservation = self._first(tenant, response_id, moved.before)
             dropped = {"prev"}
-        last = await self._responses.prepare(reservation, moved.stored)
+        try:
+            last = await self._responses.prepare(reservation, moved.stored)
+        except TooLargeToStore:  # whoever brings it; an import that was cut short will want its place again
+            await self._responses.release(reservation)
+            raise
         values = dict(last.values)
         if moved.deleted:
             # As if its forks had gone: those that come say so themselves.
@@ -129,15 +133,14 @@ class Transfers:
 
     async def _compare(self, tenant: str, moved: MovedResponse, here: Row) -> None:
         """Raises `AnotherResponse` unless it is the same."""
-        if is_deleted(here):
-            return  # It was deleted here, and stays so.
+        if moved.deleted or is_deleted(here):
+            return  # Each place deletes for itself: what went in one stays as it is in the other.
         try:
             found = await self._responses.get(tenant, moved.response_id)
         except ResponseNotFound:
             return
         same = (
-            not moved.deleted
-            and found.response == moved.stored.response
+            found.response == moved.stored.response
             and list(found.input) == list(moved.stored.input)
             and (not moved.with_origins or found.origins == moved.stored.origins)
             and (moved.before is not None or here.values.get("prev") == moved.previous_id)

@@ -12,7 +12,7 @@ from lambda_responses.lifecycle.ports import Principal
 from lambda_responses.lifecycle.thread_moves import export_thread, import_thread
 from lambda_responses.lifecycle.threads import list_thread
 from lambda_responses.storage.keyed import Range, StoreUnavailable
-from lambda_responses.storage.responses import ResponseNotFound
+from lambda_responses.storage.responses import ResponseNotFound, ResponseStore, TooLargeToStore
 from lambda_responses.storage.sqlite import SQLiteStore
 from lambda_responses.wire.errors import InvalidRequestError, NotFoundError
 from lambda_responses.wire.ids import thread_of
@@ -271,6 +271,57 @@ async def test_an_import_that_the_store_cuts_short_is_gone_on_with(here: Place, 
         assert await there.said_up_to(response_id) == asked_and_answered(*names)
         follower = await there.talk.say("next", after=response_id)
         assert await there.said_up_to(follower) == asked_and_answered(*names, "next")
+
+
+async def test_a_turn_whose_place_was_taken_here_is_told_once(here: Place, there: Place) -> None:
+    """What came after a deleted turn in its thread forks off where that turn is still known."""
+    root = await here.talk.say("root")
+    first = await here.talk.say("first", after=root)
+    await there.imported(await here.exported(root))
+    await here.talk.store.delete(here.me.tenant, first)
+    second = await here.talk.say("second", after=root)
+    third = await here.talk.say("third", after=second)
+    assert await there.imported(await here.exported(root)) == (2, 1)
+    lines = await there.exported(root)
+    assert sorted(json.loads(line)["id"] for line in lines) == sorted([root, first, second, third])
+    told = json.dumps(await there.tree(root))
+    assert [told.count(f'"id": "{id}"') for id in (root, first, second, third)] == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("mode", ["keep", "erase"])
+async def test_what_was_deleted_there_meanwhile_stays_here(here: Place, there: Place, mode: str) -> None:
+    root = await here.talk.say("root")
+    last = await here.talk.say("last", after=root)
+    await there.imported(await here.exported(root))
+    store: Any = here.watched
+    await ResponseStore(store, now=here.clock, delete_mode=mode).delete(here.me.tenant, root)  # pyright: ignore[reportArgumentType]
+    lines = await here.exported(last)
+    assert [json.loads(line)["deleted"] for line in lines] == [True, False]
+    assert await there.imported(lines) == (0, 2)
+    assert await there.said_up_to(last) == asked_and_answered("root", "last")
+    assert (await there.talk.store.get(there.me.tenant, root)).response["id"] == root
+
+
+@pytest.mark.parametrize("fork", [False, True], ids=["goes on", "forks"])
+async def test_what_is_too_large_to_be_imported_holds_no_place(
+    here: Place, there: Place, fork: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = await here.talk.say("root")
+    if fork:
+        await here.talk.say("first", after=root)
+    last = await here.talk.say("last", after=root)
+    by_id = {json.loads(line)["id"]: line for line in await here.exported(root)}
+    await there.imported([by_id[root]])
+
+    async def too_large(*_: object) -> Any:
+        raise TooLargeToStore
+
+    with monkeypatch.context() as patched:
+        patched.setattr(there.services.responses, "prepare", too_large)
+        with pytest.raises(InvalidRequestError, match="too large"):
+            await there.imported([by_id[last]])
+    await there.talk.store.delete(there.me.tenant, root)
+    assert not await there.watched.query(Range(f"{there.me.tenant}#T#{thread_of(root)}", "A", "~"))
 
 
 async def test_another_response_of_the_same_id_is_not_overwritten(here: Place, there: Place) -> None:
