@@ -241,6 +241,9 @@ class LiveServices:
         made.pop("threads", None)
         made.pop("transfers", None)
         made.pop("claims", None)
+        blobs: Blobs | None = made.pop("blobs", None)
+        if blobs is not None:
+            blobs.close()
         store: KeyedStore | None = made.pop("store", None)
         if store is not None:
             store.close()

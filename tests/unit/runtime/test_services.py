@@ -68,6 +68,16 @@ async def test_what_was_opened_is_closed_once(environment: dict[str, str], monke
     assert set(threading.enumerate()) <= before
 
 
+async def test_blobs_are_closed_too(environment: dict[str, str]):
+    before = set(threading.enumerate())
+    runtime = Runtime(environment)
+    services: Any = runtime.services
+    await services.blobs.put("threads/a/b", b"picture", expires=None)
+    assert set(threading.enumerate()) > before
+    await runtime.aclose()
+    assert set(threading.enumerate()) <= before
+
+
 async def test_the_level_of_the_log_is_a_setting(environment: dict[str, str]):
     try:
         Runtime({**environment, "RESPONSES_LOG_LEVEL": "WARNING"})
