@@ -103,6 +103,7 @@ async def test_a_body_over_the_limit_is_a_400_that_says_how_large_it_may_be(http
     answer = await http.post("/responses", content=pieces())
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "request_too_large"
+    assert f"more than {MAX_BODY_BYTES} bytes" in answer.json()["error"]["message"]
     assert str(MAX_BODY_BYTES) in answer.json()["error"]["message"]
 
 

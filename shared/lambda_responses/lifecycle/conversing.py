@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from lambda_responses.wire.conversations import conversation_locked
 from lambda_responses.wire.not_found import conversation_not_found
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Generator
 
     from lambda_responses.lifecycle.ports import Services
     from lambda_responses.storage.conversations import ConversationContext, ConversationStore, Hold
@@ -32,7 +32,10 @@ ADDED = frozenset({"completed", "incomplete"})
 async def placed_in(
     tenant: str, context: ConversationContext, *, created_at: int, using: Services
 ) -> AsyncGenerator[Placement]:
-    """A place at the start of a thread of its own, which stands on what was said in the conversation."""
+    """A place at the start of a thread of its own, which stands on what was said in the conversation.
+
+    Raises `APIError` where the conversation is gone by now or somebody else adds to it; so does a commit.
+    """
     responses, conversations = using.responses, using.conversations
     reservation = await responses.reserve(
         tenant, None, epoch=created_at, entropy=using.entropy, stretch=context.stretch
@@ -40,8 +43,9 @@ async def placed_in(
     locking = asyncio.ensure_future(conversations.lock(tenant, context, reservation.response_id))
     placement: Placement | None = None
     try:
-        hold = await _admitted(asyncio.shield(locking), context.id)
-        keep = partial(_keep_in, conversations, responses, hold, reservation)
+        with _told(context.id):
+            hold = await asyncio.shield(locking)
+        keep = partial(_keep_in, conversations, responses, hold, reservation, context.id)
         placement = Placement(reservation.response_id, keep)
         async with beating(partial(_renew, conversations, hold), every=RENEWED_EVERY):
             yield placement
@@ -50,9 +54,10 @@ async def placed_in(
             await uninterrupted(_unlock(conversations, locking))
 
 
-async def _admitted(locking: asyncio.Future[Hold], id: str) -> Hold:
+@contextmanager
+def _told(id: str) -> Generator[None]:
     try:
-        return await locking
+        yield
     except ConversationNotFound:  # deleted since it was read
         raise conversation_not_found(id) from None
     except ConversationLocked:
@@ -76,10 +81,12 @@ async def _keep_in(
     responses: ResponseStore,
     hold: Hold,
     reservation: Reservation,
+    id: str,
     stored: StoredResponse,
 ) -> None:
     """Keep the response and what it adds to its conversation, at one instant."""
     record = await responses.prepare(reservation, stored)
     ended = stored.response
     added = [*stored.input, *ended["output"]] if ended["status"] in ADDED else []
-    await conversations.commit(hold, added, stored.origins, record=record)
+    with _told(id):
+        await conversations.commit(hold, added, stored.origins, record=record)

@@ -291,8 +291,7 @@ class ResponseRun:
             record = self._record()
             await placement.commit(record)
         except Exception as error:
-            self._using.report(error)
-            fault = ServerError("The response could not be stored.")
+            fault = self._not_kept(error)
             if not streamed:
                 raise fault from None
             return self._emitter.fail_instead(closing, fault)
@@ -302,6 +301,12 @@ class ResponseRun:
         except Exception as error:  # the record stands, whatever became of the log
             self._using.report(error)
         return closing
+
+    def _not_kept(self, error: Exception) -> APIError:
+        if isinstance(error, APIError):  # foreseen: what it was to be added to is gone, or another's by now
+            return error
+        self._using.report(error)
+        return ServerError("The response could not be stored.")
 
     def _record(self) -> StoredResponse:
         maker = self._targets.current.maker

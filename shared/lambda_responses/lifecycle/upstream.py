@@ -133,8 +133,8 @@ def as_api_error(target: Target, error: UpstreamError) -> APIError:
             return target.transformer.map_error(failure)
         case UpstreamUnreachable():
             return UpstreamFaultError(f"The provider of {target.name} could not be reached.")
-        case UpstreamSilent():
-            return UpstreamFaultError(f"The provider of {target.name} did not answer in time.")
+        case UpstreamSilent():  # its time was up, or it broke the connection
+            return UpstreamFaultError(f"The provider of {target.name} gave no answer.")
         case UpstreamCutShort():
             return ServerError("The model's answer was cut off before its end.")
         case _:

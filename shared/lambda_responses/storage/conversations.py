@@ -255,7 +255,7 @@ class ConversationStore:
     ) -> None:
         """Add items and write the row that commits the response that they came with, both or neither.
 
-        Raises `ConversationLocked` where the lease was lost, or the conversation deleted, meanwhile.
+        Raises `ConversationLocked` where the lease was lost meanwhile.
         """
         added = await self._packed(items, origins)
         try:
@@ -269,7 +269,9 @@ class ConversationStore:
             await self._leases.add(hold, added, record)
         except ConditionFailed as fact:
             # A store may repeat a write whose answer was lost, and then meet its own first try.
-            if fact.index or fact.old is None or fact.old.values != record.values:
+            kept = await self._store.get(record.key)
+            if kept is None or kept.values != record.values:
+                self._leases.unlocked(fact.old)
                 raise ConversationLocked from None
 
     async def _append_at_length(self, hold: Hold, added: Added) -> None:

@@ -55,7 +55,8 @@ def read_json(raw: bytes, *, limit: int = MAX_BODY_BYTES) -> Json:
     at most 200 levels deep, without lone surrogates and without numbers that are infinite.
     """
     if len(raw) > limit:
-        message = f"The request body has {len(raw)} bytes; at most {limit} are accepted."
+        # Whoever read it stopped there: nobody knows how many there are.
+        message = f"The request body has more than {limit} bytes, which is as many as are accepted."
         raise InvalidRequestError(message, code="request_too_large")
     try:
         body = from_json(raw, allow_inf_nan=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -206,19 +207,70 @@ async def test_a_conversation_that_is_deleted_between_reading_and_running_is_not
         await run.response()
 
 
-async def test_a_conversation_that_is_deleted_under_a_response_has_it_fail(play: Play) -> None:
-    gate = asyncio.Event()
-    services = play(Played([[Text(0, "Hel"), gate, Text(0, "lo"), Stopped("end")]]))
+class Meanwhile(asyncio.Event):
+    """What happens while a model takes a breath."""
+
+    def __init__(self, happening: Any) -> None:
+        super().__init__()
+        self._happening = happening
+
+    async def wait(self) -> Any:
+        await self._happening()
+
+
+async def gone(services: PlayedServices, conversation: str) -> None:
+    await delete_conversation(conversation, principal=ME, using=services)
+
+
+async def anothers(services: PlayedServices, conversation: str) -> None:
+    """What a run finds whose lease ran out while its process stood still."""
+    head = Key(f"me#V#{conversation.removeprefix('conv_')}", "H")
+    await services.store.update(head, set={"owner": "resp_another"})
+
+
+UNDER_IT = pytest.mark.parametrize(
+    ("happens", "fault", "code"),
+    [(gone, NotFoundError, None), (anothers, InvalidRequestError, "conversation_locked")],
+    ids=["deleted", "taken over"],
+)
+MANY = [{"role": "user", "content": f"{number}"} for number in range(120)]
+"""Too many for one transaction."""
+
+
+@UNDER_IT
+@pytest.mark.parametrize("input", ["hi", MANY], ids=["one transaction", "several"])
+async def test_a_conversation_that_is_lost_under_a_response_is_told(
+    play: Play, happens: Any, fault: type[APIError], code: str | None, input: Any
+) -> None:
+    played = Played([])
+    services = play(played)
     conversation = await made(services, "one")
+    played.steps.append([Text(0, "Hel"), Meanwhile(partial(happens, services, conversation)), *HELLO])
+    run = await begun(services, conversation, input=input)
+    with pytest.raises(fault) as told:
+        await run.response()
+    assert told.value.code == code
+    assert services.reported == []
+    with pytest.raises(NotFoundError):
+        await get_response(run.id, principal=ME, using=services)
+
+
+@UNDER_IT
+async def test_a_stream_whose_conversation_is_lost_says_so_at_its_end(
+    play: Play, happens: Any, fault: type[APIError], code: str | None
+) -> None:
+    played = Played([])
+    services = play(played)
+    conversation = await made(services, "one")
+    played.steps.append([Text(0, "Hel"), Meanwhile(partial(happens, services, conversation)), *HELLO])
     run = await begun(services, conversation, stream=True)
-    events: list[Json] = []
-    async for batch in run.events():
-        events += batch
-        if not gate.is_set():
-            await delete_conversation(conversation, principal=ME, using=services)
-            gate.set()
-    assert events[-1]["type"] == "response.failed"
-    assert events[-1]["response"]["error"]["message"] == "The response could not be stored."
+    events = [event async for batch in run.events() for event in batch]
+    check(events)
+    assert [event["type"] for event in events[-2:]] == ["error", "response.failed"]
+    said = events[-1]["response"]["error"]["message"]
+    assert said == events[-2]["message"]
+    assert said.startswith("Another process" if code else f"Conversation with id '{conversation}' not found.")
+    assert services.reported == []
 
 
 async def test_a_long_run_keeps_its_lease(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -288,3 +340,22 @@ async def test_secrets_of_tools_are_not_kept(play: Play) -> None:
     conversation = await create_conversation({"items": [item]}, principal=ME, using=services)
     listed = await list_items(conversation["id"], ListQuery(), principal=ME, using=services)
     assert listed["data"][0]["tools"] == [{k: v for k, v in tool.items() if k != "authorization"}]
+
+
+async def test_a_long_addition_whose_last_answer_was_lost_is_there_and_told_so(play: Play) -> None:
+    services = play(Played([HELLO]))
+    conversation = await made(services)
+    run = await begun(services, conversation, input=MANY)
+    transact, calls = services.store.transact, 0
+
+    async def lose(writes: Any) -> None:
+        nonlocal calls
+        await transact(writes)
+        calls += 1
+        if calls == 2:
+            raise StoreUnavailable("the answer was lost")
+
+    services.store.transact = lose  # type: ignore[method-assign]
+    assert (await run.response())["status"] == "completed"
+    assert (await get_response(run.id, principal=ME, using=services))["status"] == "completed"
+    assert services.reported == []

@@ -13,7 +13,12 @@ from lambda_responses.lifecycle.delete import delete_response
 from lambda_responses.lifecycle.ports import Unkept
 from lambda_responses.lifecycle.retrieve import get_response, replay_response
 from lambda_responses.lifecycle.run import ResponseRun, RunBounds
-from lambda_responses.providers.base import UpstreamCutShort, UpstreamRefused, UpstreamUnreachable
+from lambda_responses.providers.base import (
+    UpstreamCutShort,
+    UpstreamRefused,
+    UpstreamSilent,
+    UpstreamUnreachable,
+)
 from lambda_responses.storage.keyed import StoreUnavailable
 from lambda_responses.stream.deltas import (
     Envelope,
@@ -575,3 +580,11 @@ async def test_a_fault_of_ours_ends_the_stream_in_good_order_and_is_reported(pla
     assert [event["type"] for event in events[-2:]] == ["error", "response.failed"]
     assert "secret" not in str(events)
     assert [type(error) for error in services.reported] == [RuntimeError]
+
+
+async def test_silence_is_not_told_as_slowness_since_a_broken_connection_is_silent_too(play: Play) -> None:
+    services = play(Played([[UpstreamSilent("ReadError before an answer")]]))
+    with pytest.raises(APIError) as fault:
+        await (await begun(services)).response()
+    assert fault.value.status == 502
+    assert fault.value.message == "The provider of played/m gave no answer."
