@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from lambda_responses.storage.responses import ResponseNotFound
 from lambda_responses.wire.ids import own_part_of, thread_of
@@ -19,6 +19,13 @@ PREVIEW = 60
 """Characters of what was said that a list shows. None of them moves a terminal's cursor."""
 MOST_READ = 1_000
 """Characters in which they are looked for."""
+_SEEN = {
+    "input_image": "[image]",
+    "computer_screenshot": "[image]",
+    "input_file": "[file]",
+    "input_audio": "[audio]",
+}
+"""What a list shows of a turn that asks without a word."""
 
 
 async def list_thread(response_id: str, *, principal: Principal, using: Services) -> Json:
@@ -75,33 +82,41 @@ async def _previews(nodes: Sequence[TreeNode], principal: Principal, using: Serv
     if thread is None or not wanted:
         return {}
     return {
-        wanted[own]: preview([*turn.output[::-1], *turn.input])
+        wanted[own]: preview(turn.input, turn.output)
         async for own, turn in using.threads.turns(principal.tenant, thread)
         if own in wanted
     }
 
 
-def preview(items: Sequence[Json]) -> str:
-    """The beginning of the last text in these items, on one line."""
-    for item in reversed(items):
-        text = _text_in(item.get("content") or item.get("output"))
-        said = " ".join("".join(each if each.isprintable() else " " for each in text[:MOST_READ]).split())
-        if said:
-            return said if len(said) <= PREVIEW else f"{said[: PREVIEW - 1].rstrip()}…"
-    return ""
+def preview(asked: Sequence[Json], answered: Sequence[Json]) -> str:
+    """What tells a turn from others, on one line: the beginning of the last text that it brought.
+
+    Of a turn without any it is what was there to be seen instead, such as `[image]`, and of one that brought
+    nothing of either kind the beginning of the answer.
+    """
+    shown = (*map(_line, reversed(asked)), *map(_media, reversed(asked)), *map(_line, answered))
+    said = next(filter(None, shown), "")
+    return said if len(said) <= PREVIEW else f"{said[: PREVIEW - 1].rstrip()}…"
 
 
-def _text_in(content: Any) -> str:
-    """The text of an item's content, or of a tool's output: a string, or parts some of which have text."""
-    match content:
-        case str():
-            return content
-        case list():
-            parts = cast("list[Any]", content)
-            return " ".join(text for part in parts if isinstance(text := _text_of(part), str))
+def _line(item: Json) -> str:
+    """The beginning of an item's text without breaks, and without what moves a cursor."""
+    text = " ".join(text for part in _parts(item) if isinstance(text := part.get("text"), str))
+    return " ".join("".join(each if each.isprintable() else " " for each in text[:MOST_READ]).split())
+
+
+def _media(item: Json) -> str:
+    return next((_SEEN[kind] for part in _parts(item) if (kind := part.get("type")) in _SEEN), "")
+
+
+def _parts(item: Json) -> Sequence[Json]:
+    """The parts of an item's content or of a tool's output, which may be a text or a single part as well."""
+    match item.get("content") or item.get("output"):
+        case str(text):
+            return [{"text": text}]
+        case {**part}:
+            return [part]
+        case [*parts]:
+            return [cast("Json", part) for part in parts if isinstance(part, dict)]
         case _:
-            return ""
-
-
-def _text_of(part: Any) -> Any:
-    return cast("Json", part).get("text") if isinstance(part, dict) else None
+            return ()
