@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
-import logging
 from collections import OrderedDict
 from typing import TYPE_CHECKING, cast
+
+from lambda_responses.runtime.settings import local_environment, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,29 +15,29 @@ if TYPE_CHECKING:
     from lambda_responses.library.services import LibraryServices
     from lambda_responses.lifecycle.ports import Principal, Services
     from lambda_responses.providers.routing import ProviderRouter
-
-_logger = logging.getLogger("lambda_responses")
-"""A program's own handlers decide what becomes of these lines: a library writes nowhere by itself."""
-_logger.addHandler(logging.NullHandler())
+    from lambda_responses.runtime.settings import Settings
 
 
 class Home:
     """Services and the tenant whose responses are read and written; made when they are first needed."""
 
     def __init__(self, environment: Mapping[str, str], tenant: str) -> None:
-        self._environment = environment
+        self._environment = local_environment(environment)
         self._tenant = tenant
         self.own_routers: OwnRouters = OrderedDict()
         """Routers of calls with keys or addresses of their own; the one used last is at the end."""
 
     @functools.cached_property
+    def settings(self) -> Settings:
+        """What the environment says. Raises `SettingsError`."""
+        return read_settings(self._environment)
+
+    @functools.cached_property
     def live(self) -> LibraryServices:
         """The services. Raises `SettingsError`."""
         from lambda_responses.library.services import LibraryServices
-        from lambda_responses.runtime.settings import local_environment, read_settings
 
-        environment = local_environment(self._environment)
-        return LibraryServices(read_settings(environment), environment, report=_report, failed=_failed)
+        return LibraryServices(self.settings, self._environment)
 
     @property
     def services(self) -> Services:
@@ -61,11 +62,3 @@ class Home:
         """Close what was opened. What was never used is not opened for it."""
         if "live" in self.__dict__:
             await self.live.aclose()
-
-
-def _report(fault: str, at: str) -> None:
-    _logger.error("unforeseen %s at %s", fault, at)
-
-
-def _failed(target: str, status: int, cause: str) -> None:
-    _logger.warning("upstream %s failed, told as %s: %s", target, status, cause)

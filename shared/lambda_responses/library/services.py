@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from lambda_responses.providers.base import UpstreamError
@@ -9,27 +10,22 @@ from lambda_responses.runtime.logs import place_of
 from lambda_responses.runtime.services import LiveServices
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from lambda_responses.providers.routing import ProviderRouter
     from lambda_responses.runtime.settings import Settings
     from lambda_responses.wire.errors import APIError
 
+_logger = logging.getLogger("lambda_responses")
+"""A program's own handlers decide what becomes of these lines: a library writes nowhere by itself."""
+_logger.addHandler(logging.NullHandler())
+
 
 class LibraryServices(LiveServices):
     """The services of `make dev`, the embedded model included, with another way to tell of faults."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        environment: Mapping[str, str],
-        *,
-        report: Callable[[str, str], None],
-        failed: Callable[[str, int, str], None],
-    ) -> None:
+    def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
         super().__init__(settings, environment, local_model=True)
-        self._report = report
-        self._failed = failed
 
     def router_with(self, variables: Mapping[str, str], *, retries: int | None) -> ProviderRouter:
         """A router of the environment with those variables in it. Raises `ProviderSettingsError`."""
@@ -50,10 +46,10 @@ class LibraryServices(LiveServices):
 
     def report(self, error: BaseException) -> None:
         """Tell the kind and place of a fault; its text may quote what somebody said."""
-        self._report(type(error).__name__, place_of(error))
+        _logger.error("unforeseen %s at %s", type(error).__name__, place_of(error))
 
     def upstream_failed(self, target: str, fault: APIError) -> None:
         """Tell which target, how the caller is told, and what was seen; never what was said."""
         seen = fault.__cause__ or fault
         cause = f"{type(seen).__name__}: {seen}" if isinstance(seen, UpstreamError) else type(seen).__name__
-        self._failed(target[:200], fault.status, cause)
+        _logger.warning("upstream %s failed, told as %s: %s", target[:200], fault.status, cause)

@@ -62,6 +62,10 @@ def run_thread_command(arguments: Namespace, environment: Mapping[str, str]) -> 
 
 
 async def _run(arguments: Namespace, home: Home) -> int:
+    file = home.settings.database
+    if arguments.verb != "import" and file is not None and not file.exists():
+        _say(f"There is no database {file}.")  # and looking for what is in it makes none
+        return FAILED
     try:
         match arguments.verb:
             case "list":

@@ -10,7 +10,6 @@ import functools
 import os
 import secrets
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from lambda_responses.runtime.logs import logger, place_of
@@ -322,25 +321,23 @@ def _store(settings: Settings) -> KeyedStore:
     Raises `StoreUnavailable` for a file or a client that cannot be made, `SettingsError` for a bucket that
     nobody would use.
     """
-    scheme, _, place = settings.store.partition("://")
-    if scheme == "dynamodb":
+    if settings.database is None:
         from lambda_responses.storage.dynamodb import DynamoDBStore
 
-        return DynamoDBStore(place)
+        return DynamoDBStore(settings.store.removeprefix("dynamodb://"))
     if settings.bucket is not None:
         raise SettingsError("RESPONSES_BUCKET goes with DynamoDB; beside SQLite a folder has its part.")
     from lambda_responses.storage.sqlite import SQLiteStore
 
-    return SQLiteStore(Path(place.removeprefix("/")))
+    return SQLiteStore(settings.database)
 
 
 def _blobs(settings: Settings, *, now: Callable[[], float]) -> Blobs | None:
     """A folder beside a database file; beside a table the bucket, if one is named."""
-    scheme, _, place = settings.store.partition("://")
-    if scheme != "dynamodb":
+    if settings.database is not None:
         from lambda_responses.storage.file_blobs import FileBlobs
 
-        return FileBlobs(f"{place.removeprefix('/')}.blobs", now=now)
+        return FileBlobs(f"{settings.database}.blobs", now=now)
     if settings.bucket is None:
         return None
     from lambda_responses.storage.s3_blobs import S3Blobs

@@ -10,6 +10,7 @@ import what pydantic's models need would be a sixth of the time that the smaller
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
 
 from pydantic_core import ValidationError
@@ -96,6 +97,12 @@ class Settings:
     """Check every stream against the event grammar while it is made; a fault is a bug, and is logged."""
     log_level: LogLevel = _setting("INFO", one_of(*get_args(LogLevel)))
     """What is worth a line in the log; `INFO` gives each exchange one."""
+
+    @property
+    def database(self) -> Path | None:
+        """The file of a SQLite store."""
+        scheme, _, place = self.store.partition("://")
+        return Path(place.removeprefix("/")) if scheme == "sqlite" else None
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:

@@ -102,6 +102,14 @@ def test_a_tree_is_drawn_with_a_row_for_each_turn(tmp_path: Path, run: Run):
     ]
 
 
+def test_to_look_for_a_thread_makes_no_database(tmp_path: Path, run: Run):
+    file = tmp_path / "mistyped" / "responses.db"
+    for verb in ("list", "export"):
+        status, said, complained = run(f"sqlite:///{file}", verb, "resp_" + "0" * 48)
+        assert (status, said, complained) == (1, "", f"There is no database {file}.\n")
+    assert not file.parent.exists()
+
+
 def test_tenants_are_apart(tmp_path: Path, run: Run):
     store = f"sqlite:///{tmp_path}/responses.db"
     root, *_ = on(store, small_tree, tenant="acme")
