@@ -119,9 +119,14 @@ if hasattr(os, "register_at_fork"):
 
 
 def engine() -> Engine:
-    """The engine of this process, made with the first call."""
+    """The engine of this process, made with the first call.
+
+    Raises `RuntimeError` where that comes after the main thread's end: Python lends no threads any more.
+    """
     with _process.lock:
         if _process.engine is None:
+            if not threading.main_thread().is_alive():
+                raise RuntimeError("The program is ending: it is too late for the first call of the library.")
             _process.engine = Engine({**os.environ, **_process.given}, _process.tenant)
         return _process.engine
 

@@ -56,6 +56,13 @@ class CallRecord:
         return None if self.response is None else self.response.get("usage")
 
 
+def record_about(operation: str, response_id: str, *, streamed: bool = False, **asked: Any) -> CallRecord:
+    """The record of a call for one response. Raises `TypeError` for what is no id of anything."""
+    if not isinstance(response_id, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"response_id is a string, not {type(response_id).__name__}.")
+    return CallRecord(operation, {"response_id": response_id, **asked}, streamed=streamed)
+
+
 _callbacks: dict[object, Callback] = {}
 
 
@@ -64,8 +71,10 @@ def on_response(callback: Callback) -> Callable[[], None]:
 
     It is called once for each call, for a stream at its end, also where the stream was abandoned. A plain
     function is called in a thread, a coroutine function on the library's loop; the call's own caller gets
-    its result afterwards, and never hears of what a callback raises: asyncio's log does.
+    its result afterwards, and never hears of what a callback raises: asyncio's log does. Raises `TypeError`.
     """
+    if not callable(callback):
+        raise TypeError("What on_response calls is a function, plain or of a coroutine.")
     key = object()
     _callbacks[key] = callback
     return lambda: cast("None", _callbacks.pop(key, None))

@@ -6,15 +6,17 @@ provider, waits, and things for LiteLLM's own router and log.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, cast
 
 import pydantic_core
 
-from lambda_responses.library.exceptions import BadRequestError
+from lambda_responses.library.exceptions import BadRequestError, raised_for
 from lambda_responses.library.objects import plain
 from lambda_responses.library.text_format import text_format_of
+from lambda_responses.wire.errors import InvalidRequestError
 from lambda_responses.wire.requests import read_json
 
 if TYPE_CHECKING:
@@ -149,6 +151,14 @@ IGNORED = frozenset(
 )
 """Options for LiteLLM's own router, cache, accounts and log, which change no answer: taken and left alone."""
 
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"(?:[!-~](?:[\t -~]*[!-~])?)?")
+"""https://www.rfc-editor.org/rfc/rfc9110#section-5, without bytes that are not ASCII."""
+_OF_THE_CONNECTION = frozenset(
+    {"connection", "content-length", "expect", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
+)
+"""Headers that say how a request is sent, and not what is asked."""
+
 _SEPARATE = ("extra_headers", "extra_query", "extra_body", "timeout", "custom_llm_provider", "text_format")
 _READ = frozenset(
     {*ACCOUNT, *IGNORED, *_SEPARATE}
@@ -185,14 +195,14 @@ class Call:
 def read_call(given: Mapping[str, Any]) -> Call:
     """A call from all parameters of a function by their names, those of `**kwargs` under `kwargs`.
 
-    Parameters that are None are not given. Raises `TypeError` for what has no place in JSON, and
-    `APIError` for what is no request at all.
+    Parameters that are None are not given. Raises `TypeError` for what has no place in JSON or in an option,
+    and `BadRequestError` for what is no request, or cannot be sent with one.
     """
     options: dict[str, Any] = {**given, **given.get("kwargs", {})}
     options.pop("kwargs", None)
     options = {name: value for name, value in options.items() if value is not None}
     body = {name: value for name, value in options.items() if name not in _READ}
-    body |= options.get("extra_body") or {}
+    body |= _mapping(options, "extra_body")
     parse = None
     if "text_format" in options and "text" not in options:
         format, parse = text_format_of(options["text_format"])
@@ -205,17 +215,23 @@ def read_call(given: Mapping[str, Any]) -> Call:
         route=_route(options),
         timeout=seconds_of(options.get("timeout")),
         parse=parse,
-        metadata=options.get("litellm_metadata") or {},
+        metadata=_mapping(options, "litellm_metadata"),
     )
 
 
 def as_json(body: Mapping[str, Any]) -> Json:
-    """The request as the wire would hold it: under its checks, and apart from the caller's objects."""
+    """The request as the wire would hold it: under its checks, and apart from the caller's objects.
+
+    Raises `TypeError` for what cannot be written, and `BadRequestError` for what cannot be read again.
+    """
     try:
         raw = pydantic_core.to_json(body, exclude_none=True, fallback=plain)
     except pydantic_core.PydanticSerializationError as error:
         raise TypeError(str(error)) from None
-    return read_json(raw)
+    try:
+        return read_json(raw)
+    except InvalidRequestError as error:
+        raise raised_for(error) from None
 
 
 def seconds_of(timeout: Any) -> float | None:
@@ -231,20 +247,55 @@ def _route(options: Mapping[str, Any]) -> Route:
     mock = options.get("mock_response")
     if mock is not None and not isinstance(mock, str):
         raise BadRequestError("mock_response is a text here.", param="mock_response")
-    fallbacks = options.get("fallbacks") or ()
-    if any(not isinstance(each, str) for each in fallbacks):
-        raise BadRequestError("fallbacks are names of models here.", param="fallbacks")
-    headers: dict[str, Any] = {**(options.get("headers") or {}), **(options.get("extra_headers") or {})}
-    retries: int | None = options.get("max_retries", options.get("num_retries"))
     return Route(
         provider=options.get("custom_llm_provider"),
         account={name: str(options[name]) for name in ACCOUNT if name in options},
-        headers={name: str(value) for name, value in headers.items()},
-        query=options.get("extra_query") or {},
-        retries=retries,
-        fallbacks=tuple(fallbacks),
+        headers=_headers(options, "headers") | _headers(options, "extra_headers"),
+        query=_mapping(options, "extra_query"),
+        retries=_retries(options),
+        fallbacks=_fallbacks(options),
         mock_response=mock,
     )
+
+
+def _headers(options: Mapping[str, Any], option: str) -> dict[str, str]:
+    """Headers that a request can be sent with. Raises `BadRequestError` for others."""
+    headers = {
+        str(name): str(value) for name, value in _mapping(options, option).items() if value is not None
+    }
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+            raise BadRequestError(
+                f"{option} has a header that cannot be sent: names are tokens, and values one line of ASCII.",
+                param=option,
+            )
+        if name.lower() in _OF_THE_CONNECTION:
+            raise BadRequestError(f"{option} cannot set '{name}': the connection does.", param=option)
+    return headers
+
+
+def _mapping(options: Mapping[str, Any], option: str) -> Mapping[str, Any]:
+    given = options.get(option, {})
+    if not isinstance(given, Mapping):
+        raise TypeError(f"{option} is a mapping, such as a dict.")
+    return cast("Mapping[str, Any]", given)
+
+
+def _retries(options: Mapping[str, Any]) -> int | None:
+    retries = options.get("max_retries", options.get("num_retries"))
+    if retries is not None and not isinstance(retries, int):
+        raise TypeError("max_retries, or num_retries, is a whole number.")
+    return retries
+
+
+def _fallbacks(options: Mapping[str, Any]) -> tuple[str, ...]:
+    given: Any = options.get("fallbacks", ())
+    names: tuple[Any, ...] = (
+        tuple(cast("Sequence[Any]", given)) if isinstance(given, (list, tuple)) else (None,)
+    )
+    if not all(isinstance(each, str) for each in names):
+        raise BadRequestError("fallbacks is a list of models' names here.", param="fallbacks")
+    return names
 
 
 def without_routes(kwargs: Mapping[str, Any], *known: str) -> Mapping[str, Any]:

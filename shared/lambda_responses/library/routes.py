@@ -63,12 +63,23 @@ class _CallRouter:
             from lambda_responses.library.mocked import mocked_target
 
             return [mocked_target(model, route.mock_response)]
-        targets = [*self._router.resolve(model, provider=provider)]
-        for fallback in route.fallbacks:
-            targets += self._router.resolve(fallback)
+        targets = self._callable(model, provider)
         if not (route.headers or route.query):
             return targets
         return [replace(target, provider=_Addressed(target.provider, route)) for target in targets]
+
+    def _callable(self, model: str, provider: str | None) -> Sequence[Target]:
+        """As with an alias, a name that cannot be called is passed over, unless nothing is left."""
+        targets: list[Target] = []
+        refusal: InvalidRequestError | None = None
+        for name, of in ((model, provider), *((fallback, None) for fallback in self._route.fallbacks)):
+            try:
+                targets += self._router.resolve(name, provider=of)
+            except InvalidRequestError as error:
+                refusal = refusal or error
+        if not targets and refusal is not None:
+            raise refusal
+        return targets
 
     def note(self, target: Target, fault: APIError | None) -> None:
         """See `Router`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lambda_responses.library.hooks import CallRecord, observed
+from lambda_responses.library.hooks import observed, record_about
 from lambda_responses.library.objects import ItemPage, JsonObject, Response
 from lambda_responses.library.streams import Source
 from lambda_responses.lifecycle import cancel, delete, input_items, retrieve
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 async def retrieved(home: Home, response_id: str, options: Mapping[str, Any]) -> Response:
     """The response as its end was told. Raises `NotFoundError`."""
-    async with observed(CallRecord("get_responses", {"response_id": response_id})) as record:
+    async with observed(record_about("get_responses", response_id)) as record:
         query = read_retrieve_query(_pairs(options))
         found = await retrieve.get_response(
             response_id, include=query.include, principal=home.principal, using=home.services
@@ -37,7 +37,7 @@ async def replayed(home: Home, response_id: str, options: Mapping[str, Any]) -> 
 
 async def deleted(home: Home, response_id: str) -> JsonObject:
     """The mark of a deletion. Raises `NotFoundError`."""
-    async with observed(CallRecord("delete_responses", {"response_id": response_id})) as record:
+    async with observed(record_about("delete_responses", response_id)) as record:
         mark = await delete.delete_response(response_id, principal=home.principal, using=home.services)
         record.response = shown = JsonObject(mark)
     return shown
@@ -45,7 +45,7 @@ async def deleted(home: Home, response_id: str) -> JsonObject:
 
 async def cancelled(home: Home, response_id: str) -> Response:
     """The cancelled response. Raises `BadRequestError` for one that is not being made."""
-    async with observed(CallRecord("cancel_responses", {"response_id": response_id})) as record:
+    async with observed(record_about("cancel_responses", response_id)) as record:
         found = await cancel.cancel_response(response_id, principal=home.principal, using=home.services)
         record.response = response = Response(found)
     return response
@@ -53,7 +53,7 @@ async def cancelled(home: Home, response_id: str) -> Response:
 
 async def listed(home: Home, response_id: str, options: Mapping[str, Any]) -> ItemPage:
     """A page of what the model was shown. Raises `NotFoundError`."""
-    async with observed(CallRecord("list_input_items", {"response_id": response_id, **options})):
+    async with observed(record_about("list_input_items", response_id, **options)):
         query = read_list_query(_pairs(options))
         page = await input_items.list_input_items(
             response_id, query, principal=home.principal, using=home.services
@@ -64,8 +64,7 @@ async def listed(home: Home, response_id: str, options: Mapping[str, Any]) -> It
 async def _replay(
     home: Home, response_id: str, options: Mapping[str, Any]
 ) -> AsyncGenerator[Sequence[JsonObject], None]:
-    record = CallRecord("get_responses", {"response_id": response_id}, streamed=True)
-    async with observed(record):
+    async with observed(record_about("get_responses", response_id, streamed=True)):
         query = read_retrieve_query(_pairs(options))
         events = await retrieve.replay_response(
             response_id,

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from lambda_responses.library.engine import crossing_to, wait_for
-from lambda_responses.library.hooks import CallRecord, observed
+from lambda_responses.library.hooks import CallRecord, observed, record_about
 from lambda_responses.library.objects import JsonObject
 from lambda_responses.lifecycle import thread_moves, threads
 
@@ -83,7 +83,7 @@ async def aimport_thread(lines: Iterable[str | bytes]) -> JsonObject:
 
 
 async def _listed(home: Home, response_id: str) -> JsonObject:
-    async with observed(CallRecord("list_thread", {"response_id": response_id})) as record:
+    async with observed(record_about("list_thread", response_id)) as record:
         found = await threads.list_thread(response_id, principal=home.principal, using=home.services)
         record.response = shown = JsonObject(found)
     return shown
@@ -95,8 +95,7 @@ async def _opened(home: Home, response_id: str, origins: bool) -> tuple[Export, 
 
 
 async def _exported(home: Home, response_id: str, origins: bool) -> Export:
-    asked = {"response_id": response_id, "origins": origins}
-    async with observed(CallRecord("export_thread", asked, streamed=True)):
+    async with observed(record_about("export_thread", response_id, streamed=True, origins=origins)):
         export = thread_moves.export_thread(
             response_id, origins=origins, principal=home.principal, using=home.services
         )

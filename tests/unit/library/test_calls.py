@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import BaseModel
@@ -28,10 +28,15 @@ from lambda_responses import (
     configure,
     count_input_tokens,
     delete_responses,
+    export_thread,
     get_responses,
     list_input_items,
+    list_thread,
     responses,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 pytestmark = pytest.mark.anyio
 
@@ -99,6 +104,37 @@ def test_objects_of_other_packages_go_in():
 def test_what_cannot_be_written_as_json_is_a_type_error():
     with pytest.raises(TypeError, match="object"):
         responses([object()], ECHO)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_number_that_json_has_no_word_for_is_a_bad_request(number: float):
+    with pytest.raises(BadRequestError):
+        responses("Hello.", ECHO, temperature=number)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [get_responses, delete_responses, cancel_responses, list_input_items, list_thread, export_thread],
+)
+def test_what_is_no_id_is_told_in_a_sentence(call: Callable[[Any], Any]):
+    with pytest.raises(TypeError, match="response_id is a string, not NoneType"):
+        _ = [*call(None)]
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"max_retries": "a"},
+        {"num_retries": 1.5},
+        {"extra_headers": "a: b"},
+        {"extra_query": 5},
+        {"extra_body": [1]},
+        {"litellm_metadata": "a"},
+    ],
+)
+def test_an_option_of_another_type_is_told_by_its_name(option: dict[str, Any]):
+    with pytest.raises(TypeError, match=next(iter(option))):
+        responses("Hello.", ECHO, **option)
 
 
 def test_the_callers_own_objects_stay_as_they_are():

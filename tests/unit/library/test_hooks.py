@@ -158,3 +158,8 @@ def test_waiting_for_the_librarys_loop_on_it_is_refused():
     forget()
     assert "own loop" in said[0]
     assert threading.active_count() >= 1
+
+
+def test_what_cannot_be_called_is_refused_at_once():
+    with pytest.raises(TypeError, match="on_response"):
+        on_response(5)  # pyright: ignore[reportArgumentType]

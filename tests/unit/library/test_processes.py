@@ -137,3 +137,27 @@ def test_the_callers_context_is_the_callbacks(run: Run):
         list(responses("Hello.", "scripted/echo", stream=True))
     """)
     assert ended.stdout == "t-1\nt-1\n"
+
+
+def test_a_call_as_the_program_ends_works_where_the_library_is_at_work(run: Run):
+    ended = run("""
+        import atexit
+        from lambda_responses import responses
+        responses("Hello.", "scripted/echo")
+        atexit.register(lambda: print(responses("Goodbye.", "scripted/echo").output_text))
+    """)
+    assert ended.stdout == "Goodbye.\n"
+
+
+def test_a_first_call_as_the_program_ends_is_refused_in_a_sentence(run: Run):
+    ended = run("""
+        import atexit, threading
+        import lambda_responses
+        @atexit.register
+        def too_late():
+            try:
+                lambda_responses.responses("Hello.", "scripted/echo")
+            except RuntimeError as error:
+                print(error)
+    """)
+    assert ended.stdout == "The program is ending: it is too late for the first call of the library.\n"

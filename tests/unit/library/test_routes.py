@@ -88,6 +88,71 @@ def test_a_call_says_how_often_to_try_again(upstream: Upstream, retries: int):
     assert len(asked) == retries + 1
 
 
+@pytest.mark.parametrize(
+    ("model", "fallback"),
+    [
+        ("openai/gpt-5", "scripted/echo"),  # without a key
+        ("scripted/echo", "opnai/gpt-5"),
+        ("nobody/model", "scripted/echo"),
+    ],
+)
+def test_of_a_model_and_its_fallbacks_those_are_asked_that_can_be_called(
+    monkeypatch: pytest.MonkeyPatch, model: str, fallback: str
+):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    configure()
+    assert responses("Hi.", model, fallbacks=[fallback]).target == "scripted/echo"
+
+
+def test_where_none_can_be_called_the_first_says_why():
+    with pytest.raises(BadRequestError, match="'nobody/model' does not exist") as error:
+        responses("Hi.", "nobody/model", fallbacks=["nobody/other"])
+    assert error.value.code == "model_not_found"
+
+
+@pytest.mark.parametrize("fallbacks", ["scripted/echo", 5, [{"openai/gpt-5": ["scripted/echo"]}]])
+def test_fallbacks_that_are_no_list_of_names_are_refused(fallbacks: Any):
+    with pytest.raises(BadRequestError) as error:
+        responses("Hi.", "scripted/echo", fallbacks=fallbacks)
+    assert error.value.param == "fallbacks"
+
+
+@pytest.mark.parametrize("option", ["headers", "extra_headers"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("a", "é"),
+        ("a", "b\r\nx: d"),
+        ("a", "b\n"),
+        ("a", " b"),
+        ("é", "a"),
+        ("", "a"),
+        ("a b", "c"),
+        ("Content-Length", "3"),
+        ("transfer-encoding", "chunked"),
+    ],
+)
+def test_headers_that_cannot_be_sent_are_the_callers_fault(option: str, name: str, value: str):
+    with pytest.raises(BadRequestError) as error:
+        responses("Hi.", "scripted/echo", **{option: {name: value}})
+    assert error.value.param == option
+
+
+def test_headers_that_are_none_are_not_sent(upstream: Upstream):
+    seen: list[Exchange] = []
+
+    async def remember(exchange: Exchange) -> None:
+        seen.append(exchange)
+        await say(exchange)
+
+    model = upstream.serve(remember)
+    given = {"x-none": None, "x-count": 2, "x-empty": "", "x-words": "a b\tc"}
+    responses("Hi.", f"groq/{model}", api_key="k", api_base=upstream.base_url, extra_headers=given)
+    headers = seen[0].headers
+    assert "x-none" not in headers
+    assert [headers[name] for name in ("x-count", "x-empty", "x-words")] == ["2", "", "a b\tc"]
+
+
 def test_a_provider_that_is_not_there_is_a_connection_error():
     with pytest.raises(APIConnectionError):
         responses("Hi.", "groq/any", api_base="http://127.0.0.1:9/v1", max_retries=0)
