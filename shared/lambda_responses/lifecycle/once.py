@@ -140,6 +140,8 @@ class _Claiming:
     async def held(self, placement: Placement) -> AsyncGenerator[None]:
         """See `Claim`. Raises `ClaimLost`, `StoreUnavailable` where the claim has to stand first."""
         own = RequestClaim(self._request, placement.response_id, tries=self._tries, only=self._only)
+        if self._only:
+            placement.request = self._request.name
         self._own, self._answered = own, False
         holding = asyncio.ensure_future(self._hold(own))
         try:

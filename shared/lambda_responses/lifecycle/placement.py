@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,8 @@ class Placement:
     response_id: str
     _keep: Keep | None = None
     committed: bool = False
+    request: str | None = None
+    """The name of the request that the response alone answers."""
 
     async def commit(self, stored: StoredResponse) -> None:
         """Keep the response, all of it or nothing; to the end, even if whoever waits is cancelled."""
@@ -40,7 +42,7 @@ class Placement:
             await uninterrupted(self._commit(self._keep, stored))
 
     async def _commit(self, keep: Keep, stored: StoredResponse) -> None:
-        await keep(stored)
+        await keep(replace(stored, request=self.request))
         self.committed = True
 
 

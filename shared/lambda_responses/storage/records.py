@@ -3,7 +3,8 @@
 Attributes of a control row: `v` version, `st` status, `target`, `created`, `prev` the response before this
 one, `depth`, `lo`, `anc`, `ctx0` its place, `env` the response object without its output, `n` how many rows
 turn, envelope and snapshot take besides, `nxt` the turn that continues it in its thread, `frk` the first
-response of another thread that may stand on it (`F#` rows lead to the others; false once it is gone), `gone`
+response of another thread that may stand on it (`F#` rows lead to the others; false once it is gone), `req`
+the request that it alone answers where that has a name, so that a delete gives back the claim to it, `gone`
 set when it is deleted but still stood upon, `blobs` set where its other rows refer to some, `cmp` set where
 one of its items stands for all before it, so that nobody who continues it reads that, `ttl`. Background work
 adds `fence`, `owner`, `lease`, `wk` and `wt`; no row of a foreground response has them.
@@ -56,6 +57,8 @@ class StoredResponse:
     """By our item id, what the provider wants back verbatim."""
     target: str = ""
     """`provider/model` that answered."""
+    request: str | None = None
+    """The name of the request that it alone answers, as claims have it. It is kept, and not read back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +236,8 @@ def _control(reservation: Reservation, stored: StoredResponse) -> dict[str, Any]
     }
     if reservation.previous is not None:
         values["prev"] = reservation.previous.chain.place.response_id
+    if stored.request is not None:
+        values["req"] = stored.request
     output: Sequence[Json] = stored.response.get("output") or ()
     if any(stands_for_all(item, stored.origins) for item in (*stored.input, *output)):
         values["cmp"] = True

@@ -12,6 +12,7 @@ its descendants, and cut out of the snapshots that they wrote.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from lambda_responses.storage.bundles import EXPIRY, Bundle, bundle_of, grouped, read_bundles, references
@@ -58,10 +59,14 @@ class Removals:
         except ConditionFailed as fact:
             if fact.old is None:
                 raise ResponseNotFound from None
-            if is_deleted(fact.old):
-                await self._erased(placed_row(fact.old))  # where a delete was cut short
+            if is_deleted(fact.old):  # where a delete was cut short
+                await self._let_ask_again(fact.old)
+                await self._erased(placed_row(fact.old))
                 raise ResponseNotFound from None
-            row = await self._entombed(fact.old)
+            control, row = fact.old, await self._entombed(fact.old)
+        else:
+            control = row
+        await self._let_ask_again(control)
         await self._sweep(row)
 
     async def let_go(self, place: Place, previous: Key) -> None:
@@ -69,6 +74,13 @@ class Removals:
         kept for nobody else.
         """
         await self._sweep(await self._released(place, previous))
+
+    async def _let_ask_again(self, control: Row | None) -> None:
+        """Have the request answered anew that a deleted response was the only answer to."""
+        if control is not None and "req" in control.values:
+            claim, its_own = self._table.claim(control.values["req"]), equals("rid", response_of(control.key))
+            with suppress(ConditionFailed):  # Another response answers it by now.
+                await self._store.delete(claim, (its_own,))
 
     async def _sweep(self, row: Row | None) -> None:
         """Remove what belongs to a removed control row, and the tombstones that stood for it alone."""

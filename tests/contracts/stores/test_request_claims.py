@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import random
 from base64 import b64encode
 from dataclasses import replace
@@ -261,3 +262,36 @@ async def test_a_claim_whose_answer_was_lost_can_be_given_back(watched: Any, ask
     assert (await claims.only(asked))[0] is not None
     await claims.release(claim)
     assert await claims.only(asked) == (None, None)
+
+
+@pytest.mark.parametrize("stood_upon", [False, True], ids=["alone", "continued"])
+async def test_a_deleted_response_gives_its_claim_back_and_no_other(
+    watched: Any, claims: RequestClaims, asked: Request, clock: Clock, stood_upon: bool
+):
+    store = ResponseStore(watched, now=clock)
+    talk = Talk(store, asked.tenant)
+    for taken_over in (False, True):
+        reservation = await talk.reserve()
+        stored = replace(talk.turn(reservation, "first"), request=asked.name)
+        await claims.hold(RequestClaim(asked, reservation.response_id))
+        await store.commit(reservation, stored)
+        if stood_upon:
+            await talk.say("second", after=reservation.response_id)
+        if taken_over:
+            await claims.release(RequestClaim(asked, reservation.response_id))
+            await claims.hold(RequestClaim(asked, response_id(2)))
+        await store.delete(asked.tenant, reservation.response_id)
+        found, _ = await claims.only(asked)
+        assert (found and found.response_id) == (response_id(2) if taken_over else None)
+
+
+async def test_what_was_asked_under_a_name_costs_its_claim_and_nothing_else(
+    watched: Any, asked: Request, clock: Clock
+):
+    store = ResponseStore(watched, now=clock)
+    talk, named = Talk(store, asked.tenant), hashlib.sha256(b"name").hexdigest()
+    for request in (None, named):
+        reservation = await talk.reserve()
+        watched.reset()
+        await store.commit(reservation, replace(talk.turn(reservation, "x"), request=request))
+        assert (watched.requests, watched.write_units) == ({"put": 2}, 2)

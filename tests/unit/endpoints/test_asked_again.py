@@ -557,3 +557,23 @@ async def test_a_first_try_asks_the_store_for_nothing_and_writes_once(doors: Any
     assert door.watched.requests == {}
     await door.ask(NAMED)
     assert door.watched.requests == {"query": 1, "put": 1}
+
+
+@pytest.mark.parametrize("stood_upon", [False, True], ids=["alone", "continued"])
+@pytest.mark.parametrize("conversing", [False, True], ids=["chain", "conversation"])
+async def test_whose_answer_was_deleted_is_answered_anew_at_once(
+    doors: Any, stood_upon: bool, conversing: bool
+):
+    door = doors(HELLO, *[HELLO] * stood_upon, HELLO)
+    made = await door.services.conversations.create("me", {}, entropy=door.services.entropy)
+    body = {"conversation": made.id} if conversing else {}
+    first = await door.ask(NAMED, **body)
+    if stood_upon:
+        await door.ask({}, previous_response_id=first.json["id"])
+    await door.services.responses.delete("me", first.json["id"])
+    second = await door.ask(NAMED, **body)
+    assert (second.status, second.replayed) == (200, False)
+    assert second.json["id"] != first.json["id"]
+    again = await door.ask(NAMED, **body)
+    assert (again.replayed, again.body) == (True, second.body)
+    assert door.paid == 2 + stood_upon
