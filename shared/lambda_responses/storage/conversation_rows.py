@@ -2,7 +2,10 @@
 
 Attributes of the head: `v` version, `created`, `meta` the metadata, `next` the number of the next item,
 `live` how many items there are, `owner` and `until` (seconds since 1970) of the lease of whoever is adding to
-it, XX
+it, `gone` set while it is being deleted. Those of an item's first row: `id`, lost when the item is deleted,
+`n` how many rows it has where it is not one, `it` and `org` or what stands for them (see `bundles`), and once
+the conversation is deleted `ttl` and `at`, the scope that its blobs are in by then.
+
 Only items before `next` are there. What a writer that died has left beyond it is overwritten by the next.
 """
 
@@ -27,8 +30,8 @@ if TYPE_CHECKING:
     from lambda_responses.wire.json import Json
 
 CONVERSATION_VERSION = 1
-MAX_ITEM = 10 * ROW_BYTES
-"""Payload of one item in rows."""
+MAX_ITEM = 11 * ROW_BYTES
+"""Payload of one item in rows: all that a turn may hold, and more because it stands behind no other here."""
 TRANSACTION_BYTES = 3_000_000
 """Payload of one transaction: DynamoDB takes 4 MB, which count names and the other attributes too."""
 
@@ -39,6 +42,11 @@ class Stretch:
 
     conversation: ConversationKey
     upto: int
+
+
+def all_of(conversation: ConversationKey, head: Row) -> Stretch:
+    """All that was ever added."""
+    return Stretch(conversation, head.values["next"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,45 +1,36 @@
 """Conversations, on any keyed store: items in an order, to which one writer at a time adds.
 
 A response that is made in a conversation holds its lease for as long as that takes, and its record is written
-together with the items that it adds. See `conversation_leases` for how that is one, `conversation_rows` for
-the rows, `conversation_ends` for what a delete leaves.
+together with the items that it adds. See `conversation_leases` for how that is one, `conversation_additions`
+for how items come there whole and once, `conversation_ends` for what a delete leaves, `conversation_rows` for
+the rows.
 """
 
 from __future__ import annotations
 
-import asyncio
-import math
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from lambda_responses.storage.bundles import TooLargeToStore, read_bundles, references
+from lambda_responses.storage.bundles import read_bundles, references
 from lambda_responses.storage.codec import pack
-from lambda_responses.storage.conditions import ROW, Absent, Present, equals
-from lambda_responses.storage.conversation_ends import erase, let_expire, referred_by, resting_place
+from lambda_responses.storage.conditions import Present
+from lambda_responses.storage.conversation_additions import Additions
+from lambda_responses.storage.conversation_ends import Ends, referred_by
 from lambda_responses.storage.conversation_leases import (
-    PAUSES,
     THERE,
-    Added,
     ConversationLocked,
     ConversationNotFound,
     Hold,
     Leases,
     insist,
-    moved,
 )
-from lambda_responses.storage.conversation_rows import (
-    Stretch,
-    batched,
-    head_values,
-    item_bundles,
-    items_in,
-    metadata_in,
-)
-from lambda_responses.storage.keyed import ConditionFailed, Delete, Put, StoreUnavailable, Update
+from lambda_responses.storage.conversation_rows import all_of, head_values, items_in, metadata_in
+from lambda_responses.storage.keyed import ConditionFailed, Delete, Update
 from lambda_responses.storage.lifting import MediaMissing
-from lambda_responses.storage.records import MAX_STORED, ItemNotFound, Shown
-from lambda_responses.storage.scheduling import at_once, off_the_loop, weight_of
+from lambda_responses.storage.records import ItemNotFound, Shown
+from lambda_responses.storage.scheduling import at_once
 from lambda_responses.storage.table import TenantTable, seq_of
 from lambda_responses.wire.ids import conversation_key_of, new_conversation_id
 
@@ -48,8 +39,8 @@ if TYPE_CHECKING:
 
     from lambda_responses.storage.blobs import Blobs
     from lambda_responses.storage.conditions import Condition
-    from lambda_responses.storage.conversation_rows import KeptItem
-    from lambda_responses.storage.keyed import Key, KeyedStore, Row
+    from lambda_responses.storage.conversation_rows import KeptItem, Stretch
+    from lambda_responses.storage.keyed import Key, KeyedStore, Put, Row
     from lambda_responses.wire.ids import ConversationKey, Entropy
     from lambda_responses.wire.json import Json
 
@@ -106,9 +97,10 @@ class ConversationStore:
         self._store = store
         self._blobs = blobs
         self._now = now
-        self._retention = retention_days * DAY
-        self._erases = delete_mode == "erase"
-        self._leases = Leases(store, blobs, now)
+        retention, erases = retention_days * DAY, delete_mode == "erase"
+        self._ends = Ends(store, blobs, now=now, retention=retention, erases=erases)
+        self._leases = Leases(store, now)
+        self._additions = Additions(store, blobs, self._leases, self._ends)
 
     async def create(
         self,
@@ -122,17 +114,8 @@ class ConversationStore:
         """A new conversation that begins with these items, which have ids. Raises `TooLargeToStore`."""
         id, created = new_conversation_id(entropy), int(self._now())
         table, key = _addressed(tenant, id)
-        added = await self._packed(items, origins or {})
-        await self._leases.keep_blobs(table, key, added)
-        values = {**head_values(created, metadata), "next": len(items), "live": len(items)}
-        head = Put(table.conversation(key), values, (Absent(ROW),))
-        *early, last = batched(added.puts(table, Stretch(key, 0)), beside=1)
-        for batch in early:
-            await self._leases.transact(batch)
-        if last:
-            await self._leases.transact([head, *last])
-        else:
-            await self._store.put(head.key, head.values, head.when)
+        values = head_values(created, metadata)
+        await self._additions.begin(table, key, values, items, origins or {})
         return Conversation(id, created, metadata)
 
     async def get(self, tenant: str, id: str) -> Conversation:
@@ -154,9 +137,8 @@ class ConversationStore:
     async def context(self, tenant: str, id: str) -> ConversationContext:
         """All that was said. One request, for as much as a page of the store holds, besides its blobs."""
         table, key = _addressed(tenant, id)
-        head, kept = await self._read(table, key)
-        items, origins = await self._opened(kept)
-        return ConversationContext(id, items, origins, _all_of(key, head))
+        head, said = await self._shown(table, key, lambda kept: kept)
+        return ConversationContext(id, said.items, said.origins, all_of(key, head))
 
     async def ids(self, tenant: str, id: str) -> Sequence[str]:
         """The ids of all items, oldest first."""
@@ -165,10 +147,13 @@ class ConversationStore:
 
     async def chosen(self, tenant: str, id: str, choose: Callable[[Sequence[str]], Sequence[str]]) -> Shown:
         """Those items that are chosen by their ids, of which all are given, oldest first."""
-        _, kept = await self._read(*_addressed(tenant, id))
-        by_id = {each.id: each for each in kept}
-        items, origins = await self._opened([by_id[each] for each in choose(list(by_id))])
-        return Shown(items, origins)
+
+        def chosen(kept: Sequence[KeptItem]) -> list[KeptItem]:
+            by_id = {each.id: each for each in kept}
+            return [by_id[each] for each in choose(list(by_id))]
+
+        _, shown = await self._shown(*_addressed(tenant, id), chosen)
+        return shown
 
     async def append(
         self, tenant: str, id: str, items: Sequence[Json], origins: Mapping[str, Json], *, writer: str
@@ -177,24 +162,7 @@ class ConversationStore:
 
         Raises `ConversationLocked`, `TooLargeToStore`.
         """
-        table, key = _addressed(tenant, id)
-        added = await self._packed(items, origins)
-        head = await self._head(table.conversation(key))
-        for pause in PAUSES:
-            hold = Hold(table, _all_of(key, self._leases.unlocked(head)), writer)
-            first, *more = batched(added.puts(table, hold.stretch), beside=1)
-            if more or added.blobs:
-                await self._append_at_length(hold, added)
-                return
-            unchanged = (*THERE, equals("next", hold.stretch.upto), self._leases.free())
-            try:
-                await self._leases.transact([moved(head.key, len(items), unchanged), *first])
-            except ConditionFailed as fact:
-                head = self._leases.unlocked(fact.old)
-                await asyncio.sleep(pause)
-            else:
-                return
-        raise ConversationLocked
+        await self._additions.append(*_addressed(tenant, id), items, origins, writer=writer)
 
     async def remove(self, tenant: str, id: str, item_id: str, *, writer: str) -> Conversation:
         """Take one item away; `writer` is a name that nobody else has.
@@ -205,7 +173,7 @@ class ConversationStore:
         head, items = await self._read(table, key)
         item, _ = _found(items, item_id)
         if references(item.rows):
-            await self._remove_with_blobs(Hold(table, _all_of(key, head), writer), item_id)
+            await self._remove_with_blobs(Hold(table, all_of(key, head), writer), item_id)
         else:
             first, *rest = item.keys
             await self._leave(head.key, (*THERE, self._leases.free()), Delete(first, (Present("id"),)))
@@ -218,20 +186,7 @@ class ConversationStore:
         What was said goes with it, or stays until no response refers to it. Where that is cut short, to
         delete it again goes on from there.
         """
-        table, key = _addressed(tenant, id)
-        head, lost = table.conversation(key), ("meta", "owner", "until")
-        try:
-            await insist(lambda: self._store.update(head, set={"gone": True}, remove=lost))
-        except ConditionFailed:
-            raise ConversationNotFound from None
-        rows = [row for row in await self._store.query(table.whole_conversation(key)) if row.key != head]
-        scope = table.conversation_blobs(key)
-        if self._erases:
-            await erase(self._store, rows, blobs=self._blobs, scope=scope)
-        else:
-            expires, onward = math.ceil(self._now() + self._retention), resting_place(table, key)
-            await let_expire(self._store, rows, expires, blobs=self._blobs, scope=scope, onward=onward)
-        await self._store.delete(head)
+        await self._ends.end(*_addressed(tenant, id))
 
     async def lock(self, tenant: str, context: ConversationContext, owner: str) -> Hold:
         """Have the conversation for oneself, from what was read of it on.
@@ -257,54 +212,25 @@ class ConversationStore:
 
         Raises `ConversationLocked` where the lease was lost meanwhile.
         """
-        added = await self._packed(items, origins)
-        try:
-            await self._add_once(hold, added, record)
-        except StoreUnavailable:
-            # It may be there all the same. Whoever is told now is told for good, so the store is asked again.
-            await self._add_once(hold, added, record)
-
-    async def _add_once(self, hold: Hold, added: Added, record: Put) -> None:
-        try:
-            await self._leases.add(hold, added, record)
-        except ConditionFailed as fact:
-            # A store may repeat a write whose answer was lost, and then meet its own first try.
-            kept = await self._store.get(record.key)
-            if kept is None or kept.values != record.values:
-                self._leases.unlocked(fact.old)
-                raise ConversationLocked from None
-
-    async def _append_at_length(self, hold: Hold, added: Added) -> None:
-        """Add more than one transaction holds, or what refers to blobs, which nobody may remove then."""
-        await self._leases.take(hold)
-        try:
-            await self._leases.add(hold, added)
-        except ConditionFailed:
-            raise ConversationLocked from None
-        finally:
-            await self._leases.release(hold)
+        await self._additions.commit(hold, items, origins, record)
 
     async def _remove_with_blobs(self, hold: Hold, item_id: str) -> None:
         """Take an item away, and those of its blobs that no other refers to, while nobody adds any."""
-        await self._leases.take(hold)
-        try:
+        async with self._leases.held(hold):
             key = hold.stretch.conversation
             _, items = await self._read(hold.table, key)
             item, others = _found(items, item_id)
-            await self._leave(
-                hold.head, hold.mine, Update(item.keys[0], remove=("id",), when=(Present("id"),))
-            )
+            gone = Update(item.keys[0], remove=("id",), when=(Present("id"),))
+            await self._leave(hold.head, hold.mine, gone)
             if self._blobs is not None:
                 scope = hold.table.conversation_blobs(key)
                 await self._blobs.delete([f"{scope}/{name}" for name in referred_by(item, others)])
             await at_once(map(self._store.delete, item.keys))
-        finally:
-            await self._leases.release(hold)
 
     async def _leave(self, head: Key, when: Condition, gone: Delete | Update) -> None:
         """Have an item gone, and counted no more. Raises `ItemNotFound`, `ConversationLocked`."""
         try:
-            await self._leases.transact([Update(head, add={"live": -1}, when=when), gone])
+            await insist(lambda: self._store.transact([Update(head, add={"live": -1}, when=when), gone]))
         except ConditionFailed as fact:
             if fact.index == 1:
                 raise ItemNotFound from None
@@ -332,22 +258,20 @@ class ConversationStore:
         head, *rows = rows
         return head, items_in(row for row in rows if seq_of(row.key) < head.values["next"])
 
-    async def _opened(self, kept: Sequence[KeptItem]) -> tuple[list[Json], dict[str, Json]]:
-        """The items, and what their makers want back."""
-        try:
-            found = await read_bundles([each.rows for each in kept], blobs=self._blobs)
-        except MediaMissing:  # A delete is under way.
-            raise ConversationNotFound from None
-        origins = {values["it"]["id"]: values["org"] for values in found if "org" in values}
-        return [values["it"] for values in found], origins
-
-    async def _packed(self, items: Sequence[Json], origins: Mapping[str, Json]) -> Added:
-        """Raises `TooLargeToStore`."""
-        lifts = self._blobs is not None
-        bundles = await off_the_loop(weight_of(items), item_bundles, items, origins, lifts=lifts)
-        if sum(len(part) for bundle in bundles for part in bundle.parts.values()) > MAX_STORED:
-            raise TooLargeToStore(f"over {MAX_STORED} bytes after compression")
-        return Added(items, bundles)
+    async def _shown(
+        self,
+        table: TenantTable,
+        key: ConversationKey,
+        choose: Callable[[Sequence[KeptItem]], Sequence[KeptItem]],
+    ) -> tuple[Row, Shown]:
+        """The head, and chosen items with what their makers want back."""
+        for _ in range(2):
+            head, kept = await self._read(table, key)
+            with suppress(MediaMissing):  # An item, or all of it, was deleted since its rows were read.
+                found = await read_bundles([each.rows for each in choose(kept)], blobs=self._blobs)
+                origins = {values["it"]["id"]: values["org"] for values in found if "org" in values}
+                return head, Shown([values["it"] for values in found], origins)
+        raise ConversationNotFound
 
 
 def _addressed(tenant: str, id: str) -> tuple[TenantTable, ConversationKey]:
@@ -356,10 +280,6 @@ def _addressed(tenant: str, id: str) -> tuple[TenantTable, ConversationKey]:
     if key is None:
         raise ConversationNotFound
     return TenantTable(tenant), key
-
-
-def _all_of(key: ConversationKey, head: Row) -> Stretch:
-    return Stretch(key, head.values["next"])
 
 
 def _conversation(id: str, head: Row) -> Conversation:
