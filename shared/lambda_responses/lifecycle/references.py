@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
-from lambda_responses.storage.responses import ItemNotFound
 from lambda_responses.wire.not_found import item_not_found
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from lambda_responses.lifecycle.ports import Principal, Services
-    from lambda_responses.storage.responses import StoredItem
     from lambda_responses.wire.json import Json
 
 
@@ -27,19 +24,13 @@ async def resolved(
     named = [item["id"] for item in items if item["type"] == "item_reference" and item["id"] not in known]
     if not named and not any(item["type"] == "item_reference" for item in items):
         return list(items), {}
-    found = dict(
-        zip(named, await asyncio.gather(*(_item(id, principal, using) for id in named)), strict=True)
-    )
+    found = await using.responses.items(principal.tenant, named)
+    for id in named:
+        if id not in found:
+            raise item_not_found(id)
     shown = [
         found[item["id"]].item if item["type"] == "item_reference" else item
         for item in items
         if item["type"] != "item_reference" or item["id"] in found
     ]
     return shown, {id: each.origin for id, each in found.items() if each.origin}
-
-
-async def _item(id: str, principal: Principal, using: Services) -> StoredItem:
-    try:
-        return await using.responses.item(principal.tenant, id)
-    except ItemNotFound:
-        raise item_not_found(id) from None

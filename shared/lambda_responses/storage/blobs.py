@@ -1,8 +1,8 @@
 """Large bytes beside the rows: written whole or not at all, under names that say what is in them.
 
-A name is `{scope}/{sha256}`, or `{scope}/{sha256}-{writer}` where each writer has its own copy; `table` builds
-scopes. What lies under a name is always the same bytes, so to write it again changes nothing but how long it
-stays.
+A name is `{scope}/{sha256}`, or `{scope}/{sha256}-{writer}` where writers have copies of their own; `table`
+builds scopes. What lies under a name is always the same bytes, so to write it again changes nothing but how
+long it stays.
 """
 
 from __future__ import annotations

@@ -12,23 +12,27 @@ stand on too many segments, writes a snapshot of its context, so what can be rea
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lambda_responses.storage.bundles import EXPIRY, read_bundles, references
 from lambda_responses.storage.conversation_rows import Stretch, items_in
-from lambda_responses.storage.lifting import MediaMissing
+from lambda_responses.storage.lifting import MediaMissing, digest_in
 from lambda_responses.storage.table import response_of, turn_of
 from lambda_responses.wire.context import without_torn_calls
 from lambda_responses.wire.ids import ThreadKey, own_part_of, thread_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from lambda_responses.storage.blobs import Blobs
-    from lambda_responses.storage.keyed import Key, KeyedStore, Row
+    from lambda_responses.storage.keyed import KeyedStore, Row
     from lambda_responses.storage.table import TenantTable
     from lambda_responses.wire.json import Json
+
+T = TypeVar("T")
 
 MAX_SEGMENTS = 8
 
@@ -119,10 +123,9 @@ class Turn:
 class KeptBlob:
     """A blob that a turn refers to."""
 
+    name: str
     expires: int
     """Until then it is there at least, in seconds since 1970."""
-    row: Key
-    """The first row of that turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,7 @@ class Chain:
     stored: int
     """Bytes that its context takes in the store's rows."""
     blobs: Mapping[str, KeptBlob] = field(default_factory=dict[str, KeptBlob])
-    """What rows of its own thread refer to, by SHA-256."""
+    """What turns of its own thread refer to, by SHA-256."""
 
 
 async def read_chain(
@@ -158,6 +161,34 @@ async def read_chain(
 
     What a `deleted` response stands on is read for those alone who move its descendants elsewhere.
     """
+    reading = partial(_read_chain, store, table, response_id, blobs, deleted=deleted, current=current)
+    return await read_again(reading)
+
+
+async def read_again(read: Callable[[], Awaitable[T]]) -> T:
+    """What `read` gives, asked a second time where a blob was gone before it was fetched.
+
+    The rows tell by then what there is instead: a delete has changed or removed them, or no delete did it.
+    Raises `ResponseNotFound` where a blob is missing again.
+    """
+    with suppress(MediaMissing):
+        return await read()
+    try:
+        return await read()
+    except MediaMissing:
+        raise ResponseNotFound from None
+
+
+async def _read_chain(
+    store: KeyedStore,
+    table: TenantTable,
+    response_id: str,
+    blobs: Blobs | None,
+    *,
+    deleted: bool,
+    current: bool,
+) -> Chain:
+    """Raises `ResponseNotFound`, `MediaMissing`."""
     thread, own = addressed(response_id)
     control, rows = await asyncio.gather(
         store.get(table.control(thread, response_id)), store.query(table.turns(thread))
@@ -223,12 +254,9 @@ def _walked(place: Place, rows: Iterable[Row]) -> list[list[Row]]:
 async def read_turns(bundles: Sequence[Sequence[Row]], *, blobs: Blobs | None) -> list[Turn]:
     """Turns, from the rows of each in order.
 
-    Raises `ResponseNotFound` where a row or a blob is missing: it has expired, or a delete is under way.
+    Raises `MediaMissing` where a row or a blob is gone: it has expired, or a delete is under way.
     """
-    try:
-        found = await read_bundles(bundles, blobs=blobs)
-    except MediaMissing:
-        raise ResponseNotFound from None
+    found = await read_bundles(bundles, blobs=blobs)
     return [
         Turn(
             input=values.get("in", []),
@@ -250,23 +278,20 @@ def said_in(turns: Sequence[Turn]) -> list[Json]:
 
 
 def _blobs_of(bundles: Iterable[Sequence[Row]], pk: str) -> dict[str, KeptBlob]:
-    """What the bundles of one partition refer to; where several do, the one whose blobs stay longest says."""
+    """What the bundles of one partition refer to; of several copies, the one that is sure to stay longest."""
     kept: dict[str, KeptBlob] = {}
     for rows in bundles:
         first = rows[0]
         if EXPIRY not in first.values or first.key.pk != pk:
             continue
-        blob = KeptBlob(first.values[EXPIRY], first.key)
-        for digest in references(rows):
+        for name in references(rows):
+            digest, blob = digest_in(name), KeptBlob(name, first.values[EXPIRY])
             kept[digest] = max(blob, kept.get(digest, blob), key=lambda each: each.expires)
     return kept
 
 
 async def _said_in(rows: Sequence[Row], blobs: Blobs | None) -> Turn:
-    """The items of a stretch of a conversation."""
-    try:
-        found = await read_bundles([item.rows for item in items_in(rows)], blobs=blobs)
-    except MediaMissing:
-        raise ResponseNotFound from None
+    """The items of a stretch of a conversation. Raises `MediaMissing`."""
+    found = await read_bundles([item.rows for item in items_in(rows)], blobs=blobs)
     origins = {values["it"]["id"]: values["org"] for values in found if "org" in values}
     return Turn([values["it"] for values in found], [], origins)

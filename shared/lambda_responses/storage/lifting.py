@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lambda_responses.storage.blobs import Blobs
 
 Media: TypeAlias = "list[list[Any]]"
-"""What was lifted out of a value: path, SHA-256 and what stood before the base64. JSON; may be empty."""
+"""What was lifted out of a value: path, name and what stood before the base64. JSON; may be empty."""
 
 LEAST_LIFTED = 8_192
 """Shorter texts stay in the row: to fetch them would cost more than to carry them."""
@@ -56,8 +56,13 @@ class Lifted:
 
 
 def digest_of(data: bytes) -> str:
-    """The last part of a blob's name: SHA-256, 64 hexadecimal digits."""
+    """What the last part of a blob's name begins with: SHA-256, 64 hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
+
+
+def digest_in(name: str) -> str:
+    """The SHA-256 of what lies under a name."""
+    return name[:64]
 
 
 def lift(values: Sequence[Any]) -> Lifted:
@@ -73,20 +78,21 @@ def lift(values: Sequence[Any]) -> Lifted:
 
 
 def put_back(value: Any, media: Media, blobs: Mapping[str, bytes]) -> None:
-    """Restore in place what was lifted out of a value. Raises `MediaMissing`."""
-    for path, digest, prefix in media:
-        if digest not in blobs:
+    """Restore in place what was lifted out of a value, from `blobs` by SHA-256. Raises `MediaMissing`."""
+    for path, name, prefix in media:
+        data = blobs.get(digest_in(name))
+        if data is None:
             raise MediaMissing
         *way, last = path
         at = value
         for step in way:
             at = at[step]
-        at[last] = prefix + b64encode(blobs[digest]).decode()
+        at[last] = prefix + b64encode(data).decode()
 
 
 def named(media: Iterable[Media]) -> set[str]:
-    """The SHA-256 of all that was lifted."""
-    return {digest for each in media for _, digest, _ in each}
+    """The names of all that was lifted; its SHA-256, where nobody gave it another."""
+    return {name for each in media for _, name, _ in each}
 
 
 async def lifted(
@@ -118,7 +124,7 @@ async def restored(
     if not digests:
         return values
     found = await fetched({f"{scope}/{digest}" for digest in digests}, blobs=blobs)
-    by_digest = {name.rpartition("/")[2]: data for name, data in found.items()}
+    by_digest = {digest_in(name.rpartition("/")[2]): data for name, data in found.items()}
 
     def put_all_back() -> None:
         for value, each in zip(values, media, strict=True):

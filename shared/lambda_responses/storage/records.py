@@ -5,14 +5,15 @@ one, `depth`, `lo`, `anc`, `ctx0` its place, `env` the response object without i
 turn, envelope and snapshot take besides, `nxt` the turn that continues it in its thread, `frk` the first
 response of another thread that may stand on it (`F#` rows lead to the others; false once it is gone), `req`
 the request that it alone answers where that has a name, so that a delete gives back the claim to it, `gone`
-set when it is deleted but still stood upon, `blobs` set where its other rows refer to some, `cmp` set where
-one of its items stands for all before it, so that nobody who continues it reads that, `ttl`. Background work
-adds `fence`, `owner`, `lease`, `wk` and `wt`; no row of a foreground response has them.
+set when it is deleted but still stood upon, `cmp` set where one of its items stands for all before it, so
+that nobody who continues it needs that, `ttl`. Background work adds `fence`, `owner`, `lease`, `wk` and `wt`;
+no row of a foreground response has them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from lambda_responses.storage.table import TenantTable
 from lambda_responses.wire.compaction import stands_for_all
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from lambda_responses.storage.chains import Chain, Place
     from lambda_responses.storage.keyed import Key, Row
@@ -118,9 +119,7 @@ class Record:
     control: tuple[Key, dict[str, Any]]
     others: Sequence[tuple[Key, dict[str, Any]]]
     blobs: Mapping[str, bytes]
-    """All that the rows refer to, by SHA-256."""
-    sent: Collection[str]
-    """Those of them that turns before this one do not keep for long enough."""
+    """What the rows refer to, by name, but for what turns before this one keep for long enough."""
     blobs_expire: int
 
 
@@ -136,30 +135,39 @@ def check_storable(input: Sequence[Json], request: Json | None = None, *, lifts:
             _check(len(pack(value)), room)
 
 
-def record_of(reservation: Reservation, stored: StoredResponse, *, grace: int, lifts: bool = False) -> Record:
+def record_of(
+    reservation: Reservation,
+    stored: StoredResponse,
+    *,
+    grace: int,
+    lifts: bool = False,
+    shares: bool = True,
+) -> Record:
     """Lay a response into rows; those of its turn outlive it by `grace` seconds. Raises `TooLargeToStore`.
 
     `lifts` says whether there are blobs for what is large. They outlive the rows by another `grace`, so that
-    a picture that is sent with every turn is written that seldom.
+    a picture that is sent with every turn is written that seldom, where the turns of a thread `share` it.
     """
     place, previous = reservation.place, reservation.previous
+    kept = _Kept(reservation, reservation.expires + grace, grace, shares=shares)
     values = {"in": stored.input, "out": stored.response.get("output"), "org": stored.origins}
-    turn = bundle_of(values, room=MAX_STORED, lifts=lifts)
+    turn = bundle_of(values, room=MAX_STORED, lifts=lifts, name=partial(kept.name, "c"))
     snapshot = Bundle({})
     if reservation.flattens and previous is not None:
+        # What was read in one piece can be written in one: with blobs, only turns are bounded.
+        naming = partial(kept.name, "s")
         values = {"in": previous.items, "org": previous.origins}
-        snapshot = bundle_of(values, room=MAX_SNAPSHOT, lifts=lifts)
+        snapshot = bundle_of(values, room=MAX_SNAPSHOT, lifts=lifts, bounded=False, name=naming)
     # The output keeps its place among the keys, and is filled in again on reading.
     bare = dict(stored.response)
     if bare.get("output"):
         bare["output"] = []
-    envelope = bundle_of({"env": bare}, room=MAX_STORED, lifts=lifts)
+    envelope = bundle_of({"env": bare}, room=MAX_STORED, lifts=lifts, name=partial(kept.name, "r"))
 
     control = _control(reservation, stored)
     inline = not envelope.blobs and len(envelope.parts["env"]) <= ENVELOPE_INLINE
     if inline:
         control |= envelope.parts
-    kept = _Kept(reservation, reservation.expires + grace, grace)
     rows = [
         kept.rows(turn, reservation.expires + grace),
         [] if inline else kept.rows(envelope, reservation.expires),
@@ -168,30 +176,32 @@ def record_of(reservation: Reservation, stored: StoredResponse, *, grace: int, l
     if previous is not None:
         rows[0][0]["prev"] = previous.chain.place.own
     control["n"] = list(map(len, rows))
-    if kept.blobs:
-        control["blobs"] = True
     table = TenantTable(reservation.tenant)
     others = zip(_other_keys(table, place, control["n"]), chain(*rows), strict=True)
     key = table.control(place.thread, place.response_id)
-    return Record((key, control), list(others), kept.blobs, kept.sent, kept.until)
+    return Record((key, control), list(others), kept.sent, kept.until)
 
 
 class _Kept:
-    """The blobs of one record: which of them are to be sent, and until when they are there."""
+    """The blobs of one record: what they are called, which are to be sent, until when they are there."""
 
-    def __init__(self, reservation: Reservation, needed: int, grace: int) -> None:
+    def __init__(self, reservation: Reservation, needed: int, grace: int, *, shares: bool) -> None:
         previous = reservation.previous
-        self._kept: dict[str, int] = {}
-        if previous is not None and reservation.claims:
-            known = previous.chain.blobs.items()
-            self._kept = {digest: blob.expires for digest, blob in known if blob.expires >= needed}
+        self._own = reservation.place.own
+        self._shares = shares
+        self._known: dict[str, str] = {}
+        self._expiries: dict[str, int] = {}
+        if previous is not None and reservation.claims and shares:
+            kept = {digest: blob for digest, blob in previous.chain.blobs.items() if blob.expires >= needed}
+            self._known = {digest: blob.name for digest, blob in kept.items()}
+            self._expiries = {blob.name: blob.expires for blob in kept.values()}
         self.until = needed + grace
-        self.blobs: dict[str, bytes] = {}
+        self.sent: dict[str, bytes] = {}
 
-    @property
-    def sent(self) -> set[str]:
-        """Those that turns before this one do not keep for long enough."""
-        return self.blobs.keys() - self._kept.keys()
+    def name(self, kind: str, digest: str) -> str:
+        """What is known of turns before, or this writer's own: nobody else ever writes under that name."""
+        own = self._own if self._shares else f"{self._own}{kind}"
+        return self._known.get(digest) or f"{digest}-{own}"
 
     def rows(self, bundle: Bundle, expires: int) -> list[dict[str, Any]]:
         """The rows of a bundle."""
@@ -199,8 +209,8 @@ class _Kept:
         for row in rows:
             row["ttl"] = expires
         if bundle.blobs:
-            rows[0][EXPIRY] = min(self._kept.get(digest, self.until) for digest in bundle.blobs)
-        self.blobs |= bundle.blobs
+            rows[0][EXPIRY] = min(self._expiries.get(name, self.until) for name in bundle.blobs)
+        self.sent |= {name: data for name, data in bundle.blobs.items() if name not in self._expiries}
         return rows
 
 

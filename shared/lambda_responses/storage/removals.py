@@ -5,34 +5,51 @@ added to the context. The last to let go of a tombstone removes it. Those that m
 that continues it in its thread (`nxt`), the first that forked off it (`frk`), and other forks (`F#` rows).
 
 Who forks writes its link first and looks for the mark afterwards; who removes marks first and looks for links
-afterwards: one of them sees the other. A turn's blobs go before its predecessor can be continued again, so no
-other turn has begun to count on them. With `erase`, the turn of a deleted response is emptied in spite of
-its descendants, and cut out of the snapshots that they wrote.
+afterwards: one of them sees the other. With `erase`, the turn of a deleted response is emptied in spite of
+its descendants, and cut out of the snapshots that they wrote and of what their compactions keep verbatim.
+
+A blob goes when a row that named it has gone or named it for the last time, and a query that began afterwards
+finds no other in the thread. Whatever else happens meanwhile, no row is left without its blob:
+
+- Nobody writes a blob again under the name that is being removed: names have their writer's in them, and who
+  writes puts each blob once, before the row.
+- With `keep`, only turns that come later in the same thread name another's blob, and only one that a row of
+  a turn before them names. That row stays for as long as they may, being stood upon: the query sees it.
+- With `erase`, a blob is named by one row alone. What was written with `keep` may be named by several; those
+  are all there, and none is added.
+
+And no blob is left without a row: of several that let go of it at once, the last to change its row begins its
+query after all of them. What a row names is read off the row as it was removed, or replaced on the condition
+that it is as it was read. What a crash leaves behind expires.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
+from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from lambda_responses.storage.bundles import EXPIRY, Bundle, bundle_of, grouped, read_bundles, references
 from lambda_responses.storage.chains import ResponseNotFound, addressed, is_deleted, placed_row
+from lambda_responses.storage.codec import unpack
 from lambda_responses.storage.conditions import ROW, Absent, Present, equals
 from lambda_responses.storage.keyed import ConditionFailed, Range
-from lambda_responses.storage.lifting import MediaMissing, keep
-from lambda_responses.storage.parcels import into_rows
+from lambda_responses.storage.lifting import MediaMissing, digest_in, keep
+from lambda_responses.storage.parcels import from_rows, into_rows
 from lambda_responses.storage.records import MAX_SNAPSHOT, envelope_keys, other_keys
 from lambda_responses.storage.scheduling import at_once, off_the_loop, weight_of
 from lambda_responses.storage.table import blobs_of, fork_of, response_of, thread_in, turn_of
+from lambda_responses.wire.compaction import without_items
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 
     from lambda_responses.storage.blobs import Blobs
     from lambda_responses.storage.chains import Place
     from lambda_responses.storage.keyed import Key, KeyedStore, Row
     from lambda_responses.storage.table import TenantTable
     from lambda_responses.wire.ids import ThreadKey
+    from lambda_responses.wire.json import Json
 
 UNNEEDED = (Absent("nxt"), Absent("frk"))
 """No turn stands on this one, nor is any about to."""
@@ -69,6 +86,17 @@ class Removals:
         await self._let_ask_again(control)
         await self._sweep(row)
 
+    async def abandon(self, place: Place) -> None:
+        """Remove what was written for a response that came to nothing. Its place is still held for it."""
+        ranges = [
+            self._table.turn_parts(place.thread, place.depth, place.own),
+            self._table.envelopes(place.thread, place.response_id),
+        ]
+        if place.base is not None and place.base.own == place.own:
+            ranges.append(self._table.snapshot_parts(place.thread, place.base.depth, place.own))
+        found = await at_once(map(self._store.query, ranges))
+        await self._remove(place.thread, [row.key for rows in found for row in rows])
+
     async def let_go(self, place: Place, previous: Key) -> None:
         """Keep the response of control row `previous` no more for the one at `place`: remove it where it was
         kept for nobody else.
@@ -86,9 +114,7 @@ class Removals:
         """Remove what belongs to a removed control row, and the tombstones that stood for it alone."""
         while row is not None:
             place = placed_row(row)
-            named = await self._named_by(row) if "blobs" in row.values else set[str]()
-            await at_once(map(self._store.delete, other_keys(self._table, place, row)))
-            await self._drop(place.thread, named)
+            await self._remove(place.thread, other_keys(self._table, place, row))
             previous = row.values.get("prev")
             if previous is None:
                 return
@@ -130,28 +156,26 @@ class Removals:
             )
         except ConditionFailed:
             raise ResponseNotFound from None
-        pages = envelope_keys(self._table, placed_row(row), row)
-        if pages:
-            thread = placed_row(row).thread
-            rows = await self._store.query(self._table.envelopes(thread, response_of(row.key)))
-            await at_once(map(self._store.delete, pages))
-            await self._drop(thread, references(rows) if rows else ())
+        place = placed_row(row)
+        await self._remove(place.thread, envelope_keys(self._table, place, row))
         removed = await self._removed(row)
         if removed is None:
-            await self._erased(placed_row(row))
+            await self._erased(place)
         return removed
 
     async def _erased(self, place: Place) -> None:
-        """With `erase`, empty a turn that others stand on, once its items are cut out of their snapshots."""
+        """With `erase`, empty a turn that others stand on, once its items are cut out of their rows."""
         if not self._erase:
             return
-        rows = await self._store.query(self._table.turn_parts(place.thread, place.depth, place.own))
-        if not rows or "erased" in rows[0].values:
+        parts = self._table.turn_parts(place.thread, place.depth, place.own)
+        rows = await self._store.query(parts)
+        if not _hold_any(rows):
             return
         items = await self._items_of(rows)
-        async for snapshot in self._snapshots_on(place):
-            await self._cut(snapshot, items)
-        await self._rewritten(rows, Bundle({}))
+        async for bundle in self._bundles_on(place):
+            await self._cut(bundle, items)
+        while _hold_any(rows) and not await self._rewritten(rows, Bundle({})):
+            rows = await self._store.query(parts)  # Somebody has cut out of it meanwhile.
 
     async def _items_of(self, rows: Sequence[Row]) -> set[str]:
         """The ids of a turn's items; none where they are gone with their blob."""
@@ -161,19 +185,20 @@ class Removals:
             return set()
         return {item["id"] for item in (*values.get("in", ()), *values.get("out", ())) if "id" in item}
 
-    async def _snapshots_on(self, place: Place) -> AsyncGenerator[Sequence[Row], None]:
-        """The snapshots of all that stand on that turn, thread after thread."""
+    async def _bundles_on(self, place: Place) -> AsyncGenerator[Sequence[Row], None]:
+        """The turns that stand on that one, and all snapshots of it, thread after thread."""
         waiting: list[tuple[ThreadKey, int]] = [(place.thread, place.depth)]
         while waiting:
             thread, depth = waiting.pop()
             rows = await self._store.query(self._table.whole_thread(thread))
             for bundle in grouped(rows):
-                if bundle[0].key.sk.startswith("S#") and turn_of(bundle[0].key)[0] >= depth:
+                kind = bundle[0].key.sk[0]
+                if kind != "R" and turn_of(bundle[0].key)[0] >= depth + (kind == "C"):
                     yield bundle
             waiting += [(addressed(fork)[0], 0) for fork in _forks_from(rows, depth)]
 
     async def _cut(self, rows: Sequence[Row], items: Collection[str]) -> None:
-        """Leave those items out of a snapshot, whoever else is cutting it."""
+        """Leave those items out of a bundle, whoever else is cutting it."""
         first = rows[0].key
         while rows and not await self._is_cut(rows, items):
             before, rows = rows, await self._store.query(Range(first.pk, first.sk, f"{first.sk}~"))
@@ -181,20 +206,30 @@ class Removals:
                 return
 
     async def _is_cut(self, rows: Sequence[Row], items: Collection[str]) -> bool:
-        """Whether the snapshot is without those items now; not where somebody changed it meanwhile."""
+        """Whether the bundle is without those items now; not where somebody changed it meanwhile."""
+        of_turn = rows[0].key.sk.startswith("C#")
+        if of_turn and not _may_keep(rows, items):
+            return True
         try:
             [values] = await read_bundles([rows], blobs=self._blobs)
         except MediaMissing:
             return False
-        kept = [item for item in values["in"] if item.get("id") not in items]
-        if len(kept) == len(values["in"]):
+        origins: Mapping[str, Json] = values.get("org", {})
+        left = {**values, "org": {id: without_items(each, items) for id, each in origins.items()}}
+        if not of_turn:
+            left["in"] = [item for item in values["in"] if item.get("id") not in items]
+            left["org"] = {id: each for id, each in left["org"].items() if id not in items}
+        if left == {"org": {}, **values}:
             return True
-        left = {
-            "in": kept,
-            "org": {id: each for id, each in values.get("org", {}).items() if id not in items},
-        }
-        lifts = self._blobs is not None
-        bundle = await off_the_loop(weight_of(left), bundle_of, left, room=MAX_SNAPSHOT, lifts=lifts)
+        bundle = await off_the_loop(
+            weight_of(left),
+            bundle_of,
+            left,
+            room=MAX_SNAPSHOT,
+            lifts=self._blobs is not None,
+            bounded=False,
+            name=_names_after(references(rows)),
+        )
         return await self._rewritten(rows, bundle)
 
     async def _rewritten(self, rows: Sequence[Row], bundle: Bundle) -> bool:
@@ -203,7 +238,7 @@ class Removals:
         values = {name: value for name, value in first.values.items() if name in _OF_ANY_BUNDLE}
         values["erased"] = first.values.get("erased", 0) + 1
         if self._blobs is not None and bundle.blobs:
-            new = {digest: data for digest, data in bundle.blobs.items() if digest not in before}
+            new = {name: data for name, data in bundle.blobs.items() if name not in before}
             expires: int = first.values.get(EXPIRY, first.values["ttl"])
             await keep(new, blobs=self._blobs, scope=blobs_of(first.key), expires=expires)
             values[EXPIRY] = expires
@@ -221,24 +256,38 @@ class Removals:
         await self._drop(thread_in(first.key), before | bundle.blobs.keys())
         return written
 
-    async def _named_by(self, row: Row) -> set[str]:
-        """The blobs that the rows of a response refer to."""
-        place = placed_row(row)
-        ranges = (
-            self._table.turn_parts(place.thread, place.depth, place.own),
-            self._table.snapshot_parts(place.thread, place.depth - 1, place.own),
-            self._table.envelopes(place.thread, place.response_id),
-        )
-        found = await at_once(map(self._store.query, ranges))
-        return set[str]().union(*(references(rows) for rows in found if rows))
+    async def _remove(self, thread: ThreadKey, keys: Iterable[Key]) -> None:
+        """Remove rows, and the blobs that they named."""
+        removed = await at_once(map(self._store.delete, keys))
+        bundles = grouped(row for row in removed if row is not None)
+        await self._drop(thread, set[str]().union(*map(references, bundles)))
 
-    async def _drop(self, thread: ThreadKey, digests: Collection[str]) -> None:
+    async def _drop(self, thread: ThreadKey, names: Collection[str]) -> None:
         """Remove blobs that no row of their thread refers to any more."""
-        if not digests or self._blobs is None:
+        if not names or self._blobs is None:
             return
         bundles = grouped(await self._store.query(self._table.whole_thread(thread)))
-        unused = set(digests).difference(*map(references, bundles))
-        await self._blobs.delete([f"{self._table.blobs(thread)}/{digest}" for digest in unused])
+        unused = set(names).difference(*map(references, bundles))
+        await self._blobs.delete([f"{self._table.blobs(thread)}/{name}" for name in unused])
+
+
+def _hold_any(rows: Sequence[Row]) -> bool:
+    """Whether anything is left of a turn."""
+    return bool(rows) and from_rows(row.values for row in rows) != {}
+
+
+def _may_keep(rows: Sequence[Row], items: Collection[str]) -> bool:
+    """Whether a compaction of that turn may keep one of the items; that is known without fetching blobs."""
+    parts = from_rows(row.values for row in rows) or {}
+    origins: Mapping[str, Json] = unpack(parts["org"]) if "org" in parts else {}
+    return "big" in parts or any(without_items(each, items) is not each for each in origins.values())
+
+
+def _names_after(before: Collection[str]) -> Callable[[str], str]:
+    """Names for the blobs of a bundle that is written anew: those they had, or the writer's own."""
+    known = {digest_in(name): name for name in before}
+    writer = token_hex(8)
+    return lambda digest: known.get(digest) or f"{digest}-{writer}"
 
 
 def _forks_from(rows: Iterable[Row], depth: int) -> set[str]:

@@ -7,13 +7,13 @@ is: what no control row names does not exist, so nothing half-written is ever re
 
 from __future__ import annotations
 
-import asyncio
 import math
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from lambda_responses.storage.bundles import MAX_BUNDLE, TooLargeToStore, read_bundles
+from lambda_responses.storage.bundles import TooLargeToStore
 from lambda_responses.storage.chains import (
     MAX_SEGMENTS,
     Base,
@@ -23,12 +23,11 @@ from lambda_responses.storage.chains import (
     addressed,
     is_deleted,
     read_chain,
-    read_turns,
     said_in,
 )
 from lambda_responses.storage.conditions import ROW, Absent, Present
-from lambda_responses.storage.keyed import ConditionFailed, Put, StoreUnavailable
-from lambda_responses.storage.lifting import MediaMissing, keep
+from lambda_responses.storage.keyed import ConditionFailed, Put, StoreFact, StoreUnavailable
+from lambda_responses.storage.lifting import keep
 from lambda_responses.storage.records import (
     MAX_SNAPSHOT,
     Context,
@@ -41,8 +40,8 @@ from lambda_responses.storage.records import (
     record_of,
 )
 from lambda_responses.storage.scheduling import at_once, off_the_loop, weight_of
-from lambda_responses.storage.table import TenantTable, blobs_of, response_of, turn_of
-from lambda_responses.wire.ids import new_response_id, own_part_of, thread_of
+from lambda_responses.storage.table import TenantTable, blobs_of, response_of
+from lambda_responses.wire.ids import new_response_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -51,7 +50,7 @@ if TYPE_CHECKING:
     from lambda_responses.storage.chains import Chain
     from lambda_responses.storage.conversation_rows import Stretch
     from lambda_responses.storage.keyed import KeyedStore, Row
-    from lambda_responses.storage.records import Record
+    from lambda_responses.storage.lookups import Lookups
     from lambda_responses.storage.removals import Removals
     from lambda_responses.wire.ids import Entropy, ResponseId
     from lambda_responses.wire.json import Json
@@ -127,13 +126,15 @@ class ResponseStore:
         if previous is None:
             place = Place(response_id, *addressed(response_id), 0, 0, stretch=stretch)
             return Reservation(response_id, tenant, place, expires)
-        if previous.chain.expires < expires:
-            self._check_snapshot(previous)
+        before = previous.chain.place
+        # What is too large says so before anything is claimed.
+        self._based(_placed_after(before, response_id), previous, expires)
         claimed, control = await self._claim(tenant, previous, response_id)
         if not claimed:
             response_id = new_response_id(epoch=epoch, thread=None, entropy=entropy)
+        place = self._based(_placed_after(before, response_id), previous, expires)
+        if not claimed:
             await self._link(tenant, control, response_id, expires)
-        place = self._based(_placed_after(previous.chain.place, response_id), previous, expires)
         return Reservation(response_id, tenant, place, expires, previous)
 
     async def resettle(self, tenant: str, previous: Context | None, response_id: ResponseId) -> Reservation:
@@ -163,12 +164,15 @@ class ResponseStore:
     async def release(self, reservation: Reservation) -> None:
         """Give the place back: the turn ended without a record. Safe after a commit of unknown outcome."""
         previous, place = reservation.previous, reservation.place
-        if previous is None:
-            return
         table = TenantTable(reservation.tenant)
-        if await self._store.get(table.control(place.thread, place.response_id)) is None:
+        if await self._store.get(table.control(place.thread, place.response_id)) is not None:
+            return
+        removals = self._removals(table)
+        with suppress(StoreFact):  # What stays has an end.
+            await removals.abandon(place)
+        if previous is not None:
             before = previous.chain.place
-            await self._removals(table).let_go(place, table.control(before.thread, before.response_id))
+            await removals.let_go(place, table.control(before.thread, before.response_id))
 
     async def commit(self, reservation: Reservation, stored: StoredResponse) -> None:
         """Keep what was answered; once this returns, every reader finds it. Raises `TooLargeToStore`."""
@@ -193,52 +197,20 @@ class ResponseStore:
         """
         weight = weight_of([stored.input, stored.response])
         if reservation.flattens and reservation.previous is not None:
-            weight += reservation.previous.chain.stored
-        lifts = self._blobs is not None
-        record = await off_the_loop(weight, record_of, reservation, stored, grace=self._grace, lifts=lifts)
-        await self._keep(record, record.sent)
-        await at_once(self._store.put(key, values) for key, values in record.others)
-        if self._erase:
-            await self._keep_erased(reservation, record)
-        return Put(*record.control, (Absent(ROW),))
-
-    async def _keep(self, record: Record, digests: Iterable[str]) -> None:
+            weight += weight_of(reservation.previous.items)
+        lifts, shares = self._blobs is not None, not self._erase
+        record = await off_the_loop(
+            weight, record_of, reservation, stored, grace=self._grace, lifts=lifts, shares=shares
+        )
+        key, values = record.control
         if self._blobs is not None:
-            key, _ = record.control
-            data = {digest: record.blobs[digest] for digest in digests}
-            await keep(data, blobs=self._blobs, scope=blobs_of(key), expires=record.blobs_expire)
-
-    async def _keep_erased(self, reservation: Reservation, record: Record) -> None:
-        """Write blobs again that went with an erased turn before the rows were there that refer to them."""
-        if reservation.previous is None:
-            return
-        known = reservation.previous.chain.blobs
-        counted_on = {known[digest].row for digest in record.blobs if digest in known}
-        rows = await at_once(map(self._store.get, counted_on))
-        if any(row is None or "erased" in row.values for row in rows):
-            await self._keep(record, known.keys() & record.blobs.keys())
+            await keep(record.blobs, blobs=self._blobs, scope=blobs_of(key), expires=record.blobs_expire)
+        await at_once(self._store.put(*each) for each in record.others)
+        return Put(key, values, (Absent(ROW),))
 
     async def get(self, tenant: str, response_id: str) -> StoredResponse:
         """The response as it ended. Raises `ResponseNotFound`."""
-        table = TenantTable(tenant)
-        thread, own = addressed(response_id)
-        row = await self._store.get(table.control(thread, response_id))
-        if row is None or is_deleted(row):
-            raise ResponseNotFound
-        ranges = [table.turn_parts(thread, row.values["depth"], own)]
-        if "env" not in row.values:
-            ranges.append(table.envelopes(thread, response_id))
-        bundles = await at_once(map(self._store.query, ranges))
-        if not all(bundles):
-            raise ResponseNotFound  # Deleted between the two reads.
-        try:
-            added, envelope = await read_bundles([bundles[0], (*bundles, [row])[1]], blobs=self._blobs)
-        except MediaMissing:
-            raise ResponseNotFound from None
-        response = envelope["env"]
-        if added.get("out"):
-            response["output"] = added["out"]
-        return StoredResponse(response, added.get("in", []), added.get("org", {}), row.values["target"])
+        return await self._lookups(tenant).response(response_id)
 
     async def shown(self, tenant: str, response_id: str) -> Shown:
         """The whole context that the model saw: history, then the turn's own input.
@@ -249,30 +221,9 @@ class ResponseStore:
         *history, own = found.turns
         return Shown(said_in([*history, replace(own, output=[])]), _origins_in(found))
 
-    async def item(self, tenant: str, item_id: str) -> StoredItem:
-        """An item of a stored response, by its own id. Raises `ItemNotFound`.
-
-        Two requests: the id names thread and response, and the response must still be readable.
-        """
-        thread, own = thread_of(item_id), own_part_of(item_id)
-        if thread is None or own is None:
-            raise ItemNotFound
-        table = TenantTable(tenant)
-        controls, rows = await asyncio.gather(
-            self._store.query(table.controls(thread)), self._store.query(table.turns(thread))
-        )
-        control = next((row for row in controls if row.key.sk.endswith(f"{thread}{own}")), None)
-        if is_deleted(control):
-            raise ItemNotFound
-        try:
-            own_rows = [row for row in rows if turn_of(row.key)[1] == own]
-            [turn] = await read_turns([own_rows], blobs=self._blobs)
-        except ResponseNotFound:
-            raise ItemNotFound from None
-        for item in (*turn.input, *turn.output):
-            if item.get("id") == item_id:
-                return StoredItem(item, turn.origins.get(item_id, {}))
-        raise ItemNotFound
+    async def items(self, tenant: str, ids: Iterable[str]) -> Mapping[str, StoredItem]:
+        """The items of stored responses that have these ids; none where there is none, or none any more."""
+        return await self._lookups(tenant).items(ids)
 
     async def delete(self, tenant: str, response_id: str) -> None:
         """Make the response unreadable at once. Raises `ResponseNotFound`.
@@ -286,6 +237,11 @@ class ResponseStore:
         """Raises `TooLargeToStore` for a turn that no commit would take, before a model is asked."""
         weight = weight_of([input, request])
         await off_the_loop(weight, check_storable, input, request, lifts=self._blobs is not None)
+
+    def _lookups(self, tenant: str) -> Lookups:
+        from lambda_responses.storage.lookups import Lookups
+
+        return Lookups(self._store, TenantTable(tenant), self._blobs)
 
     def _removals(self, table: TenantTable) -> Removals:
         from lambda_responses.storage.removals import Removals
@@ -350,14 +306,11 @@ class ResponseStore:
         """The place, on a snapshot where the turn would outlive its history or stand on too many segments."""
         if previous.chain.expires >= expires and len(place.segments) <= MAX_SEGMENTS:
             return place
-        self._check_snapshot(previous)
+        # With blobs, what can be read can be kept. Together it never deflates much worse than turn by turn.
+        if self._blobs is None and previous.chain.stored > MAX_SNAPSHOT * 0.99:
+            raise TooLargeToStore(f"a context over {MAX_SNAPSHOT} bytes")
         base = Base(place.thread, place.depth - 1, place.own)
         return replace(place, low=place.depth, segments=(), base=base, stretch=None)
-
-    def _check_snapshot(self, previous: Context) -> None:
-        room = MAX_SNAPSHOT if self._blobs is None else MAX_BUNDLE
-        if previous.chain.stored > room:
-            raise TooLargeToStore(f"a context over {room} bytes")
 
 
 def _placed_after(before: Place, response_id: ResponseId) -> Place:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from lambda_responses.storage.chains import ResponseNotFound, Turn, addressed, is_deleted, read_turns
+from lambda_responses.storage.lifting import MediaMissing
 from lambda_responses.storage.table import TenantTable, fork_of, response_of, turn_of
 from lambda_responses.wire.ids import own_part_of
 
@@ -99,7 +100,7 @@ class ThreadStore:
         _, own = turn_of(rows[0].key)
         try:
             [turn] = await read_turns([rows], blobs=self._blobs)
-        except ResponseNotFound:  # being deleted
+        except MediaMissing:  # being deleted
             return own, Turn((), (), {})
         return own, turn
 

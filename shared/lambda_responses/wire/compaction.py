@@ -14,11 +14,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from lambda_responses.wire.context import without_torn_calls
 from lambda_responses.wire.errors import InvalidRequestError
 from lambda_responses.wire.tool_secrets import public_item
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from lambda_responses.wire.json import Json
 
@@ -146,6 +147,20 @@ def kept_messages(item: Json, origin: Json) -> list[Json]:
     if "summary" in origin:
         return [*origin.get("before", ()), *origin.get("after", ())]
     return [each for each in origin.get("items", ()) if each.get("type") == "message"]
+
+
+def without_items(origin: Json, gone: Collection[str]) -> Json:
+    """The origin of a compaction without the items of these ids; the same object where it keeps none.
+
+    A summary stays as it is: nobody can tell what in it comes from where.
+    """
+    changed: Json = {}
+    for member in ("before", "after", "items") if "whole" in origin else ():
+        held: list[Json] = origin.get(member, [])
+        kept = [item for item in held if item.get("id") not in gone]
+        if len(kept) < len(held):
+            changed[member] = without_torn_calls(kept, settled=len(kept))
+    return {**origin, **changed} if changed else origin
 
 
 def said_again(items: Iterable[Json], origins: Mapping[str, Json]) -> list[Json]:

@@ -15,7 +15,7 @@ import pytest
 
 from lambda_responses.storage.keyed import Key, Range, StoreUnavailable
 from lambda_responses.storage.lifting import digest_of
-from lambda_responses.storage.responses import ItemNotFound, ResponseNotFound, ResponseStore, TooLargeToStore
+from lambda_responses.storage.responses import ResponseNotFound, ResponseStore, TooLargeToStore
 from tests.contracts.stores.holdings import blobs_among
 from tests.contracts.stores.kit import Talk, WatchedStore, nothing, texts
 
@@ -78,8 +78,13 @@ def kept(blobs: Blobs) -> WatchedBlobs:
 
 
 @pytest.fixture(params=["keep", "erase"])
-def talk(request: pytest.FixtureRequest, watched: WatchedStore, kept: WatchedBlobs, clock: Clock) -> Talk:
-    return made_talk(watched, kept, clock, request.param)
+def mode(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def talk(mode: str, watched: WatchedStore, kept: WatchedBlobs, clock: Clock) -> Talk:
+    return made_talk(watched, kept, clock, mode)
 
 
 @pytest.fixture
@@ -134,16 +139,17 @@ async def rows_of(keyed: KeyedStore, talk: Talk, response_id: str) -> Sequence[R
 
 
 async def test_a_picture_is_kept_as_bytes_and_comes_back_as_text(
-    talk: Talk, keyed: KeyedStore, blobs: Blobs
+    talk: Talk, keyed: KeyedStore, blobs: Blobs, holdings: Holdings
 ) -> None:
     data = picture(1)
     first = await show(talk, "look", data)
     [asked] = (await talk.store.get(talk.tenant, first)).input
     assert asked["content"][1]["image_url"] == url(data)
     assert pictures_in(await talk.after(first)) == [url(data)]
-    assert (await talk.store.item(talk.tenant, asked["id"])).item == asked
-    thread = first[13:37]
-    assert await blobs.get(f"threads/{talk.tenant}/{thread}/{digest_of(data)}") == data
+    assert (await talk.store.items(talk.tenant, [asked["id"]]))[asked["id"]].item == asked
+    [name] = blobs_among(holdings(talk.tenant))
+    assert name.startswith(f"threads/{talk.tenant}/{first[13:37]}/{digest_of(data)}-")
+    assert await blobs.get(name) == data
     sizes = [len(value) for row in await rows_of(keyed, talk, first) for value in row.values.values()
              if isinstance(value, bytes)]  # fmt: skip
     assert sum(sizes) < 2_000
@@ -174,16 +180,17 @@ async def test_a_turn_without_media_asks_for_no_blob(talk: Talk, kept: WatchedBl
     assert not kept.requests
 
 
-async def test_a_picture_that_is_shown_in_every_turn_is_written_once(
-    talk: Talk, kept: WatchedBlobs, watched: WatchedStore
+async def test_a_picture_that_is_shown_in_every_turn_is_written_and_read_once(
+    talk: Talk, kept: WatchedBlobs, watched: WatchedStore, mode: str
 ) -> None:
+    """Turns that are erased at any time share nothing: each has a copy, of which one is read."""
     data = picture(1, 500_000)
     last = await show(talk, "0", data)
     for index in range(1, 50):
         watched.reset()
         last = await show(talk, str(index), data, after=last)
         assert watched.write_units <= 5
-    assert kept.requests["put"] == 1
+    assert kept.requests["put"] == {"keep": 1, "erase": 50}[mode]
     kept.requests.clear()
     watched.reset()
     context = await talk.after(last)
@@ -193,7 +200,7 @@ async def test_a_picture_that_is_shown_in_every_turn_is_written_once(
 
 
 async def test_a_picture_outlives_every_turn_that_shows_it(
-    talk: Talk, kept: WatchedBlobs, clock: Clock
+    talk: Talk, kept: WatchedBlobs, clock: Clock, mode: str
 ) -> None:
     """On S3 by its age: what the store counts on never exceeds what the lifecycle rule leaves."""
     data = picture(1)
@@ -205,16 +212,18 @@ async def test_a_picture_outlives_every_turn_that_shows_it(
         last = await show(talk, str(index), data, after=last)
         written_at += [clock()] * (kept.requests["put"] - before)
         assert clock() + 37 * DAY <= written_at[-1] + 44 * DAY
-    assert len(written_at) <= 1 + 60 / 7 * 2
+    assert len(written_at) <= 1 + 60 / 7 * 2 or mode == "erase"
     clock.advance(30 * DAY - 1)
     assert pictures_in(await talk.after(last)) == [url(data)] * 30
 
 
-async def test_a_fork_that_shows_the_picture_again_has_its_own(talk: Talk, holdings: Holdings) -> None:
+async def test_a_fork_that_shows_the_picture_again_has_its_own(
+    talk: Talk, holdings: Holdings, mode: str
+) -> None:
     data = picture(1)
     root = await show(talk, "root", data)
     first, fork = [await show(talk, name, data, after=root) for name in ("first", "fork")]
-    assert len(blobs_among(holdings(talk.tenant))) == 2
+    assert len(blobs_among(holdings(talk.tenant))) == {"keep": 2, "erase": 3}[mode]
     await talk.store.delete(talk.tenant, first)
     assert pictures_in(await talk.after(fork)) == [url(data)] * 2
     await talk.store.delete(talk.tenant, root)
@@ -277,8 +286,7 @@ async def test_a_missing_blob_is_a_missing_part_of_the_history(
                 await read(talk.tenant, response_id)
     with pytest.raises(ResponseNotFound):
         await talk.store.get(talk.tenant, first)
-    with pytest.raises(ItemNotFound):
-        await talk.store.item(talk.tenant, item_id)
+    assert await talk.store.items(talk.tenant, [item_id]) == {}
     assert (await talk.store.get(talk.tenant, second)).input
     for response_id in (first, second):
         await talk.store.delete(talk.tenant, response_id)
@@ -601,3 +609,152 @@ async def test_keeping_leaves_the_history_of_others_as_it_was(keeping: Talk, hol
     assert pictures_in(await talk.after(second)) == [url(picture(1))]
     await talk.store.delete(talk.tenant, second)
     assert holdings(talk.tenant) == []
+
+
+@pytest.mark.parametrize("verb", ["put", "delete", "get"])
+async def test_a_turn_and_the_delete_of_what_it_stands_on_meet_at_no_blob(
+    talk: Talk, kept: WatchedBlobs, holdings: Holdings, verb: str
+) -> None:
+    """One of the two is committed while a request of the other is on its way to the bucket."""
+    data = picture(1)
+    first = await show(talk, "first", data)
+    reservation = await talk.reserve(await talk.after(first))
+
+    async def commit() -> None:
+        await talk.store.commit(reservation, turn(talk, reservation, "second", data))
+
+    async def remove() -> None:
+        await talk.store.delete(talk.tenant, first)
+
+    one, other = (commit, remove) if verb == "put" else (remove, commit)
+
+    async def step_in(asked: str, _argument: object) -> None:
+        if asked == verb:
+            kept.before = nothing
+            await other()
+
+    kept.before = step_in
+    await one()
+    if kept.before is step_in:  # it asked nothing of the bucket
+        kept.before = nothing
+        await other()
+    second = reservation.response_id
+    assert pictures_in(await talk.after(second))[-1] == url(data)
+    assert await talk.store.get(talk.tenant, second)
+    third = await talk.say("third", after=second)
+    await talk.store.delete(talk.tenant, second)
+    await talk.after(third)
+    await talk.store.delete(talk.tenant, third)
+    assert holdings(talk.tenant) == []
+
+
+async def test_a_snapshot_that_is_cut_while_it_is_removed_leaves_nothing(
+    erasing: Talk, watched: WatchedStore, clock: Clock, holdings: Holdings
+) -> None:
+    """At whatever request of the one delete the other comes."""
+    talk = erasing
+    for step in range(30):
+        first = await show(talk, talk.noise(300_000), picture(1))
+        second = await show(talk, talk.noise(500_000), picture(2), after=first)
+        clock.advance(20 * DAY)
+        third = await show(talk, "third", picture(1), after=second)
+        requests = 0
+
+        async def step_in(_verb: str, _argument: object, step: int = step, third: str = third) -> None:
+            nonlocal requests
+            requests += 1
+            if requests == step + 1:
+                watched.before = nothing
+                await talk.store.delete(talk.tenant, third)
+
+        watched.before = step_in
+        await talk.store.delete(talk.tenant, first)
+        watched.before = nothing
+        if requests <= step:
+            assert pictures_in(await talk.after(third)) == [url(picture(2)), url(picture(1))]
+            await talk.store.delete(talk.tenant, third)
+        await talk.store.delete(talk.tenant, second)
+        assert holdings(talk.tenant) == []
+        if requests <= step:
+            return
+    pytest.fail("the delete has more requests than that")
+
+
+async def test_a_context_of_pictures_that_is_longer_than_any_turn_goes_on_in_a_snapshot(
+    talk: Talk, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lambda_responses.storage.bundles.MAX_BUNDLE", 100_000)
+    last = await show(talk, "0", picture(0, 60_000))
+    for index in range(1, 4):
+        last = await show(talk, str(index), picture(index, 60_000), after=last)
+    clock.advance(10 * DAY)
+    last = await talk.say("and on", after=last)
+    clock.advance(25 * DAY)  # all before it has expired
+    assert pictures_in(await talk.after(last)) == [url(picture(index, 60_000)) for index in range(4)]
+
+
+async def test_what_is_erased_while_it_is_read_is_read_again(erasing: Talk, kept: WatchedBlobs) -> None:
+    talk = erasing
+    for read in (talk.store.context, talk.store.shown):
+        first = await show(talk, "first", picture(1))
+        second = await show(talk, "second", picture(2), after=first)
+
+        async def step_in(_verb: str, name: Any, first: str = first) -> None:
+            if digest_of(picture(1)) in name:
+                kept.before = nothing
+                await talk.store.delete(talk.tenant, first)
+
+        kept.before = step_in
+        found: Any = await read(talk.tenant, second)
+        assert pictures_in(found) == [url(picture(2))]
+
+
+async def test_of_what_was_given_up_nothing_is_left(
+    talk: Talk, watched: WatchedStore, holdings: Holdings
+) -> None:
+    first = await show(talk, "first", picture(1))
+    for after in (None, first):
+        before = holdings(talk.tenant)
+        reservation = await talk.reserve(await talk.after(after) if after else None)
+
+        async def fail(verb: str, argument: Any) -> None:
+            if verb == "put" and argument.sk.startswith("R#") and argument.sk.count("#") == 1:
+                raise StoreUnavailable
+
+        watched.before = fail
+        with pytest.raises(StoreUnavailable):
+            await talk.store.commit(reservation, turn(talk, reservation, "second", picture(1), picture(2)))
+        watched.before = nothing
+        await talk.store.release(reservation)
+        assert holdings(talk.tenant) == before
+    assert pictures_in(await talk.after(first)) == [url(picture(1))]
+
+
+@pytest.mark.parametrize("forks", [False, True])
+@pytest.mark.parametrize("length", [10, 500_000])
+async def test_erasing_takes_out_of_a_compaction_what_that_keeps_word_for_word(
+    erasing: Talk, clock: Clock, holdings: Holdings, forks: bool, length: int
+) -> None:
+    talk = erasing
+    secret = await talk.say(talk.noise(length))
+    [asked] = (await talk.store.get(talk.tenant, secret)).input
+    if forks:
+        await talk.say("the first to continue", after=secret)
+    reservation = await talk.reserve(await talk.after(secret))
+    stored = talk.turn(reservation, "2", secret)
+    item = {"id": "cmp_1", "type": "compaction", "encrypted_content": "lr1.x"}
+    [said] = stored.input
+    origin = {"summary": "s", "before": [asked, said], "after": [], "whole": True}
+    response = {**stored.response, "output": [item]}
+    await talk.store.commit(reservation, replace(stored, response=response, origins={"cmp_1": origin}))
+    compacted = reservation.response_id
+    clock.advance(20 * DAY)
+    third = await talk.say("3", after=compacted)
+    await talk.store.delete(talk.tenant, secret)
+    for response_id in (compacted, third):
+        assert (await talk.after(response_id)).origins["cmp_1"] == {**origin, "before": [said]}
+    assert (await talk.store.get(talk.tenant, compacted)).response == response
+    fourth = await talk.say("4", after=third)
+    await talk.store.delete(talk.tenant, compacted)
+    assert "cmp_1" not in (await talk.after(fourth)).origins
+    assert blobs_among(holdings(talk.tenant)) == []

@@ -12,7 +12,6 @@ import pytest
 
 from lambda_responses.storage.keyed import ConditionFailed, Key, Range, StoreUnavailable
 from lambda_responses.storage.responses import (
-    ItemNotFound,
     ResponseNotFound,
     ResponseStore,
     StoredResponse,
@@ -90,16 +89,13 @@ async def test_an_item_is_found_by_its_own_id_as_long_as_its_response_is(talk: T
     for response_id in (first, second):
         stored = await talk.store.get(talk.tenant, response_id)
         for item in (*stored.input, *stored.response["output"]):
-            found = await talk.store.item(talk.tenant, item["id"])
+            found = (await talk.store.items(talk.tenant, [item["id"]]))[item["id"]]
             assert found.item == item
             assert found.origin == stored.origins.get(item["id"], {})
-            with pytest.raises(ItemNotFound):
-                await talk.store.item(f"{talk.tenant}-other", item["id"])
+            assert await talk.store.items(f"{talk.tenant}-other", [item["id"]]) == {}
     gone = (await talk.store.get(talk.tenant, second)).response["output"][0]["id"]
     await talk.store.delete(talk.tenant, second)
-    for item_id in (gone, "msg_1", "", first):
-        with pytest.raises(ItemNotFound):
-            await talk.store.item(talk.tenant, item_id)
+    assert await talk.store.items(talk.tenant, [gone, "msg_1", "", first]) == {}
 
 
 async def test_the_next_turn_stands_in_the_same_thread(talk: Talk) -> None:
