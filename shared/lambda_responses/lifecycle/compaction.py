@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from lambda_responses.wire.json import Json
 
 _BLOCK = "compaction"
+_CUT = "[The summary ends here: it became too long for its writer.]"
 
 
 class Compaction:
@@ -171,11 +172,21 @@ def _length(request: Json) -> int:
 
 
 def _summary_in(answer: ResponseEmitter) -> str:
-    """What was said, all of it. Raises `ServerError` for an answer that is none, or was cut."""
-    if answer.response["status"] != "completed":
-        raise ServerError("The conversation could not be compacted: the model's summary was cut off.")
+    """What was said, all of it. Raises `ServerError` for an answer that is none, or was withheld.
+
+    One that was cut for its length is better than none: the users' messages stay beside it anyway.
+    """
+    reason = (answer.response.get("incomplete_details") or {}).get("reason")
+    if reason not in (None, "max_output_tokens"):
+        raise _not_compacted("the model's summary was cut off")
     said = [part for item in answer.response["output"] for part in item.get("content") or ()]
     summary = "".join(part["text"] for part in said if part.get("type") == "output_text").strip()
     if not summary:
-        raise ServerError("The conversation could not be compacted: the model gave no summary.")
-    return summary
+        raise _not_compacted("the model gave no summary")
+    return summary if reason is None else f"{summary}\n\n{_CUT}"
+
+
+def _not_compacted(why: str) -> ServerError:
+    """500, which is paid for already; another try would most likely come to the same."""
+    message = f"The conversation could not be compacted: {why}."
+    return ServerError(message, headers={"x-should-retry": "false"})

@@ -231,10 +231,10 @@ async def test_a_compaction_counts_as_a_step(play: Play) -> None:
         [OVERLOADED],
         [Text(0, "They "), Failed(ServerError("no"))],
         [Text(0, "They ")],
-        [Text(0, "They "), Stopped("max_output_tokens")],
+        [Text(0, "They "), Stopped("content_filter")],
         [Reasoning(0, "hm"), Stopped("end")],
     ],
-    ids=["refused", "fault", "cut", "too short", "nothing"],
+    ids=["refused", "fault", "cut", "withheld", "nothing"],
 )
 async def test_a_compaction_that_fails_leaves_no_item(play: Play, summary: list[Any]) -> None:
     services = play(Played([summary, summary]), first_event_wait=0.0)
@@ -465,3 +465,32 @@ async def test_a_call_and_its_output_stay_together_after_a_compaction(play: Play
     await plain(services, previous_response_id=first["id"], input=[answer], tools=tools)
     kinds = [item["type"] for item in maker.turns[-1].items]
     assert kinds[-2:] == ["function_call", "function_call_output"]
+
+
+async def test_a_summary_that_was_cut_at_its_length_is_kept_and_says_so(play: Play) -> None:
+    cut = [Text(0, "They like t"), Usage(usage(50, 7)), Stopped("max_output_tokens")]
+    services = play(maker := Played([cut, HELLO]))
+    compacted = await plain(services, input=[*TALK, TRIGGER])
+    assert compacted["status"] == "completed"
+    assert compacted["usage"]["total_tokens"] == 57
+    await plain(services, input="What do I like?", previous_response_id=compacted["id"])
+    (summary,) = [said for said in texts(maker.turns[-1].items) if "They like t" in said]
+    assert summary.endswith("They like t\n\n[The summary ends here: it became too long for its writer.]")
+    assert "I like tea." in texts(maker.turns[-1].items)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [Reasoning(0, "so much"), Stopped("max_output_tokens")],
+        [Text(0, " \n"), Stopped("max_output_tokens")],
+        [Stopped("end")],
+        [Text(0, "They like "), Stopped("content_filter")],
+    ],
+    ids=["thought alone", "cut blank", "empty", "withheld"],
+)
+async def test_no_summary_is_a_fault_that_nobody_is_to_pay_for_again(play: Play, said: list[Any]) -> None:
+    services = play(Played([said]))
+    with pytest.raises(ServerError) as refused:
+        await plain(services, input=[*TALK, TRIGGER])
+    assert refused.value.headers == {"x-should-retry": "false"}
