@@ -48,7 +48,7 @@ test-all: test .venv-emulator/ready .venv-sam/ready ## Run all tests, the slow o
 
 # Files of tests on as many processors as there are, and not on so many that each starts servers for a few tests. The
 # slow ones come one by one: they measure, or need the machine for themselves.
-BESIDE_EACH_OTHER := --numprocesses auto --maxprocesses 4 --dist loadfile
+BESIDE_EACH_OTHER := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: .venv-dev/ready .venv-sam/ready .venv-checkov/ready ## Lint, types, import rules, generated pages, templates
 	.venv-dev/bin/ruff check .
