@@ -15,8 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lambda_responses.library import exceptions
-    from lambda_responses.library.compacting import acompact_responses, compact_responses
-    from lambda_responses.library.counting import acount_input_tokens, count_input_tokens
+    from lambda_responses.library.contexts import (
+        acompact_responses,
+        acount_input_tokens,
+        compact_responses,
+        count_input_tokens,
+    )
     from lambda_responses.library.engine import close, configure
     from lambda_responses.library.exceptions import (
         APIConnectionError,
@@ -39,7 +43,8 @@ if TYPE_CHECKING:
     from lambda_responses.library.hooks import CallRecord, on_response
     from lambda_responses.library.mocked import mock_responses_api_response
     from lambda_responses.library.objects import ItemPage, JsonObject, Response, TokenCount
-    from lambda_responses.library.operations import (
+    from lambda_responses.library.responses import aresponses, aresponses_api_with_mcp, responses
+    from lambda_responses.library.stored import (
         acancel_responses,
         adelete_responses,
         aget_responses,
@@ -49,7 +54,6 @@ if TYPE_CHECKING:
         get_responses,
         list_input_items,
     )
-    from lambda_responses.library.responses import aresponses, aresponses_api_with_mcp, responses
     from lambda_responses.library.streams import AsyncEventStream, EventStream
     from lambda_responses.library.threads import (
         aexport_thread,
@@ -116,8 +120,12 @@ __all__ = [
 
 _NAMES = {
     "runtime.settings": ("SettingsError",),
-    "library.compacting": ("acompact_responses", "compact_responses"),
-    "library.counting": ("acount_input_tokens", "count_input_tokens"),
+    "library.contexts": (
+        "acompact_responses",
+        "acount_input_tokens",
+        "compact_responses",
+        "count_input_tokens",
+    ),
     "library.engine": ("close", "configure"),
     "library.hooks": ("CallRecord", "on_response"),
     "library.mocked": ("mock_responses_api_response",),
@@ -127,7 +135,7 @@ _NAMES = {
     "library.threads": tuple(name for name in __all__ if name.endswith("_thread")),
 }
 _PLACES = {
-    **{name: "library.operations" for name in __all__ if name.endswith(("_responses", "_input_items"))},
+    **{name: "library.stored" for name in __all__ if name.endswith(("_responses", "_input_items"))},
     **{name: "library.exceptions" for name in __all__ if name.endswith("Error") or name == "Timeout"},
     **{name: place for place, names in _NAMES.items() for name in names},
 }

@@ -1,24 +1,111 @@
-"""What is done with a context beside answering it, on the library's loop: counting and compacting."""
+"""What is done with a context beside answering it: its tokens are counted, and it is made short."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from lambda_responses.library.engine import crossing_to, wait_for
 from lambda_responses.library.hooks import CallRecord, observed, public_request
 from lambda_responses.library.objects import Response, TokenCount
+from lambda_responses.library.options import read_call
 from lambda_responses.library.routes import services_for
 from lambda_responses.library.waits import within
 from lambda_responses.lifecycle import compact, token_counts
 from lambda_responses.wire.requests import read_model
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from lambda_responses.library.home import Home
-    from lambda_responses.library.options import Call
+    from lambda_responses.library.options import Call, Input
     from lambda_responses.lifecycle.ports import Services
 
 
-async def counted(home: Home, call: Call) -> TokenCount:
-    """How many tokens the request would be. Raises `exceptions.APIError`."""
+def count_input_tokens(
+    input: Input | None,
+    model: str,
+    instructions: str | None = None,
+    previous_response_id: str | None = None,
+    tools: Iterable[Any] | None = None,
+    tool_choice: str | Mapping[str, Any] | None = None,
+    text: Mapping[str, Any] | None = None,
+    text_format: type[Any] | Mapping[str, Any] | None = None,
+    reasoning: Mapping[str, Any] | None = None,
+    extra_headers: Mapping[str, Any] | None = None,
+    extra_query: Mapping[str, Any] | None = None,
+    extra_body: Mapping[str, Any] | None = None,
+    timeout: Any = None,
+    custom_llm_provider: str | None = None,
+    **kwargs: Any,
+) -> TokenCount:
+    """The input tokens of a request, its history included: `.input_tokens`, and `.counter` for who counted.
+
+    Takes what `responses` takes, as far as it shows a model something. Raises `exceptions.APIError`.
+    """
+    call = read_call(locals())
+    return wait_for(lambda home: _counted(home, call))
+
+
+async def acount_input_tokens(
+    input: Input | None,
+    model: str,
+    instructions: str | None = None,
+    previous_response_id: str | None = None,
+    tools: Iterable[Any] | None = None,
+    tool_choice: str | Mapping[str, Any] | None = None,
+    text: Mapping[str, Any] | None = None,
+    text_format: type[Any] | Mapping[str, Any] | None = None,
+    reasoning: Mapping[str, Any] | None = None,
+    extra_headers: Mapping[str, Any] | None = None,
+    extra_query: Mapping[str, Any] | None = None,
+    extra_body: Mapping[str, Any] | None = None,
+    timeout: Any = None,
+    custom_llm_provider: str | None = None,
+    **kwargs: Any,
+) -> TokenCount:
+    """`count_input_tokens`, for a coroutine."""
+    call = read_call(locals())
+    return await crossing_to(lambda home: _counted(home, call))
+
+
+def compact_responses(
+    input: Input | None,
+    model: str,
+    instructions: str | None = None,
+    previous_response_id: str | None = None,
+    extra_headers: Mapping[str, Any] | None = None,
+    extra_query: Mapping[str, Any] | None = None,
+    extra_body: Mapping[str, Any] | None = None,
+    timeout: Any = None,
+    custom_llm_provider: str | None = None,
+    **kwargs: Any,
+) -> Response:
+    """The users' messages of a context and one sealed item for the rest: `.output`, to be sent as input.
+
+    Nothing of it is stored. Raises `exceptions.APIError`.
+    """
+    call = read_call(locals())
+    return wait_for(lambda home: _compacted(home, call))
+
+
+async def acompact_responses(
+    input: Input | None,
+    model: str,
+    instructions: str | None = None,
+    previous_response_id: str | None = None,
+    extra_headers: Mapping[str, Any] | None = None,
+    extra_query: Mapping[str, Any] | None = None,
+    extra_body: Mapping[str, Any] | None = None,
+    timeout: Any = None,
+    custom_llm_provider: str | None = None,
+    **kwargs: Any,
+) -> Response:
+    """`compact_responses`, for a coroutine."""
+    call = read_call(locals())
+    return await crossing_to(lambda home: _compacted(home, call))
+
+
+async def _counted(home: Home, call: Call) -> TokenCount:
     record = CallRecord("count_input_tokens", public_request(call.body), metadata=call.metadata)
     async with observed(record), within(call.timeout):
         count = await token_counts.count_input_tokens(
@@ -33,8 +120,7 @@ async def counted(home: Home, call: Call) -> TokenCount:
     return shown
 
 
-async def compacted(home: Home, call: Call) -> Response:
-    """The context made short, as input for later requests. Raises `exceptions.APIError`."""
+async def _compacted(home: Home, call: Call) -> Response:
     record = CallRecord("compact_responses", public_request(call.body), metadata=call.metadata)
     async with observed(record), within(call.timeout):
         made = await compact.compact_response(

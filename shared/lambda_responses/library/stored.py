@@ -1,23 +1,204 @@
-"""What is done with stored responses, on the library's loop: one coroutine for each operation."""
+"""The functions for stored responses, each blocking and as a coroutine.
+
+Names, order and defaults are those of LiteLLM's functions. These ask no provider, so what would go along to
+one (`extra_headers`, `extra_query`, `extra_body`, `timeout`, `custom_llm_provider`, keys) is taken and
+changes nothing.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal, overload
 
+from lambda_responses.library.engine import crossing_to, wait_for
+from lambda_responses.library.exceptions import UnsupportedParamsError
 from lambda_responses.library.hooks import observed, record_about
 from lambda_responses.library.objects import ItemPage, JsonObject, Response
-from lambda_responses.library.streams import Source
+from lambda_responses.library.options import without_routes
+from lambda_responses.library.streams import AsyncEventStream, EventStream, Source
 from lambda_responses.lifecycle import cancel, delete, input_items, retrieve
 from lambda_responses.wire.queries import read_list_query, read_retrieve_query
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-    from typing import Any
 
     from lambda_responses.library.home import Home
 
 
-async def retrieved(home: Home, response_id: str, options: Mapping[str, Any]) -> Response:
+@overload
+def get_responses(
+    response_id: str, *, stream: Literal[False] | None = None, include: Sequence[str] = ..., **kwargs: Any
+) -> Response: ...
+@overload
+def get_responses(
+    response_id: str,
+    *,
+    stream: Literal[True],
+    starting_after: int | None = None,
+    include: Sequence[str] = ...,
+    **kwargs: Any,
+) -> EventStream: ...
+def get_responses(
+    response_id: str,
+    extra_headers: Mapping[str, Any] | None = None,
+    extra_query: Mapping[str, Any] | None = None,
+    extra_body: Mapping[str, Any] | None = None,
+    timeout: Any = None,
+    custom_llm_provider: str | None = None,
+    stream: bool | None = None,
+    starting_after: int | None = None,
+    **kwargs: Any,
+) -> Response | EventStream:
+    """A stored response or, with `stream=True`, the events that make it up, after number `starting_after`.
+
+    `include` adds what the request had not asked for. Raises `NotFoundError`.
+    """
+    options = {"starting_after": starting_after, **without_routes(kwargs, "include")}
+    if stream:
+        return EventStream(wait_for(lambda home: _replayed(home, response_id, options)))
+    return wait_for(lambda home: _retrieved(home, response_id, options))
+
+
+@overload
+async def aget_responses(
+    response_id: str, *, stream: Literal[False] | None = None, include: Sequence[str] = ..., **kwargs: Any
+) -> Response: ...
+@overload
+async def aget_responses(
+    response_id: str,
+    *,
+    stream: Literal[True],
+    starting_after: int | None = None,
+    include: Sequence[str] = ...,
+    **kwargs: Any,
+) -> AsyncEventStream: ...
+async def aget_responses(
+    response_id: str,
+    extra_headers: Mapping[str, Any] | None = None,
+    extra_query: Mapping[str, Any] | None = None,
+    extra_body: Mapping[str, Any] | None = None,
+    timeout: Any = None,
+    custom_llm_provider: str | None = None,
+    stream: bool | None = None,
+    starting_after: int | None = None,
+    **kwargs: Any,
+) -> Response | AsyncEventStream:
+    """`get_responses`, for a coroutine."""
+    options = {"starting_after": starting_after, **without_routes(kwargs, "include")}
+    if stream:
+        return AsyncEventStream(await crossing_to(lambda home: _replayed(home, response_id, options)))
+    return await crossing_to(lambda home: _retrieved(home, response_id, options))
+
+
+def delete_responses(
+    response_id: str,
+    extra_headers: Mapping[str, Any] | None = None,
+    extra_query: Mapping[str, Any] | None = None,
+    extra_body: Mapping[str, Any] | None = None,
+    timeout: Any = None,
+    custom_llm_provider: str | None = None,
+    **kwargs: Any,
+) -> JsonObject:
+    """Delete a stored response: `.id`, `.object` and `.deleted`. Raises `NotFoundError`."""
+    without_routes(kwargs)
+    return wait_for(lambda home: _deleted(home, response_id))
+
+
+async def adelete_responses(
+    response_id: str,
+    extra_headers: Mapping[str, Any] | None = None,
+    extra_query: Mapping[str, Any] | None = None,
+    extra_body: Mapping[str, Any] | None = None,
+    timeout: Any = None,
+    custom_llm_provider: str | None = None,
+    **kwargs: Any,
+) -> JsonObject:
+    """`delete_responses`, for a coroutine."""
+    without_routes(kwargs)
+    return await crossing_to(lambda home: _deleted(home, response_id))
+
+
+def cancel_responses(
+    response_id: str,
+    extra_headers: Mapping[str, Any] | None = None,
+    extra_query: Mapping[str, Any] | None = None,
+    extra_body: Mapping[str, Any] | None = None,
+    timeout: Any = None,
+    custom_llm_provider: str | None = None,
+    litellm_metadata: Mapping[str, Any] | None = None,
+    **kwargs: Any,
+) -> Response:
+    """Cancel a background response. Raises `NotFoundError`, and `BadRequestError` for any other response."""
+    without_routes(kwargs)
+    return wait_for(lambda home: _cancelled(home, response_id))
+
+
+async def acancel_responses(
+    response_id: str,
+    extra_headers: Mapping[str, Any] | None = None,
+    extra_query: Mapping[str, Any] | None = None,
+    extra_body: Mapping[str, Any] | None = None,
+    timeout: Any = None,
+    custom_llm_provider: str | None = None,
+    litellm_metadata: Mapping[str, Any] | None = None,
+    **kwargs: Any,
+) -> Response:
+    """`cancel_responses`, for a coroutine."""
+    without_routes(kwargs)
+    return await crossing_to(lambda home: _cancelled(home, response_id))
+
+
+def list_input_items(
+    response_id: str,
+    after: str | None = None,
+    before: str | None = None,
+    include: Sequence[str] | None = None,
+    limit: int = 20,
+    order: Literal["asc", "desc"] = "desc",
+    extra_headers: Mapping[str, Any] | None = None,
+    timeout: Any = None,
+    custom_llm_provider: str | None = None,
+    **kwargs: Any,
+) -> ItemPage:
+    """A page of what the model was shown: `.data`, `.has_more`, `.last_id` for `after`; a dict as well.
+
+    Raises `NotFoundError`, and `UnsupportedParamsError` for `before`, which the API has no more.
+    """
+    options = _page(after, before, include, limit, order, kwargs)
+    return wait_for(lambda home: _listed(home, response_id, options))
+
+
+async def alist_input_items(
+    response_id: str,
+    after: str | None = None,
+    before: str | None = None,
+    include: Sequence[str] | None = None,
+    limit: int = 20,
+    order: Literal["asc", "desc"] = "desc",
+    extra_headers: Mapping[str, Any] | None = None,
+    timeout: Any = None,
+    custom_llm_provider: str | None = None,
+    **kwargs: Any,
+) -> ItemPage:
+    """`list_input_items`, for a coroutine."""
+    options = _page(after, before, include, limit, order, kwargs)
+    return await crossing_to(lambda home: _listed(home, response_id, options))
+
+
+def _page(
+    after: str | None,
+    before: str | None,
+    include: Sequence[str] | None,
+    limit: int,
+    order: str,
+    kwargs: Mapping[str, Any],
+) -> Mapping[str, Any]:
+    without_routes(kwargs)
+    if before is not None:
+        raise UnsupportedParamsError("'before' is not supported: page on with 'after'.", param="before")
+    return {"after": after, "include": include, "limit": limit, "order": order}
+
+
+async def _retrieved(home: Home, response_id: str, options: Mapping[str, Any]) -> Response:
     """The response as its end was told. Raises `NotFoundError`."""
     async with observed(record_about("get_responses", response_id)) as record:
         query = read_retrieve_query(_pairs(options))
@@ -28,14 +209,14 @@ async def retrieved(home: Home, response_id: str, options: Mapping[str, Any]) ->
     return response
 
 
-async def replayed(home: Home, response_id: str, options: Mapping[str, Any]) -> Source:
+async def _replayed(home: Home, response_id: str, options: Mapping[str, Any]) -> Source:
     """The events of a finished response. Raises `NotFoundError`."""
     source = Source(_replay(home, response_id, options))
     await source.begun()
     return source
 
 
-async def deleted(home: Home, response_id: str) -> JsonObject:
+async def _deleted(home: Home, response_id: str) -> JsonObject:
     """The mark of a deletion. Raises `NotFoundError`."""
     async with observed(record_about("delete_responses", response_id)) as record:
         mark = await delete.delete_response(response_id, principal=home.principal, using=home.services)
@@ -43,7 +224,7 @@ async def deleted(home: Home, response_id: str) -> JsonObject:
     return shown
 
 
-async def cancelled(home: Home, response_id: str) -> Response:
+async def _cancelled(home: Home, response_id: str) -> Response:
     """The cancelled response. Raises `BadRequestError` for one that is not being made."""
     async with observed(record_about("cancel_responses", response_id)) as record:
         found = await cancel.cancel_response(response_id, principal=home.principal, using=home.services)
@@ -51,7 +232,7 @@ async def cancelled(home: Home, response_id: str) -> Response:
     return response
 
 
-async def listed(home: Home, response_id: str, options: Mapping[str, Any]) -> ItemPage:
+async def _listed(home: Home, response_id: str, options: Mapping[str, Any]) -> ItemPage:
     """A page of what the model was shown. Raises `NotFoundError`."""
     async with observed(record_about("list_input_items", response_id, **options)):
         query = read_list_query(_pairs(options))
