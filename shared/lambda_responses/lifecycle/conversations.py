@@ -16,6 +16,7 @@ from lambda_responses.lifecycle.unshown import with_asked
 from lambda_responses.storage.conversations import ConversationLocked, ConversationNotFound
 from lambda_responses.storage.responses import ItemNotFound, TooLargeToStore
 from lambda_responses.wire.conversations import (
+    check_references,
     conversation_locked,
     conversation_object,
     deleted_conversation,
@@ -82,11 +83,12 @@ async def create_items(
     with _told(id):
         there: Sequence[Json] = ()
         if any(item.get("id") for item in given):  # which may be taken
-            there = [{"id": each} for each in await using.conversations.ids(principal.tenant, id)]
+            taken = await using.conversations.ids(principal.tenant, id)
+            check_references(given, taken)
+            there = [{"id": each} for each in taken]
         added = await _prepared(given, there, writer, principal=principal, using=using)
         items = _public(added)
-        if items or not there:
-            await using.conversations.append(principal.tenant, id, items, added.own_origins, writer=writer)
+        await using.conversations.append(principal.tenant, id, items, added.own_origins, writer=writer)
     shown = await _listed(items, added.own_origins, include, principal=principal, using=using)
     return list_of_items(shown, has_more=False)
 
@@ -138,7 +140,8 @@ async def _prepared(
     known = {item["id"] for item in there}
     items, origins = await resolved(given, known=known, principal=principal, using=using)
     sealer = await using.sealer(principal.tenant) if hold_seals(items) else None
-    brought = opened(items, sealer, native=True) if sealer is not None else {}
+    # Nobody knows yet which models will be shown it, so it must be what all of them can be told.
+    brought = opened(items, sealer, native=False, member="items") if sealer is not None else {}
     ids = ItemIds(writer, using.entropy)
     return assemble(items, history=there, origins=origins, brought=brought, ids=ids)
 

@@ -53,8 +53,8 @@ def seal_shown(item_type: str, origin: Json, sealer: Sealer | None, *, reasoning
     return seal(origin, sealer) if reasoning else None
 
 
-def opened(items: Sequence[Json], sealer: Sealer, *, native: bool) -> dict[int, Json]:
-    """The origins that a client brings back sealed, by the place of the item.
+def opened(items: Sequence[Json], sealer: Sealer, *, native: bool, member: str = "input") -> dict[int, Json]:
+    """The origins that a client brings back sealed, by the place of the item in that member of its request.
 
     What somebody else sealed is passed over: it may come from the provider itself. Of a compaction that can
     only be where the upstream is `native`, for others do not know what it stands for. Raises
@@ -73,17 +73,17 @@ def opened(items: Sequence[Json], sealer: Sealer, *, native: bool) -> dict[int, 
             origins[place] = sealer.open(COMPACTED if compacts else REASONING, envelope)
         except NotAnEnvelope:
             if compacts and not native:
-                raise _unverified(place) from None
+                raise _unverified(member, place) from None
         except BrokenEnvelope:
-            raise _unverified(place) from None
+            raise _unverified(member, place) from None
     return origins
 
 
-def _unverified(place: int) -> InvalidRequestError:
+def _unverified(member: str, place: int) -> InvalidRequestError:
     return InvalidRequestError(
         "The encrypted content could not be verified.",
         code="invalid_encrypted_content",
-        param=f"input[{place}].encrypted_content",
+        param=f"{member}[{place}].encrypted_content",
     )
 
 

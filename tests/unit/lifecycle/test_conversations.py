@@ -168,6 +168,27 @@ async def test_what_was_sealed_is_kept_as_what_it_is_and_shown_on_request(play: 
     assert played.turns[-1].origins[id]["encrypted_content"] == "their seal"
 
 
+@pytest.mark.parametrize("type", ["compaction", "reasoning"])
+async def test_no_conversation_takes_what_no_model_could_be_told(play: Play, type: str) -> None:
+    """A compaction that somebody else sealed says nothing to other providers, whose answers it would end."""
+    services = play(Played([]))
+    conversation = await made(services, "one")
+    envelope = {"compaction": "gAAAA-theirs", "reasoning": "lr1.broken"}[type]
+    item = {"type": type, "encrypted_content": envelope, **({"summary": []} if type == "reasoning" else {})}
+    body = {"items": [{"role": "user", "content": "two"}, item]}
+    for adding in (
+        create_items(conversation, body, principal=ME, using=services),
+        create_conversation(body, principal=ME, using=services),
+    ):
+        with pytest.raises(InvalidRequestError) as refused:
+            await adding
+        assert (refused.value.code, refused.value.param) == (
+            "invalid_encrypted_content",
+            "items[1].encrypted_content",
+        )
+    assert await said(services, conversation) == ["one"]
+
+
 async def test_a_store_that_fails_at_the_end_is_told_and_leaves_all_as_it_was(play: Play) -> None:
     services = play(Played([HELLO]))
     conversation = await made(services, "one")
@@ -359,3 +380,22 @@ async def test_a_long_addition_whose_last_answer_was_lost_is_there_and_told_so(p
     assert (await run.response())["status"] == "completed"
     assert (await get_response(run.id, principal=ME, using=services))["status"] == "completed"
     assert services.reported == []
+
+
+async def test_a_reference_to_what_is_in_the_conversation_already_adds_nothing_and_is_told(
+    play: Play,
+) -> None:
+    services = play(Played([HELLO]))
+    conversation = await made(services, "one")
+    [there] = (await list_items(conversation, ListQuery(), principal=ME, using=services))["data"]
+    body = {"items": [{"role": "user", "content": "two"}, {"type": "item_reference", "id": there["id"]}]}
+    with pytest.raises(InvalidRequestError) as refused:
+        await create_items(conversation, body, principal=ME, using=services)
+    assert refused.value.param == "items[1]"
+    assert there["id"] in refused.value.message
+    assert await said(services, conversation) == ["one"]
+    response = await (await begun(services, conversation, input="what?")).response()
+    elsewhere = await made(services, "three")
+    body = {"items": [{"type": "item_reference", "id": response["output"][0]["id"]}]}
+    added = await create_items(elsewhere, body, principal=ME, using=services)
+    assert [item["content"][0]["text"] for item in added["data"]] == ["Hello"]
