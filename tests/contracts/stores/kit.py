@@ -9,14 +9,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lambda_responses.storage.keyed import ConditionFailed, Put
+from lambda_responses.storage.keyed import ConditionFailed
 from lambda_responses.storage.responses import Context, Reservation, ResponseStore, StoredResponse
 from lambda_responses.storage.sizes import item_size
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
-    from lambda_responses.storage.keyed import KeyedStore, Row, Write
+    from lambda_responses.storage.keyed import Key, KeyedStore, Row, Write
 
 WRITES = ("put", "update", "delete", "transact")
 
@@ -52,6 +52,8 @@ class WatchedStore:
         async def request(*arguments: Any, **options: Any) -> Any:
             await self.before(verb, arguments[0])
             self.requests[verb] += 1
+            writes: Sequence[Write] = arguments[0] if verb == "transact" else ()
+            before = [await self._size_of(write.key) for write in writes]
             try:
                 result = await getattr(self._store, verb)(*arguments, **options)
             except ConditionFailed as fact:  # is paid for like a write of what was found
@@ -64,16 +66,18 @@ class WatchedStore:
                 case "put":
                     self.write_units += units(item_size(*arguments[:2]), 1_024)
                 case "transact":
-                    for write in arguments[0]:
-                        row = await self._store.get(write.key)
-                        self.write_units += 2 * units(_size(row) if row else 0, 1_024)
-                case "transact":
-                    self.write_units += 2 * sum(map(_written, arguments[0]))
+                    after = [await self._size_of(write.key) for write in writes]
+                    larger = map(max, before, after)
+                    self.write_units += 2 * sum(units(size, 1_024) for size in larger)
                 case _:
                     self.write_units += units(_size(result) if result else 0, 1_024)
             return result
 
         return request
+
+    async def _size_of(self, key: Key) -> int:
+        row = await self._store.get(key)
+        return _size(row) if row else 0
 
     def reset(self) -> None:
         """Count from zero again."""
@@ -84,11 +88,6 @@ class WatchedStore:
 def units(size: int, unit: int) -> int:
     """Capacity units of one request; no request is free."""
     return max(1, math.ceil(size / unit))
-
-
-def _written(write: Write) -> int:
-    """Units of one write of a transaction, before they are doubled; changed rows are taken to be small."""
-    return units(item_size(write.key, write.values) if isinstance(write, Put) else 0, 1_024)
 
 
 def _size(row: Row) -> int:

@@ -8,6 +8,7 @@ import secrets
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,7 +22,6 @@ from lambda_responses.storage.s3_blobs import MAX_DELETED, S3Blobs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from lambda_responses.storage.blobs import Blobs
     from tests.contracts.stores.kit import Clock
@@ -195,6 +195,23 @@ async def test_no_name_leads_out_of_the_folder(files: FileBlobs, folder: Path, n
     with pytest.raises(ValueError, match="name"):
         await files.put(name, b"a", expires=LATER)
     assert files_in(folder.parent) == []
+
+
+async def test_a_folder_that_goes_while_it_is_made_is_made_again(
+    files: FileBlobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`mkdir` says that it exists, looks whether it is a folder, and by then it is neither."""
+    make, goes = Path.mkdir, [True, True]
+
+    def mkdir(path: Path, *arguments: Any, **options: Any) -> None:
+        if goes and goes.pop():
+            raise FileExistsError
+        make(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    await files.put("t/a", b"a", expires=LATER)
+    assert await files.get("t/a") == b"a"
+    assert goes == []
 
 
 async def test_a_folder_that_cannot_be_used_is_unavailable(tmp_path: Path, clock: Clock) -> None:

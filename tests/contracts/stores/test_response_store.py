@@ -98,6 +98,27 @@ async def test_an_item_is_found_by_its_own_id_as_long_as_its_response_is(talk: T
     assert await talk.store.items(talk.tenant, [gone, "msg_1", "", first]) == {}
 
 
+async def test_items_of_one_thread_are_found_by_reading_it_once(talk: Talk, watched: WatchedStore) -> None:
+    last = None
+    for index in range(60):
+        last = await talk.say(f"{index} {talk.noise(1_000)}", after=last)
+    assert last is not None
+    context = await talk.after(last)
+    ids = [item["id"] for item in context.items]
+    watched.reset()
+    await talk.after(last)
+    of_one_reading = watched.read_units
+    watched.reset()
+    found = await talk.store.items(talk.tenant, ids * 3)
+    assert [found[id].item for id in ids] == context.items
+    assert watched.requests == {"query": 2}
+    assert watched.read_units <= 2 * of_one_reading
+    watched.reset()
+    assert list(await talk.store.items(talk.tenant, ids[:1])) == ids[:1]
+    assert watched.requests == {"query": 2}
+    assert watched.read_units <= of_one_reading
+
+
 async def test_the_next_turn_stands_in_the_same_thread(talk: Talk) -> None:
     first = await talk.say("1")
     assert (await talk.say("2", after=first))[13:37] == first[13:37]
