@@ -176,7 +176,8 @@ def _summary_in(answer: ResponseEmitter) -> str:
 
     One that was cut for its length is better than none: the users' messages stay beside it anyway.
     """
-    reason = (answer.response.get("incomplete_details") or {}).get("reason")
+    details: Json = answer.response.get("incomplete_details") or {}
+    reason = details.get("reason")
     if reason not in (None, "max_output_tokens"):
         raise _not_compacted("the model's summary was cut off")
     said = [part for item in answer.response["output"] for part in item.get("content") or ()]

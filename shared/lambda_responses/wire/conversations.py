@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import ValidationError
 
 from lambda_responses.wire.errors import InvalidRequestError
-from lambda_responses.wire.faults import first_fault, missing, nearest, unknown_key, wrong_value
+from lambda_responses.wire.faults import clip, first_fault, missing, nearest, unknown_key, wrong_value
 from lambda_responses.wire.input_items import ITEM, ITEM_TYPES, full_item
 from lambda_responses.wire.settings import METADATA
 from lambda_responses.wire.shapes import Shape, list_of, or_null, quoted, validator
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from pydantic_core import SchemaValidator
 
@@ -54,6 +54,15 @@ def read_items(body: Json) -> list[Json]:
     """Items to add, in their full form. Raises `InvalidRequestError`."""
     _check(body, "items", required="items")
     return _items(body["items"])
+
+
+def check_references(items: Sequence[Json], there: Collection[str]) -> None:
+    """Raises `InvalidRequestError` for a reference to an item that is there: it cannot be there twice."""
+    for index, item in enumerate(items):
+        if item["type"] == "item_reference" and item["id"] in there:
+            at = f"items[{index}]"
+            message = f"Invalid '{at}': the item '{clip(item['id'])}' is in this conversation already."
+            raise InvalidRequestError(message, code="invalid_value", param=at)
 
 
 def conversation_object(id: str, *, created_at: int, metadata: Mapping[str, str]) -> Json:
