@@ -127,8 +127,7 @@ async def delete_item(id: str, item_id: str, *, principal: Principal, using: Ser
     """The conversation, without that item."""
     with _told(id):
         try:
-            writer = _writer(using)
-            return _shown(await using.conversations.remove(principal.tenant, id, item_id, writer=writer))
+            return _shown(await using.conversations.remove(principal.tenant, id, item_id))
         except ItemNotFound:
             raise conversation_item_not_found(item_id) from None
 

@@ -89,7 +89,7 @@ class Additions:
 
         Where that fails nothing of it is left, for nobody knows its id. Raises `TooLargeToStore`.
         """
-        added = await self._packed(items, origins)
+        added = await self._packed(items, origins, Stretch(conversation, 0))
         counted = {**values, "next": len(items), "live": len(items)}
         head = Put(table.conversation(conversation), counted, (Absent(ROW),))
         puts = added.puts(table, Stretch(conversation, 0))
@@ -126,12 +126,12 @@ class Additions:
 
         Raises `ConversationNotFound`, `ConversationLocked`, `TooLargeToStore`.
         """
-        added = await self._packed(items, origins)
         for pause in PAUSES:
             head = self._leases.unlocked(await self._store.get(table.conversation(conversation)))
             hold = Hold(table, all_of(conversation, head), writer)
+            added = await self._packed(items, origins, hold.stretch)
             first, *more = batched(added.puts(table, hold.stretch), beside=1)
-            if more or added.blobs:  # which nobody may remove then
+            if more or added.blobs:  # whose names say where their item is to be
                 await self._append_at_length(hold, added)
                 return
             if await self._append(hold, added, first):
@@ -147,7 +147,7 @@ class Additions:
         There may be as many as the turn that they belong to may have. Raises `ConversationLocked`, and
         `ConversationNotFound` where it was deleted meanwhile.
         """
-        added = await self._packed(items, origins, bounded=False)
+        added = await self._packed(items, origins, hold.stretch, bounded=False)
         try:
             await self._add_once(hold, added, record)
         except ConditionFailed as fact:
@@ -211,11 +211,11 @@ class Additions:
         return row is not None and row.values == put.values
 
     async def _packed(
-        self, items: Sequence[Json], origins: Mapping[str, Json], *, bounded: bool = True
+        self, items: Sequence[Json], origins: Mapping[str, Json], stretch: Stretch, *, bounded: bool = True
     ) -> Added:
-        """Raises `TooLargeToStore`."""
-        lifts = self._blobs is not None
-        bundles = await off_the_loop(weight_of(items), item_bundles, items, origins, lifts=lifts)
+        """Items that are to stand after that stretch. Raises `TooLargeToStore`."""
+        lifts, first = self._blobs is not None, stretch.upto
+        bundles = await off_the_loop(weight_of(items), item_bundles, items, origins, first, lifts=lifts)
         added, room = Added(items, bundles), MAX_BUNDLE if lifts else MAX_STORED
         if bounded and added.size > room:
             raise TooLargeToStore(f"over {room} bytes after compression")

@@ -25,10 +25,9 @@ from lambda_responses.storage.scheduling import at_once
 from lambda_responses.wire.ids import ThreadKey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from lambda_responses.storage.blobs import Blobs
-    from lambda_responses.storage.conversation_rows import KeptItem
     from lambda_responses.storage.keyed import KeyedStore, Row, Values
     from lambda_responses.storage.table import TenantTable
     from lambda_responses.wire.ids import ConversationKey
@@ -109,11 +108,6 @@ class Ends:
 def _resting_place(table: TenantTable, conversation: ConversationKey) -> str:
     """The scope in which blobs of a deleted conversation expire."""
     return table.blobs(ThreadKey(conversation[:24]))
-
-
-def referred_by(item: KeptItem, others: Iterable[KeptItem]) -> set[str]:
-    """The blobs that this item refers to, and none of the others."""
-    return references(item.rows) - {name for other in others for name in references(other.rows)}
 
 
 async def _copy(blobs: Blobs, name: str, scope: str, onward: str, expires: int) -> None:

@@ -2,9 +2,9 @@
 
 Attributes of the head: `v` version, `created`, `meta` the metadata, `next` the number of the next item,
 `live` how many items there are, `owner` and `until` (seconds since 1970) of the lease of whoever is adding to
-it, `gone` set while it is being deleted. Those of an item's first row: `id`, lost when the item is deleted,
-`n` how many rows it has where it is not one, `it` and `org` or what stands for them (see `bundles`), and once
-the conversation is deleted `ttl` and `at`, the scope that its blobs are in by then.
+it, `gone` set while it is being deleted. Those of an item's first row: `id`, `n` how many rows it has where
+it is not one, `it` and `org` or what stands for them (see `bundles`), and once the conversation is deleted
+`ttl` and `at`, the scope that its blobs are in by then.
 
 Only items before `next` are there. What a writer that died has left beyond it is overwritten by the next.
 """
@@ -71,11 +71,20 @@ def metadata_in(head: Row) -> dict[str, str]:
     return unpack(head.values["meta"]) if "meta" in head.values else {}
 
 
-def item_bundles(items: Sequence[Json], origins: Mapping[str, Json], *, lifts: bool) -> list[Bundle]:
-    """Items with what their makers want back, each packed by itself. Raises `TooLargeToStore`."""
-    return [
-        bundle_of({"it": item, "org": origins.get(item["id"])}, room=MAX_ITEM, lifts=lifts) for item in items
-    ]
+def item_bundles(
+    items: Sequence[Json], origins: Mapping[str, Json], first: int, *, lifts: bool
+) -> list[Bundle]:
+    """Items with what their makers want back, each packed by itself, and numbered from `first` on.
+
+    Each has blobs of its own, under names that no other ever has: they go with it, whoever adds what. Raises
+    `TooLargeToStore`.
+    """
+
+    def bundle(seq: int, item: Json) -> Bundle:
+        values = {"it": item, "org": origins.get(item["id"])}
+        return bundle_of(values, room=MAX_ITEM, lifts=lifts, name=lambda digest: f"{digest}-{seq}")
+
+    return [bundle(seq, item) for seq, item in enumerate(items, first)]
 
 
 def item_puts(

@@ -17,7 +17,7 @@ from lambda_responses.storage.bundles import read_bundles, references
 from lambda_responses.storage.codec import pack
 from lambda_responses.storage.conditions import Present
 from lambda_responses.storage.conversation_additions import Additions
-from lambda_responses.storage.conversation_ends import Ends, referred_by
+from lambda_responses.storage.conversation_ends import Ends
 from lambda_responses.storage.conversation_leases import (
     THERE,
     ConversationLocked,
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from lambda_responses.storage.blobs import Blobs
-    from lambda_responses.storage.conditions import Condition
     from lambda_responses.storage.conversation_rows import KeptItem, Stretch
     from lambda_responses.storage.keyed import Key, KeyedStore, Put, Row
     from lambda_responses.wire.ids import ConversationKey, Entropy
@@ -164,20 +163,21 @@ class ConversationStore:
         """
         await self._additions.append(*_addressed(tenant, id), items, origins, writer=writer)
 
-    async def remove(self, tenant: str, id: str, item_id: str, *, writer: str) -> Conversation:
-        """Take one item away; `writer` is a name that nobody else has.
+    async def remove(self, tenant: str, id: str, item_id: str) -> Conversation:
+        """Take one item away, while nobody has the lease.
 
         Raises `ItemNotFound`, `ConversationLocked`.
         """
         table, key = _addressed(tenant, id)
         head, items = await self._read(table, key)
-        item, _ = _found(items, item_id)
-        if references(item.rows):
-            await self._remove_with_blobs(Hold(table, all_of(key, head), writer), item_id)
-        else:
-            first, *rest = item.keys
-            await self._leave(head.key, (*THERE, self._leases.free()), Delete(first, (Present("id"),)))
-            await at_once(map(self._store.delete, rest))
+        item = next((each for each in items if each.id == item_id), None)
+        if item is None:
+            raise ItemNotFound
+        await self._leave(head.key, Delete(item.keys[0], (Present("id"),)))
+        await at_once(map(self._store.delete, item.keys[1:]))
+        if self._blobs is not None:
+            scope = table.conversation_blobs(key)
+            await self._blobs.delete([f"{scope}/{name}" for name in references(item.rows)])
         return _conversation(id, head)
 
     async def delete(self, tenant: str, id: str) -> None:
@@ -214,23 +214,11 @@ class ConversationStore:
         """
         await self._additions.commit(hold, items, origins, record)
 
-    async def _remove_with_blobs(self, hold: Hold, item_id: str) -> None:
-        """Take an item away, and those of its blobs that no other refers to, while nobody adds any."""
-        async with self._leases.held(hold):
-            key = hold.stretch.conversation
-            _, items = await self._read(hold.table, key)
-            item, others = _found(items, item_id)
-            gone = Update(item.keys[0], remove=("id",), when=(Present("id"),))
-            await self._leave(hold.head, hold.mine, gone)
-            if self._blobs is not None:
-                scope = hold.table.conversation_blobs(key)
-                await self._blobs.delete([f"{scope}/{name}" for name in referred_by(item, others)])
-            await at_once(map(self._store.delete, item.keys))
-
-    async def _leave(self, head: Key, when: Condition, gone: Delete | Update) -> None:
+    async def _leave(self, head: Key, gone: Delete) -> None:
         """Have an item gone, and counted no more. Raises `ItemNotFound`, `ConversationLocked`."""
+        counted = Update(head, add={"live": -1}, when=(*THERE, self._leases.free()))
         try:
-            await insist(lambda: self._store.transact([Update(head, add={"live": -1}, when=when), gone]))
+            await insist(lambda: self._store.transact([counted, gone]))
         except ConditionFailed as fact:
             if fact.index == 1:
                 raise ItemNotFound from None
@@ -284,11 +272,3 @@ def _addressed(tenant: str, id: str) -> tuple[TenantTable, ConversationKey]:
 
 def _conversation(id: str, head: Row) -> Conversation:
     return Conversation(id, head.values["created"], metadata_in(head))
-
-
-def _found(items: Sequence[KeptItem], item_id: str) -> tuple[KeptItem, list[KeptItem]]:
-    """The item of that id, and all others. Raises `ItemNotFound`."""
-    for item in items:
-        if item.id == item_id:
-            return item, [each for each in items if each is not item]
-    raise ItemNotFound

@@ -104,7 +104,7 @@ async def expect_not_found(room: Room, id: str) -> None:
         room.store.update(room.tenant, id, {"a": "b"}),
         room.store.context(room.tenant, id),
         room.store.ids(room.tenant, id),
-        room.store.remove(room.tenant, id, "msg_1", writer="w"),
+        room.store.remove(room.tenant, id, "msg_1"),
         room.append(id, "x"),
         room.store.delete(room.tenant, id),
     ):

@@ -270,12 +270,30 @@ async def test_a_picture_that_goes_while_it_is_read_takes_nothing_else_along(
             rows = await query(*arguments, **options)
             if left:
                 left.clear()
-                await room.store.remove(room.tenant, id, "p", writer=secrets.token_hex(4))
+                await room.store.remove(room.tenant, id, "p")
             return rows
 
         watched.query = outdated
         assert len((await read()).items) == 1
         watched.query = query
+
+
+async def test_a_picture_that_somebody_else_shows_meanwhile_stays(room: Room, watched: WatchedStore) -> None:
+    """However long whoever removes it stands still before it is gone."""
+    id = await room.create("one")
+    shown = pictured(room, "p")
+    await room.store.append(room.tenant, id, [shown], {}, writer="w")
+    transact, left = watched.transact, [1]
+
+    async def overtaken(writes: Any) -> None:
+        await transact(writes)
+        if left:
+            left.clear()
+            await room.store.append(room.tenant, id, [{**shown, "id": "q"}], {}, writer="v")
+
+    watched.transact = overtaken
+    await room.store.remove(room.tenant, id, "p")
+    assert (await room.read(id)).items[1:] == [{**shown, "id": "q"}]
 
 
 async def test_a_picture_that_is_gone_with_its_conversation_is_not_found(

@@ -93,7 +93,7 @@ async def test_requests_and_units(room: Room, watched: WatchedStore) -> None:
     assert written <= 2 + 2 * (2 + 1 + 1 + 1)  # the turn; its record, the head and two items, twice
     await room.store.get(room.tenant, id)
     assert counted()[0] == {"get": 1}
-    await room.store.remove(room.tenant, id, (await room.read(id)).items[0]["id"], writer="w")
+    await room.store.remove(room.tenant, id, (await room.read(id)).items[0]["id"])
     assert counted()[0] == {"query": 2, "transact": 1}
 
 
@@ -119,10 +119,10 @@ async def test_another_tenants_conversation_is_not_found_and_not_touched(room: R
 async def test_one_item_is_taken_away(room: Room) -> None:
     id = await room.create("one", "two", "three")
     [_, two, _] = await room.store.ids(room.tenant, id)
-    assert (await room.store.remove(room.tenant, id, two, writer="w")).id == id
+    assert (await room.store.remove(room.tenant, id, two)).id == id
     assert await room.said(id) == ["one", "three"]
     with pytest.raises(ItemNotFound):
-        await room.store.remove(room.tenant, id, two, writer="w")
+        await room.store.remove(room.tenant, id, two)
     await room.append(id, "four")
     assert await room.said(id) == ["one", "three", "four"]
     assert len(await room.rows(id)) == 1 + 3
@@ -140,7 +140,7 @@ async def test_nobody_else_adds_while_a_response_is_made(room: Room) -> None:
     for attempt in (
         room.lock(id),
         room.append(id, "two"),
-        room.store.remove(room.tenant, id, (await room.read(id)).items[0]["id"], writer="w"),
+        room.store.remove(room.tenant, id, (await room.read(id)).items[0]["id"]),
     ):
         with pytest.raises(ConversationLocked):
             await attempt
@@ -270,7 +270,7 @@ async def test_a_long_item_takes_several_rows_and_goes_with_all_of_them(
     await room.append(id, long, *map(str, range(19)))
     assert (await room.said(id))[:3] == ["one", long, "0"]
     assert len(await room.rows(id)) > 1 + 21
-    await room.store.remove(room.tenant, id, (await room.store.ids(room.tenant, id))[1], writer="w")
+    await room.store.remove(room.tenant, id, (await room.store.ids(room.tenant, id))[1])
     assert (await room.said(id))[:2] == ["one", "0"]
     assert len(await room.rows(id)) == 1 + 20
 
@@ -297,7 +297,7 @@ async def test_what_a_longer_append_left_is_not_read_and_does_not_stay_in_the_wa
     clock.advance(LEASE)
     await room.append(id, "short")
     assert await room.said(id) == ["short"]
-    await room.store.remove(room.tenant, id, (await room.store.ids(room.tenant, id))[0], writer="w")
+    await room.store.remove(room.tenant, id, (await room.store.ids(room.tenant, id))[0])
     assert await room.said(id) == []
     await room.store.delete(room.tenant, id)
     clock.advance(31 * DAY)
@@ -409,7 +409,7 @@ async def test_a_response_of_a_conversation_can_be_continued_outside_of_it(room:
 async def test_an_item_that_is_deleted_is_missing_from_what_was_shown(room: Room) -> None:
     id = await room.create("one", "two")
     first = await room.respond(id, "1")
-    await room.store.remove(room.tenant, id, (await room.store.ids(room.tenant, id))[0], writer="w")
+    await room.store.remove(room.tenant, id, (await room.store.ids(room.tenant, id))[0])
     assert texts((await room.talk.store.shown(room.tenant, first)).items) == ["two", "ask 1"]
 
 
@@ -488,17 +488,18 @@ async def test_a_delete_that_is_cut_short_goes_on_where_it_ended(
         pytest.fail("11 writes were not enough")
 
 
-async def test_pictures_lie_beside_the_rows_once_and_go_with_the_last_item_that_shows_them(
+async def test_pictures_lie_beside_the_rows_and_go_with_the_items_that_show_them(
     room: Room, tmp_path: Path
 ) -> None:
     id = await room.create("one")
     for name in ("p", "q"):
         await room.store.append(room.tenant, id, [room.picture(name)], {}, writer=name)
     assert (await room.read(id)).items[1:] == [room.picture("p"), room.picture("q")]
+    assert len(files(tmp_path)) == 2
+    await room.store.remove(room.tenant, id, "p")
     assert len(files(tmp_path)) == 1
-    await room.store.remove(room.tenant, id, "p", writer="w")
     assert (await room.read(id)).items[1] == room.picture("q")
-    await room.store.remove(room.tenant, id, "q", writer="w")
+    await room.store.remove(room.tenant, id, "q")
     assert files(tmp_path) == []
     assert len(await room.rows(id)) == 2
 
