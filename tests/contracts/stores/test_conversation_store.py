@@ -319,8 +319,7 @@ async def test_what_is_too_large_is_refused_before_anything_is_written(
     assert await room.rows(id) == before
 
 
-@pytest.mark.parametrize("size", [10, 1_400_000])
-@pytest.mark.parametrize("often", [1, 2])
+@pytest.mark.parametrize(("size", "often"), [(10, 1), (10, 2), (1_000_000, 2)])
 @pytest.mark.parametrize("lost", ["before the write", "after the write"])
 async def test_a_fault_at_any_write_leaves_a_whole_conversation(
     watched: WatchedStore, keyed: KeyedStore, clock: Clock, lost: str, often: int, size: int
