@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = ROOT / "functions"
 DOORS = sorted(path.parent.name for path in FUNCTIONS.glob("*/handler.py"))
-STREAMED = ("create_response", "get_response")
+STREAMED = ("compact_response", "create_response", "get_response")
 """Doors that the layer's `streaming-runtime` starts; AWS's client starts the others."""
 ARCHITECTURE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
 RUNS_HERE = sys.version_info[:2] == (3, 13) and sys.platform == "linux"
