@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import openai
 import pytest
-from openai import AsyncOpenAI, OpenAI
+from openai import AsyncOpenAI, BadRequestError, OpenAI
 from openai.types.conversations import (
     Conversation,
     ConversationDeletedResource,
@@ -291,8 +291,11 @@ def test_a_reference_to_an_item_of_the_conversation_is_no_second_one(client: Ope
     assert said(client, made.id) == ["one", "two", "two"]
     other = client.responses.create(model="scripted/echo", input="elsewhere")
     elsewhere: Any = {"type": "item_reference", "id": other.output[0].id}
-    client.conversations.items.create(made.id, items=[elsewhere, reference])
+    client.conversations.items.create(made.id, items=[elsewhere])
     assert said(client, made.id) == ["one", "two", "two", "elsewhere"]
+    with pytest.raises(BadRequestError) as refused:
+        client.conversations.items.create(made.id, items=[user("three"), elsewhere])
+    assert refused.value.param == "items[1]"
 
 
 def test_ids_that_clients_give_are_kept_unless_they_are_taken(client: OpenAI):

@@ -178,7 +178,8 @@ def _summary_in(answer: ResponseEmitter) -> str:
     """
     details: Json = answer.response.get("incomplete_details") or {}
     reason = details.get("reason")
-    if reason not in (None, "max_output_tokens"):
+    whole = answer.response["status"] == "completed"
+    if not whole and reason != "max_output_tokens":
         raise _not_compacted("the model's summary was cut off")
     said = [part for item in answer.response["output"] for part in item.get("content") or ()]
     summary = "".join(part["text"] for part in said if part.get("type") == "output_text").strip()

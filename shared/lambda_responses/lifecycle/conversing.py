@@ -52,6 +52,7 @@ async def placed_in(
     finally:
         if placement is None or not placement.committed:
             await uninterrupted(_unlock(conversations, locking))
+            await uninterrupted(_give_back(responses, reservation))
 
 
 @contextmanager
@@ -74,6 +75,12 @@ async def _unlock(conversations: ConversationStore, locking: asyncio.Future[Hold
     """Let others have what was, or still is being, locked. Where the store does not answer, it lapses."""
     with suppress(StoreFact):
         await conversations.release(await locking)
+
+
+async def _give_back(responses: ResponseStore, reservation: Reservation) -> None:
+    """Leave nothing of a response that came to nothing; what stays without the store's answer expires."""
+    with suppress(StoreFact):
+        await responses.release(reservation)
 
 
 async def _keep_in(

@@ -109,7 +109,8 @@ class Additions:
         except StoreFact:
             with suppress(StoreFact):
                 await at_once(self._store.delete(put.key) for put in (head, *puts))
-                if self._blobs is not None and added.blobs:
+            if self._blobs is not None and added.blobs:
+                with suppress(StoreFact):
                     await self._blobs.clear(table.conversation_blobs(conversation))
             raise
 

@@ -1,6 +1,6 @@
 """Blobs in a folder next to the database file.
 
-    responses.db.blobs/threads/{tenant}/{thread}/{sha256}
+    responses.db.blobs/threads/{tenant}/{thread}/{sha256}-{writer}
 
 A file is written under another name, brought to the disk and renamed: whoever finds it finds all of it, after
 `kill -9` and after a power cut. The first eight bytes say when it expires, because what the file system knows

@@ -45,7 +45,8 @@ class Lookups:
         bundles = await at_once(map(self._store.query, ranges))
         if not all(bundles):
             raise ResponseNotFound  # Deleted between the two reads.
-        added, envelope = await read_bundles([bundles[0], (*bundles, [row])[1]], blobs=self._blobs)
+        bundles.append([row])  # Which is the envelope's where that has no rows of its own.
+        added, envelope = await read_bundles(bundles[:2], blobs=self._blobs)
         response = envelope["env"]
         if added.get("out"):
             response["output"] = added["out"]
@@ -89,9 +90,10 @@ class Lookups:
         for row in await self._store.query(self._table.turns(thread, min(depths), max(depths))):
             if (turn := turn_of(row.key)) in turns:
                 bundles.setdefault(turn, []).append(row)
+        read = await read_turns(list(bundles.values()), blobs=self._blobs)
         return {
             item["id"]: StoredItem(item, turn.origins.get(item["id"], {}))
-            for turn in await read_turns(list(bundles.values()), blobs=self._blobs)
+            for (_, own), turn in zip(bundles, read, strict=True)
             for item in (*turn.input, *turn.output)
-            if "id" in item
+            if own_part_of(item.get("id") or "") == own  # and not what was sent again with another turn
         }

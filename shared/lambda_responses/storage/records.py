@@ -100,6 +100,8 @@ class Reservation:
     expires: int
     """When the response will expire, in seconds since 1970."""
     previous: Context | None = None
+    writer: str | None = None
+    """What its blobs are named after, where that is not the own part of its id; nobody else is called so."""
 
     @property
     def claims(self) -> bool:
@@ -187,7 +189,7 @@ class _Kept:
 
     def __init__(self, reservation: Reservation, needed: int, grace: int, *, shares: bool) -> None:
         previous = reservation.previous
-        self._own = reservation.place.own
+        self._writer = reservation.writer or reservation.place.own
         self._shares = shares
         self._known: dict[str, str] = {}
         self._expiries: dict[str, int] = {}
@@ -200,8 +202,8 @@ class _Kept:
 
     def name(self, kind: str, digest: str) -> str:
         """What is known of turns before, or this writer's own: nobody else ever writes under that name."""
-        own = self._own if self._shares else f"{self._own}{kind}"
-        return self._known.get(digest) or f"{digest}-{own}"
+        writer = self._writer if self._shares else f"{self._writer}{kind}"
+        return self._known.get(digest) or f"{digest}-{writer}"
 
     def rows(self, bundle: Bundle, expires: int) -> list[dict[str, Any]]:
         """The rows of a bundle."""

@@ -12,7 +12,7 @@ A blob goes when a row that named it has gone or named it for the last time, and
 finds no other in the thread. Whatever else happens meanwhile, no row is left without its blob:
 
 - Nobody writes a blob again under the name that is being removed: names have their writer's in them, and who
-  writes puts each blob once, before the row.
+  writes puts each blob once, before the row. Whoever brings a response from elsewhere is a writer of its own.
 - With `keep`, only turns that come later in the same thread name another's blob, and only one that a row of
   a turn before them names. That row stays for as long as they may, being stood upon: the query sees it.
 - With `erase`, a blob is named by one row alone. What was written with `keep` may be named by several; those
@@ -83,8 +83,8 @@ class Removals:
             control, row = fact.old, await self._entombed(fact.old)
         else:
             control = row
-        await self._let_ask_again(control)
         await self._sweep(row)
+        await self._let_ask_again(control)  # At last, for a claim ends by itself, and rows in a long time.
 
     async def abandon(self, place: Place) -> None:
         """Remove what was written for a response that came to nothing. Its place is still held for it."""

@@ -162,7 +162,9 @@ class ResponseStore:
         return math.ceil(self._now() + self._retention)
 
     async def release(self, reservation: Reservation) -> None:
-        """Give the place back: the turn ended without a record. Safe after a commit of unknown outcome."""
+        """Give the place back: the turn ended without a record. After a commit of unknown outcome, its record
+        stays if it is there by now.
+        """
         previous, place = reservation.previous, reservation.place
         table = TenantTable(reservation.tenant)
         if await self._store.get(table.control(place.thread, place.response_id)) is not None:

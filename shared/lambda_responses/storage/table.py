@@ -16,7 +16,7 @@
     #A                  KEY#{key_id}                    the list of API keys, revoked ones included
 
 What is too large for rows lies in blobs: `threads/{t}/{thread}/{sha256}-{writer}` and, without an end to its
-life, `conversations/{t}/{conversation}/{sha256}`.
+life, `conversations/{t}/{conversation}/{sha256}-{seq}`.
 
 `thread` (24 hex) and `own` (16 hex) are parts of a response's id, `depth` counts turns from 0 across forks;
 `conversation` (48 hex) is a conversation's id, whose items `seq` counts from 0; `request` (64 hex) is a hash.

@@ -7,6 +7,7 @@ retention of the store that it comes to, and is committed like any other: all of
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from lambda_responses.storage.chains import Base, Chain, Place, ResponseNotFound, addressed, is_deleted
@@ -109,8 +110,10 @@ class Transfers:
         else:
             reservation = self._first(tenant, response_id, moved.before)
             dropped = {"prev"}
+        # A delete of the same response may be on its way, and take what lies under the names of its turn.
+        writer = f"{reservation.place.own}{token_hex(4)}"
         try:
-            last = await self._responses.prepare(reservation, moved.stored)
+            last = await self._responses.prepare(replace(reservation, writer=writer), moved.stored)
         except TooLargeToStore:  # whoever brings it; an import that was cut short will want its place again
             await self._responses.release(reservation)
             raise
