@@ -16,6 +16,7 @@ import pytest
 from lambda_responses.storage.keyed import Key, Range, StoreUnavailable
 from lambda_responses.storage.lifting import digest_of
 from lambda_responses.storage.responses import ResponseNotFound, ResponseStore, TooLargeToStore
+from lambda_responses.storage.transfers import MovedResponse, Transfers
 from tests.contracts.stores.holdings import blobs_among
 from tests.contracts.stores.kit import Talk, WatchedStore, nothing, texts
 
@@ -168,6 +169,36 @@ async def test_what_a_model_draws_is_kept_as_bytes(talk: Talk, kept: WatchedBlob
     found = await talk.store.get(talk.tenant, reservation.response_id)
     assert json.dumps(found.response) == json.dumps(stored.response)
     assert found == stored
+
+
+async def test_what_is_brought_back_while_it_is_being_deleted_is_there_whole(
+    talk: Talk, keyed: KeyedStore, kept: WatchedBlobs
+) -> None:
+    response_id = await show(talk, "look", picture(1))
+    moved = MovedResponse(
+        response_id, None, deleted=False, stored=await talk.store.get(talk.tenant, response_id)
+    )
+    brought: list[bool] = []
+
+    async def bring_back(verb: str, names: object) -> None:
+        if verb == "delete" and names and not brought:
+            brought.append(await Transfers(keyed, talk.store).taken_in(talk.tenant, moved))
+
+    kept.before = bring_back
+    await talk.store.delete(talk.tenant, response_id)
+    assert brought == [True]
+    assert await talk.store.get(talk.tenant, response_id) == moved.stored
+
+
+async def test_an_item_that_was_sent_again_is_found_as_it_was_at_first(talk: Talk) -> None:
+    first = await talk.say("one")
+    reservation = await talk.reserve(await talk.after(first))
+    [item] = (await talk.store.get(talk.tenant, first)).input
+    stored = talk.turn(reservation, "two")
+    again = {**item, "content": [{"type": "input_text", "text": "altered"}]}
+    await talk.store.commit(reservation, replace(stored, input=[again, *stored.input]))
+    found = await talk.store.items(talk.tenant, [item["id"], stored.input[0]["id"]])
+    assert found[item["id"]].item == item
 
 
 async def test_a_turn_without_media_asks_for_no_blob(talk: Talk, kept: WatchedBlobs) -> None:

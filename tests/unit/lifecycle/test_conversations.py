@@ -20,9 +20,10 @@ from lambda_responses.lifecycle.conversations import (
 from lambda_responses.lifecycle.create import create_response
 from lambda_responses.lifecycle.retrieve import get_response
 from lambda_responses.storage.conversation_leases import LEASE
-from lambda_responses.storage.keyed import Key, StoreUnavailable
+from lambda_responses.storage.keyed import Key, Range, StoreUnavailable
 from lambda_responses.stream.deltas import Failed, Opaque, Reasoning, Stopped, Text, ToolArguments, ToolCall
 from lambda_responses.wire.errors import APIError, InvalidRequestError, NotFoundError, OverloadedError
+from lambda_responses.wire.ids import thread_of
 from lambda_responses.wire.queries import ListQuery
 from tests.kit import check
 from tests.played import ME, YOU, Played, PlayedServices
@@ -274,6 +275,7 @@ async def test_a_conversation_that_is_lost_under_a_response_is_told(
     assert services.reported == []
     with pytest.raises(NotFoundError):
         await get_response(run.id, principal=ME, using=services)
+    assert await services.store.query(Range(f"me#T#{thread_of(run.id)}", "", "~")) == []
 
 
 @UNDER_IT
