@@ -27,6 +27,26 @@ SECONDS_TO_END = 3.0
 """What calls that are still at work get to clean up, and then what was opened to be closed."""
 
 
+class Arrival:
+    """What a thread waits for, and the loop announces once.
+
+    It is a bare lock: Python's own conditions may be left locked, or unlocked twice, by an interrupt that
+    comes between two of their steps, and then the loop would stand still with them.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def wait(self) -> None:
+        """Return when it has been announced. An interrupt ends the waiting."""
+        self._lock.acquire()
+
+    def announce(self) -> None:
+        """Let the thread go on that waits, or will."""
+        self._lock.release()
+
+
 class Engine:
     """A loop that runs in a daemon thread until `close`."""
 
@@ -44,6 +64,37 @@ class Engine:
         except RuntimeError:
             coroutine.close()
             raise
+
+    def outcome(self, work: Callable[[Home], Coroutine[Any, Any, T]]) -> T:
+        """Do work on the loop, in the caller's context, while this thread waits; an interrupt cancels it."""
+        coroutine, arrival = work(self._home), Arrival()
+        begun: list[asyncio.Task[T]] = []
+
+        def begin() -> None:
+            task = self.loop.create_task(coroutine)
+            begun.append(task)
+            task.add_done_callback(end)
+
+        def end(task: asyncio.Task[T]) -> None:
+            _ = task.cancelled() or task.exception()  # for a waiter that has gone, this is no fault unseen
+            arrival.announce()
+
+        def abandon() -> None:
+            if begun:
+                begun[0].cancel()
+            else:
+                coroutine.close()
+
+        try:
+            self.loop.call_soon_threadsafe(begin)
+            arrival.wait()
+        except BaseException:
+            try:
+                self.loop.call_soon_threadsafe(abandon)
+            except RuntimeError:  # the loop has been closed, and has cancelled what it had begun
+                coroutine.close()
+            raise
+        return begun[0].result()
 
     @property
     def is_here(self) -> bool:
@@ -163,14 +214,10 @@ def wait_for(work: Callable[[Home], Coroutine[Any, Any, T]]) -> T:
     running = engine()
     if running.is_here:
         raise RuntimeError("This runs on the library's own loop: await the function that begins with 'a'.")
-    future = running.submit(work)
     try:
-        return future.result()
-    except CancelledError:
+        return running.outcome(work)
+    except asyncio.CancelledError:
         raise closed() from None
-    except BaseException:
-        future.cancel()
-        raise
 
 
 async def crossing_to(work: Callable[[Home], Coroutine[Any, Any, T]]) -> T:

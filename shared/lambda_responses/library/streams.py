@@ -10,11 +10,10 @@ import asyncio
 import threading
 import weakref
 from collections import deque
-from concurrent.futures import Future
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from lambda_responses.library.engine import closed, crossing_to, wait_for
+from lambda_responses.library.engine import Arrival, closed, crossing_to, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
@@ -37,7 +36,7 @@ class Handover:
         self._lock = threading.Lock()
         self._ready: deque[JsonObject] = deque()
         self._room = asyncio.Event()
-        self._wanted: Future[None] | None = None
+        self._wanted: Callable[[], None] | None = None
         self._over = False
         self._fault: BaseException | None = None
 
@@ -49,7 +48,8 @@ class Handover:
             full = len(self._ready) >= MOST_AHEAD
         if full:
             self._room.clear()
-        _wake(wanted)
+        if wanted is not None:
+            wanted()
         if full:
             await self._room.wait()
 
@@ -58,18 +58,19 @@ class Handover:
         with self._lock:
             self._over, self._fault = True, fault
             wanted, self._wanted = self._wanted, None
-        _wake(wanted)
+        if wanted is not None:
+            wanted()
 
-    def take(self) -> Sequence[JsonObject] | Future[None]:
-        """What is there; none at the end; else what is done as soon as it is worth asking again.
+    def take(self, wanted: Callable[[], None]) -> Sequence[JsonObject] | None:
+        """What is there; none at the end; or nothing yet: `wanted` is called, on the loop, when to ask again.
 
         Raises the fault, once, where the stream ended with one.
         """
         with self._lock:
             if not self._ready:
                 if not self._over:
-                    self._wanted = Future()
-                    return self._wanted
+                    self._wanted = wanted
+                    return None
                 fault, self._fault = self._fault, None
                 if fault is not None:
                     raise fault
@@ -79,11 +80,6 @@ class Handover:
             with suppress(RuntimeError):  # the loop has been closed: nobody waits for room
                 self._loop.call_soon_threadsafe(self._room.set)
         return taken
-
-
-def _wake(wanted: Future[None] | None) -> None:
-    if wanted is not None and wanted.set_running_or_notify_cancel():
-        wanted.set_result(None)
 
 
 class Source:
@@ -187,16 +183,17 @@ class EventStream(_Taking):
         self.close()
 
     def _wait(self) -> None:
-        found = self._source.handover.take()
-        if isinstance(found, Future):
-            try:
-                found.result()
-            except BaseException:  # such as an interrupt
-                self._source.forget()
-                raise
-        else:
+        arrival = Arrival()
+        found = self._source.handover.take(arrival.announce)
+        if found is not None:
             self._taken.extend(found)
             self._over = not found
+            return
+        try:
+            arrival.wait()
+        except BaseException:  # such as an interrupt
+            self._source.forget()
+            raise
 
 
 class AsyncEventStream(_Taking):
@@ -210,9 +207,10 @@ class AsyncEventStream(_Taking):
         while not self._taken:
             if self._over:
                 raise StopAsyncIteration
-            found = self._source.handover.take()
-            if isinstance(found, Future):
-                await asyncio.wrap_future(found)
+            there = asyncio.Event()
+            found = self._source.handover.take(_announcing(there))
+            if found is None:
+                await there.wait()
             else:
                 self._taken.extend(found)
                 self._over = not found
@@ -230,3 +228,14 @@ class AsyncEventStream(_Taking):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+def _announcing(there: asyncio.Event) -> Callable[[], None]:
+    """What sets that event on the loop that runs here, from any thread."""
+    loop = asyncio.get_running_loop()
+
+    def announce() -> None:
+        with suppress(RuntimeError):  # the loop has been closed: nobody waits any more
+            loop.call_soon_threadsafe(there.set)
+
+    return announce

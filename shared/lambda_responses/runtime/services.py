@@ -242,7 +242,7 @@ class LiveServices:
         made.pop("claims", None)
         blobs: Blobs | None = made.pop("blobs", None)
         if blobs is not None:
-            await asyncio.to_thread(blobs.close)  # which waits for files that are being removed
+            blobs.close()
         store: KeyedStore | None = made.pop("store", None)
         if store is not None:
             store.close()

@@ -108,6 +108,42 @@ def test_an_interrupt_stops_a_blocking_call(tmp_path: Path):
     assert sorted(said.splitlines()) == ["Hello.", "abandoned", "told"]
 
 
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer that interrupts")
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_interrupt_at_any_moment_leaves_the_library_at_work(tmp_path: Path, stream: bool):
+    """Also between two steps of a wait: what only one thread may hold is not held for ever then."""
+    process = begun(
+        f"""
+        import random, signal
+        from lambda_responses import responses
+
+        def interrupt(*_):
+            raise KeyboardInterrupt
+
+        signal.signal(signal.SIGALRM, interrupt)
+        responses("Hello.", "scripted/echo")
+        chance, interrupted = random.Random(1), 0
+        for _ in range(1_000):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, chance.uniform(0.00005, 0.0015))
+                answer = responses("Hello.", "scripted/echo", stream={stream})
+                if {stream}:
+                    list(answer)
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            except KeyboardInterrupt:
+                interrupted += 1
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        print(interrupted > 100, responses("Hello.", "scripted/echo").output_text)
+        """,
+        tmp_path,
+    )
+    try:
+        said, _ = process.communicate(timeout=60)  # Python complains of interrupts in its own callbacks
+    finally:
+        process.kill()
+    assert said == "True Hello.\n"
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 def test_a_child_makes_calls_of_its_own(run: Run):
     ended = run("""
