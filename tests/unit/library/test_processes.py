@@ -85,7 +85,9 @@ def test_a_program_ends_whatever_is_at_work(run: Run, ending: str):
 def test_an_interrupt_stops_a_blocking_call(tmp_path: Path):
     process = begun(
         """
+        import signal
         from lambda_responses import on_response, responses
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # which a job in the background has not
         on_response(lambda record: print("abandoned" if record.abandoned else "told", flush=True))
         try:
             print("asking", flush=True)
