@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from lambda_responses.storage.api_keys import ApiKeys
 from lambda_responses.storage.dynamodb import DynamoDBStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from infra.emulator.stack import Stack
 
@@ -55,9 +56,16 @@ class Operator:
         """All rows of the table."""
         return self._client.scan(TableName=self._table)["Items"]
 
-    def forget_seals(self) -> None:
-        """Take away the key ring, as before anything was sealed."""
-        self._client.delete_item(TableName=self._table, Key={"pk": {"S": "#"}, "sk": {"S": "K#seals"}})
+    @contextmanager
+    def without_seals(self) -> Generator[None]:
+        """Take away the key ring, as before anything was sealed, and put it back."""
+        ring = {"pk": {"S": "#"}, "sk": {"S": "K#seals"}}
+        taken = self._client.delete_item(TableName=self._table, Key=ring, ReturnValues="ALL_OLD")
+        try:
+            yield
+        finally:
+            if row := taken.get("Attributes"):
+                self._client.put_item(TableName=self._table, Item=row)
 
     def close(self) -> None:
         self._store.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -96,15 +96,18 @@ def test_without_one_right_of_its_role_a_function_cannot_do_its_work(
         asked = json.loads(json.dumps(body).replace("{id}", response_id))
         return api.ask(method, path.replace("{id}", response_id), asked, key=key)
 
-    if action in REMEMBERED or "include" in path:
-        operator.forget_seals()
-        start_anew(stack, function)
-    with without_right(stack, function, action):
-        refused = answer()
-    assert refused.status >= 500
-    assert refused.error["type"] in ("server_error", "service_unavailable_error")
-    assert ACCOUNT not in refused.content.decode()
-    assert answer().status in (200, 400)  # a response that was made at once cannot be cancelled
+    asks_once = action in REMEMBERED or "include" in path
+    with operator.without_seals() if asks_once else nullcontext():
+        if asks_once:
+            start_anew(stack, function)
+        with without_right(stack, function, action):
+            refused = answer()
+        assert refused.status >= 500
+        assert refused.error["type"] in ("server_error", "service_unavailable_error")
+        assert ACCOUNT not in refused.content.decode()
+        assert answer().status in (200, 400)  # a response that was made at once cannot be cancelled
+    if asks_once:
+        start_anew(stack, function)  # which made keys for itself
 
 
 def test_a_key_that_cannot_be_looked_up_is_not_called_a_wrong_one(stack: Stack, operator: Operator):

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 Json = dict[str, Any]
 
 READERS = 200
-WARM_UP, ROUNDS = 2, 4
+WARM_UP, ROUNDS = 6, 4
 GROWTH_KILOBYTES = 4_096
 """What may be added from the first measured round to the last: an allocator's noise, far from a leak of
 200 streams a round."""
