@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from abc import ABC, abstractmethod
 from contextlib import asynccontextmanager, suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
@@ -121,7 +122,7 @@ class EachTime(Unclaimed):
         return False
 
 
-class _Claiming:
+class _Claiming(ABC):
     """What both ways have in common: a claim, held for as long as its run takes."""
 
     lasts = True
@@ -157,11 +158,9 @@ class _Claiming:
             else:
                 await uninterrupted(self._give_back(own, holding))
 
-    async def keep(self, stored: StoredResponse) -> None:
-        """See `Claim`."""
-
+    @abstractmethod
     async def _hold(self, own: RequestClaim) -> None:
-        raise NotImplementedError
+        """Write the claim."""
 
     async def _renew(self, own: RequestClaim) -> None:
         with suppress(StoreUnavailable):  # the lease outlasts one beat that is missed
@@ -250,6 +249,9 @@ class OncePerTry(_Claiming):
         except StoreUnavailable:
             return None
         return None if mark is None else await self._outcome(mark, deadline)
+
+    async def keep(self, stored: StoredResponse) -> None:
+        """Nothing: the record is enough."""
 
     async def stays(self, *, begun: bool) -> bool:
         """If a next try comes in time.
