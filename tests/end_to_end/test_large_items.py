@@ -57,7 +57,7 @@ class Site:
         await answer(NATIVE, exchange, [self.says.pop(0) if self.says else Words("Seen.")])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """An emulator with the table and the bucket, by the environment of whoever uses it."""
     environment = {
@@ -77,7 +77,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
         yield {**environment, "AWS_ENDPOINT_URL": address}
 
 
-@pytest.fixture(scope="session", params=WAYS)
+@pytest.fixture(scope="module", params=WAYS)
 def site(
     request: pytest.FixtureRequest, upstream: Upstream, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:

@@ -85,10 +85,10 @@ def test_a_program_ends_whatever_is_at_work(run: Run, ending: str):
 def test_an_interrupt_stops_a_blocking_call(tmp_path: Path):
     process = begun(
         """
-        import signal
+        import os, signal
         from lambda_responses import on_response, responses
         signal.signal(signal.SIGINT, signal.default_int_handler)  # which a job in the background has not
-        on_response(lambda record: print("abandoned" if record.abandoned else "told", flush=True))
+        on_response(lambda record: os.write(1, b"abandoned\\n" if record.abandoned else b"told\\n"))
         try:
             print("asking", flush=True)
             responses("[[slow:60000]]", "scripted/echo")
