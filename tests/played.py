@@ -12,12 +12,12 @@ from lambda_responses.outbound.client import Outbound
 from lambda_responses.providers.base import Target, UpstreamError
 from lambda_responses.runtime.settings import Settings
 from lambda_responses.sealing.sealer import Sealer
-from lambda_responses.storage.conversations import ConversationStore
-from lambda_responses.storage.file_blobs import FileBlobs
+from lambda_responses.storage.blobs.files import FileBlobs
+from lambda_responses.storage.conversations.store import ConversationStore
 from lambda_responses.storage.key_rings import key_ring
+from lambda_responses.storage.keyed.sqlite import SQLiteStore
 from lambda_responses.storage.request_claims import RequestClaims
 from lambda_responses.storage.responses import ResponseStore
-from lambda_responses.storage.sqlite import SQLiteStore
 from lambda_responses.storage.threads import ThreadStore
 from lambda_responses.storage.transfers import Transfers
 from lambda_responses.transformers.base import Rendered, Traits, Turn, UpstreamFailure
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
     from pathlib import Path
 
-    from lambda_responses.storage.keyed import KeyedStore
+    from lambda_responses.storage.keyed.port import KeyedStore
 
 ME = Principal("me")
 YOU = Principal("you")

@@ -8,8 +8,8 @@ import statistics
 import time
 from typing import TYPE_CHECKING, Any
 
+from lambda_responses.storage.keyed.sqlite import SQLiteStore
 from lambda_responses.storage.responses import Context, ResponseStore, StoredResponse
-from lambda_responses.storage.sqlite import SQLiteStore
 from lambda_responses.wire.responses import new_response
 from tests.bench.upstream import text_of
 

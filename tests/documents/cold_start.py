@@ -50,7 +50,7 @@ class Settings(pydantic.BaseModel):
 """,
     "the client as `boto3.client` makes it": """
 import boto3
-from lambda_responses.storage import clients
+from lambda_responses.storage.keyed import clients
 def client_of(service, *, config, endpoint_url=None, region=None):
     return boto3.client(service, config=config, endpoint_url=endpoint_url, region_name=region)
 clients.client_of = client_of

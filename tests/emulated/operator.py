@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from lambda_responses.storage.api_keys import ApiKeys
-from lambda_responses.storage.dynamodb import DynamoDBStore
+from lambda_responses.storage.keyed.dynamodb import DynamoDBStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

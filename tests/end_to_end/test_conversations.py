@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from lambda_responses.storage.sqlite import SQLiteStore
+from lambda_responses.storage.keyed.sqlite import SQLiteStore
 from lambda_responses.storage.table import TenantTable
 from lambda_responses.wire.ids import conversation_key_of
 from tests.fakes.events import stream, streamed, text_of

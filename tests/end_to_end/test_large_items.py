@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from lambda_responses.runtime.principals.anybody import TENANT
-from lambda_responses.storage.dynamodb import connect, create_table
-from lambda_responses.storage.s3_blobs import connect_s3
+from lambda_responses.storage.blobs.s3 import connect_s3
+from lambda_responses.storage.keyed.dynamodb import connect, create_table
 from tests.contracts.stores.emulator import emulator
 from tests.contracts.stores.holdings import blobs_among, in_aws, in_files
 from tests.fakes.fixtures import KEY

@@ -10,7 +10,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from lambda_responses.storage.api_keys import ApiKeys
-from lambda_responses.storage.sqlite import SQLiteStore
+from lambda_responses.storage.keyed.sqlite import SQLiteStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -22,7 +22,7 @@ from lambda_responses.runtime.logs import logger
 from lambda_responses.runtime.principals.vouched import vouched_for
 from lambda_responses.runtime.services import Runtime
 from lambda_responses.runtime.settings import SettingsError
-from lambda_responses.storage.keyed import StoreUnavailable
+from lambda_responses.storage.keyed.port import StoreUnavailable
 from lambda_responses.wire.api_keys import render_key
 from lambda_responses.wire.scopes import MODELS_READ, RESPONSES_READ, SCOPES
 from tests.functions.events import Context, by_api

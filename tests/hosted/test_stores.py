@@ -14,7 +14,7 @@ import openai
 import pytest
 from openai import OpenAI
 
-from lambda_responses.storage.dynamodb import table_definition
+from lambda_responses.storage.keyed.dynamodb import table_definition
 from tests.contracts.stores.emulator import emulator
 from tests.hosted.hosting import Hosted, eventually, plain_environment
 

@@ -29,9 +29,9 @@ from lambda_responses.lifecycle.ports import Principal
 from lambda_responses.lifecycle.retrieve import get_response
 from lambda_responses.lifecycle.thread_moves import export_thread
 from lambda_responses.lifecycle.threads import list_thread
-from lambda_responses.storage.dynamodb import DynamoDBStore, connect, create_table
+from lambda_responses.storage.keyed.dynamodb import DynamoDBStore, connect, create_table
+from lambda_responses.storage.keyed.sqlite import SQLiteStore
 from lambda_responses.storage.responses import ResponseNotFound, ResponseStore
-from lambda_responses.storage.sqlite import SQLiteStore
 from lambda_responses.stream.deltas import Failed, Stopped, Text
 from lambda_responses.wire.errors import APIError, OverloadedError
 from lambda_responses.wire.queries import read_list_query
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
 
-    from lambda_responses.storage.keyed import KeyedStore
+    from lambda_responses.storage.keyed.port import KeyedStore
     from lambda_responses.storage.responses import DeleteMode
 
 Json = dict[str, Any]

@@ -19,9 +19,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from lambda_responses.storage.conditions import ROW, Absent, AnyOf, Compare, OneOf, Present, holds
-from lambda_responses.storage.dynamodb import DynamoDBStore, connect, create_table
-from lambda_responses.storage.keyed import (
+from lambda_responses.storage.keyed.conditions import ROW, Absent, AnyOf, Compare, OneOf, Present, holds
+from lambda_responses.storage.keyed.dynamodb import DynamoDBStore, connect, create_table
+from lambda_responses.storage.keyed.port import (
     WORK_INDEX_VALUES,
     Check,
     ConditionFailed,
@@ -33,8 +33,8 @@ from lambda_responses.storage.keyed import (
     StoreUnavailable,
     Update,
 )
+from lambda_responses.storage.keyed.sqlite import SQLiteStore
 from lambda_responses.storage.responses import ResponseNotFound, ResponseStore
-from lambda_responses.storage.sqlite import SQLiteStore
 from tests.contracts.stores.emulator import emulator
 from tests.contracts.stores.kit import WRITES, Clock, Talk, WatchedStore, asked_and_answered, nothing, texts
 
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
     from pathlib import Path
 
-    from lambda_responses.storage.conditions import Condition
-    from lambda_responses.storage.keyed import KeyedStore, Write
+    from lambda_responses.storage.keyed.conditions import Condition
+    from lambda_responses.storage.keyed.port import KeyedStore, Write
 
 TABLE = "properties"
 SORT_KEYS = ["C#000001#x", "C#000001#x#01", "C#000002#y", "R#resp", "é", "~"]

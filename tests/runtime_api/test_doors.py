@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lambda_responses.storage.api_keys import ApiKeys
-from lambda_responses.storage.sqlite import SQLiteStore
+from lambda_responses.storage.keyed.sqlite import SQLiteStore
 from tests.fakes.events import obey
 from tests.fakes.formats.base import begin
 from tests.fakes.formats.every import FORMATS

@@ -14,12 +14,12 @@ import httpx
 from lambda_responses.endpoints.application import OPERATIONS, whole_application
 from lambda_responses.runtime.principals.keys import KeyHolders
 from lambda_responses.storage.api_keys import ApiKeys
-from lambda_responses.storage.conversations import ConversationStore
-from lambda_responses.storage.file_blobs import FileBlobs
-from lambda_responses.storage.keyed import MAX_TRANSACTION, Check, Delete, Put, Update
+from lambda_responses.storage.blobs.files import FileBlobs
+from lambda_responses.storage.conversations.store import ConversationStore
+from lambda_responses.storage.keyed.port import MAX_TRANSACTION, Check, Delete, Put, Update
+from lambda_responses.storage.keyed.sqlite import SQLiteStore
 from lambda_responses.storage.request_claims import RequestClaims
 from lambda_responses.storage.responses import ResponseStore
-from lambda_responses.storage.sqlite import SQLiteStore
 from lambda_responses.storage.table import KEY_RING
 from lambda_responses.stream.deltas import Failed, Stopped, Text
 from lambda_responses.wire.errors import OverloadedError
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from pathlib import Path
 
-    from lambda_responses.storage.blobs import Blobs
+    from lambda_responses.storage.blobs.port import Blobs
     from tests.played import Play
 
 SEALS = "include[]=reasoning.encrypted_content"

@@ -16,7 +16,7 @@ import pytest
 from lambda_responses.runtime import metrics
 from lambda_responses.runtime.logs import SERVICE
 from lambda_responses.sealing.keys import KeyRing, new_key, parse_key_ring
-from lambda_responses.storage import dynamodb
+from lambda_responses.storage.keyed import dynamodb
 from tests.documents.pages import code
 from tests.template.cloud import ACCOUNT, NotDeployed, Stack, read_template
 

@@ -10,7 +10,7 @@ import pytest
 
 from lambda_responses.endpoints.application import OPERATIONS
 from lambda_responses.runtime.settings import PREFIX, Settings
-from lambda_responses.storage.dynamodb import table_definition
+from lambda_responses.storage.keyed.dynamodb import table_definition
 from tests.template.declared import (
     API,
     AUTHORIZER,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from lambda_responses.library.exceptions import APIError, ServiceUnavailableError, raised_for
-from lambda_responses.storage.keyed import StoreUnavailable
+from lambda_responses.storage.keyed.port import StoreUnavailable
 from lambda_responses.wire import errors as wire
 from lambda_responses.wire.tool_secrets import public_item, public_tool
 

@@ -18,7 +18,7 @@ from lambda_responses.library.threads import read_elsewhere
 from lambda_responses.lifecycle.thread_moves import export_thread, import_thread
 from lambda_responses.lifecycle.threads import list_thread
 from lambda_responses.runtime.principals.anybody import TENANT
-from lambda_responses.storage.keyed import StoreUnavailable
+from lambda_responses.storage.keyed.port import StoreUnavailable
 from lambda_responses.storage.table import TENANT_RULE, is_tenant
 from lambda_responses.wire.errors import APIError
 

@@ -13,7 +13,7 @@ from lambda_responses.lifecycle.context import assemble
 from lambda_responses.lifecycle.references import resolved
 from lambda_responses.lifecycle.seals import asked_for, hold_seals, opened, with_seal
 from lambda_responses.lifecycle.unshown import with_asked
-from lambda_responses.storage.conversations import ConversationLocked, ConversationNotFound
+from lambda_responses.storage.conversations.store import ConversationLocked, ConversationNotFound
 from lambda_responses.storage.responses import ItemNotFound, TooLargeToStore
 from lambda_responses.wire.conversations import (
     check_references,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from lambda_responses.lifecycle.context import ModelContext
     from lambda_responses.lifecycle.ports import Principal, Services
-    from lambda_responses.storage.conversations import Conversation
+    from lambda_responses.storage.conversations.store import Conversation
     from lambda_responses.wire.ids import ResponseId
     from lambda_responses.wire.json import Json
     from lambda_responses.wire.queries import ListQuery

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from lambda_responses.lifecycle.heartbeat import beating
 from lambda_responses.lifecycle.placement import Placement
 from lambda_responses.lifecycle.waiting import uninterrupted
-from lambda_responses.storage.conversations import ConversationLocked, ConversationNotFound
-from lambda_responses.storage.keyed import StoreFact, StoreUnavailable
+from lambda_responses.storage.conversations.store import ConversationLocked, ConversationNotFound
+from lambda_responses.storage.keyed.port import StoreFact, StoreUnavailable
 from lambda_responses.wire.conversations import conversation_locked
 from lambda_responses.wire.not_found import conversation_not_found
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
 
     from lambda_responses.lifecycle.ports import Services
-    from lambda_responses.storage.conversations import ConversationContext, ConversationStore, Hold
+    from lambda_responses.storage.conversations.store import ConversationContext, ConversationStore, Hold
     from lambda_responses.storage.responses import Reservation, ResponseStore, StoredResponse
 
 RENEWED_EVERY = 20.0

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from lambda_responses.lifecycle.ports import Principal, Services
     from lambda_responses.sealing.sealer import Sealer
-    from lambda_responses.storage.conversations import ConversationContext
+    from lambda_responses.storage.conversations.store import ConversationContext
     from lambda_responses.storage.responses import Context
     from lambda_responses.wire.json import Json
 
@@ -98,7 +98,7 @@ async def _look_up(
 
 
 async def _conversation(named: str | Json, principal: Principal, using: Services) -> ConversationContext:
-    from lambda_responses.storage.conversations import ConversationNotFound  # which few requests need
+    from lambda_responses.storage.conversations.store import ConversationNotFound  # which few requests need
 
     id: str = named if isinstance(named, str) else named["id"]
     try:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 from lambda_responses.lifecycle.heartbeat import beating
 from lambda_responses.lifecycle.ports import Claim, Unclaimed
 from lambda_responses.lifecycle.waiting import uninterrupted
-from lambda_responses.storage.keyed import ConditionFailed, StoreFact, StoreUnavailable
+from lambda_responses.storage.keyed.port import ConditionFailed, StoreFact, StoreUnavailable
 from lambda_responses.storage.request_claims import KeptAnswer, Request, RequestClaim
 from lambda_responses.storage.responses import ResponseNotFound
 from lambda_responses.wire.errors import ConflictError, InvalidRequestError

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from lambda_responses.lifecycle.waiting import uninterrupted
-from lambda_responses.storage.keyed import StoreFact
+from lambda_responses.storage.keyed.port import StoreFact
 from lambda_responses.storage.responses import ResponseNotFound, TooLargeToStore
 from lambda_responses.wire.errors import InvalidRequestError
 from lambda_responses.wire.ids import new_response_id

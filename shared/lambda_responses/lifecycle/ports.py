@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lambda_responses.outbound.client import Outbound
     from lambda_responses.providers.base import Router
     from lambda_responses.sealing.sealer import Sealer
-    from lambda_responses.storage.conversations import ConversationStore
+    from lambda_responses.storage.conversations.store import ConversationStore
     from lambda_responses.storage.request_claims import RequestClaims
     from lambda_responses.storage.responses import ResponseStore, StoredResponse
     from lambda_responses.storage.threads import ThreadStore

@@ -21,7 +21,7 @@ from lambda_responses.runtime.principals.vouched import render_context
 from lambda_responses.runtime.services import process_runtime
 from lambda_responses.runtime.settings import SettingsError
 from lambda_responses.runtime.starting import starting
-from lambda_responses.storage.keyed import StoreUnavailable
+from lambda_responses.storage.keyed.port import StoreUnavailable
 from lambda_responses.wire.errors import AuthenticationError
 
 if TYPE_CHECKING:

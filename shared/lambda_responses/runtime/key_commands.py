@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from lambda_responses.runtime.services import Runtime
 from lambda_responses.runtime.settings import local_environment
 from lambda_responses.storage.api_keys import KeyNotFound
-from lambda_responses.storage.keyed import StoreUnavailable
+from lambda_responses.storage.keyed.port import StoreUnavailable
 from lambda_responses.wire.scopes import SCOPES
 
 if TYPE_CHECKING:

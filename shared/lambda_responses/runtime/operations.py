@@ -71,7 +71,9 @@ def application(
 
     A client may know the base URL with or without `/v1`: API Gateway takes its stage name off the path.
     """
-    from lambda_responses.storage.keyed import StoreUnavailable  # here, so that importing a door stays cheap
+    from lambda_responses.storage.keyed.port import (
+        StoreUnavailable,  # here, so that importing a door stays cheap
+    )
 
     app = Starlette(
         routes=[

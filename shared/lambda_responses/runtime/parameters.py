@@ -30,7 +30,7 @@ SSM = "ssm:"
 FRESH_SECONDS = 300
 QUIET_SECONDS = 30
 """How long nobody is asked again after a look that failed."""
-_READERS = ("aws_lambda_powertools.utilities.parameters", "lambda_responses.storage.clients")
+_READERS = ("aws_lambda_powertools.utilities.parameters", "lambda_responses.storage.keyed.clients")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class AWSParameters:
 def _patient_client(service: str) -> Any:
     from botocore.config import Config
 
-    from lambda_responses.storage.clients import client_of
+    from lambda_responses.storage.keyed.clients import client_of
 
     retries: Any = {"mode": "standard", "total_max_attempts": 3}
     return client_of(service, config=Config(connect_timeout=2, read_timeout=5, retries=retries))

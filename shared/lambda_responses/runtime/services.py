@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from lambda_responses.runtime.settings import Settings
     from lambda_responses.sealing.keys import KeyRing
     from lambda_responses.sealing.sealer import Sealer
-    from lambda_responses.storage.blobs import Blobs
-    from lambda_responses.storage.conversations import ConversationStore
-    from lambda_responses.storage.keyed import KeyedStore
+    from lambda_responses.storage.blobs.port import Blobs
+    from lambda_responses.storage.conversations.store import ConversationStore
+    from lambda_responses.storage.keyed.port import KeyedStore
     from lambda_responses.storage.request_claims import RequestClaims
     from lambda_responses.storage.responses import ResponseStore
     from lambda_responses.storage.threads import ThreadStore
@@ -76,7 +76,7 @@ class LiveServices:
     @functools.cached_property
     def store(self) -> KeyedStore:
         """The keyed store that the settings name."""
-        from lambda_responses.storage.keyed import StoreUnavailable
+        from lambda_responses.storage.keyed.port import StoreUnavailable
 
         try:
             return _store(self._settings)
@@ -106,7 +106,7 @@ class LiveServices:
     @functools.cached_property
     def conversations(self) -> ConversationStore:
         """Stored conversations."""
-        from lambda_responses.storage.conversations import ConversationStore
+        from lambda_responses.storage.conversations.store import ConversationStore
 
         return ConversationStore(
             self.store,
@@ -322,12 +322,12 @@ def _store(settings: Settings) -> KeyedStore:
     nobody would use.
     """
     if settings.database is None:
-        from lambda_responses.storage.dynamodb import DynamoDBStore
+        from lambda_responses.storage.keyed.dynamodb import DynamoDBStore
 
         return DynamoDBStore(settings.store.removeprefix("dynamodb://"))
     if settings.bucket is not None:
         raise SettingsError("RESPONSES_BUCKET goes with DynamoDB; beside SQLite a folder has its part.")
-    from lambda_responses.storage.sqlite import SQLiteStore
+    from lambda_responses.storage.keyed.sqlite import SQLiteStore
 
     return SQLiteStore(settings.database)
 
@@ -335,12 +335,12 @@ def _store(settings: Settings) -> KeyedStore:
 def _blobs(settings: Settings, *, now: Callable[[], float]) -> Blobs | None:
     """A folder beside a database file; beside a table the bucket, if one is named."""
     if settings.database is not None:
-        from lambda_responses.storage.file_blobs import FileBlobs
+        from lambda_responses.storage.blobs.files import FileBlobs
 
         return FileBlobs(f"{settings.database}.blobs", now=now)
     if settings.bucket is None:
         return None
-    from lambda_responses.storage.s3_blobs import S3Blobs
+    from lambda_responses.storage.blobs.s3 import S3Blobs
 
     return S3Blobs(settings.bucket)
 

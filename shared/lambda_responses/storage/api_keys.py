@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lambda_responses.storage.conditions import ROW, Absent
-from lambda_responses.storage.keyed import ConditionFailed, Delete, Put, Update
+from lambda_responses.storage.keyed.conditions import ROW, Absent
+from lambda_responses.storage.keyed.port import ConditionFailed, Delete, Put, Update
 from lambda_responses.storage.table import API_KEYS, TENANT_RULE, api_key, is_tenant, listed_api_key
 from lambda_responses.wire.api_keys import RANDOM_BYTES, fingerprint, render_key
 from lambda_responses.wire.scopes import SCOPES
@@ -20,7 +20,7 @@ from lambda_responses.wire.scopes import SCOPES
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from lambda_responses.storage.keyed import KeyedStore, Values
+    from lambda_responses.storage.keyed.port import KeyedStore, Values
 
 RECORD_VERSION = 1
 SHOWN = 4

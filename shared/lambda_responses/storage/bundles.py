@@ -15,9 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lambda_responses.storage.codec import pack, unpack
-from lambda_responses.storage.keyed import StoreFact
-from lambda_responses.storage.lifting import (
+from lambda_responses.storage.blobs.lifting import (
     MediaMissing,
     digest_in,
     digest_of,
@@ -26,6 +24,8 @@ from lambda_responses.storage.lifting import (
     named,
     put_back,
 )
+from lambda_responses.storage.codec import pack, unpack
+from lambda_responses.storage.keyed.port import StoreFact
 from lambda_responses.storage.parcels import ROW_BYTES, from_rows
 from lambda_responses.storage.scheduling import off_the_loop
 from lambda_responses.storage.table import blobs_of
@@ -33,8 +33,8 @@ from lambda_responses.storage.table import blobs_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from lambda_responses.storage.blobs import Blobs
-    from lambda_responses.storage.keyed import Row
+    from lambda_responses.storage.blobs.port import Blobs
+    from lambda_responses.storage.keyed.port import Row
 
 MAX_BUNDLE = 64_000_000
 """Bytes of one turn with its media: several times what any request may bring, and any model can read."""

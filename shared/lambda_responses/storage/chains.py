@@ -17,9 +17,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from lambda_responses.storage.blobs.lifting import MediaMissing, digest_in
 from lambda_responses.storage.bundles import EXPIRY, read_bundles, references
-from lambda_responses.storage.conversation_rows import Stretch, items_in
-from lambda_responses.storage.lifting import MediaMissing, digest_in
+from lambda_responses.storage.conversations.rows import Stretch, items_in
 from lambda_responses.storage.table import response_of, turn_of
 from lambda_responses.wire.context import without_torn_calls
 from lambda_responses.wire.ids import ThreadKey, own_part_of, thread_of
@@ -27,8 +27,8 @@ from lambda_responses.wire.ids import ThreadKey, own_part_of, thread_of
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
-    from lambda_responses.storage.blobs import Blobs
-    from lambda_responses.storage.keyed import KeyedStore, Row
+    from lambda_responses.storage.blobs.port import Blobs
+    from lambda_responses.storage.keyed.port import KeyedStore, Row
     from lambda_responses.storage.table import TenantTable
     from lambda_responses.wire.json import Json
 

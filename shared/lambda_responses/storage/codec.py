@@ -9,7 +9,7 @@ import json
 import zlib
 from typing import Any
 
-from lambda_responses.storage.keyed import StoreUnavailable
+from lambda_responses.storage.keyed.port import StoreUnavailable
 
 DEFLATED_1 = 1
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lambda_responses.sealing.keys import KeyRing, new_key, parse_key_ring
-from lambda_responses.storage.conditions import ROW, Absent
-from lambda_responses.storage.keyed import ConditionFailed, StoreUnavailable
+from lambda_responses.storage.keyed.conditions import ROW, Absent
+from lambda_responses.storage.keyed.port import ConditionFailed, StoreUnavailable
 from lambda_responses.storage.table import KEY_RING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lambda_responses.storage.keyed import KeyedStore, Row
+    from lambda_responses.storage.keyed.port import KeyedStore, Row
 
 RECORD_VERSION = 1
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from lambda_responses.storage.blobs.lifting import AT_ONCE
 from lambda_responses.storage.bundles import read_bundles
 from lambda_responses.storage.chains import ResponseNotFound, addressed, is_deleted, read_again, read_turns
-from lambda_responses.storage.lifting import AT_ONCE
 from lambda_responses.storage.records import StoredItem, StoredResponse
 from lambda_responses.storage.scheduling import at_once
 from lambda_responses.storage.table import response_of, turn_of
@@ -16,8 +16,8 @@ from lambda_responses.wire.ids import own_part_of, thread_of
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from lambda_responses.storage.blobs import Blobs
-    from lambda_responses.storage.keyed import KeyedStore, Row
+    from lambda_responses.storage.blobs.port import Blobs
+    from lambda_responses.storage.keyed.port import KeyedStore, Row
     from lambda_responses.storage.table import TenantTable
     from lambda_responses.wire.ids import ThreadKey
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from lambda_responses.storage.keyed import Values
+    from lambda_responses.storage.keyed.port import Values
 
 ROW_BYTES = 350_000
 """Payload of one row: well below DynamoDB's 409,600, which count names and the other attributes too."""

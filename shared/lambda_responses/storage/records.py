@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from lambda_responses.storage.bundles import EXPIRY, MAX_BUNDLE, Bundle, TooLargeToStore, bundle_of
 from lambda_responses.storage.codec import encoded, pack
-from lambda_responses.storage.keyed import StoreFact
+from lambda_responses.storage.keyed.port import StoreFact
 from lambda_responses.storage.parcels import ROW_BYTES, into_rows
 from lambda_responses.storage.table import TenantTable
 from lambda_responses.wire.compaction import stands_for_all
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lambda_responses.storage.chains import Chain, Place
-    from lambda_responses.storage.keyed import Key, Row
+    from lambda_responses.storage.keyed.port import Key, Row
     from lambda_responses.wire.ids import ResponseId
     from lambda_responses.wire.json import Json
 

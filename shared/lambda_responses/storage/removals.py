@@ -29,12 +29,12 @@ from contextlib import suppress
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
+from lambda_responses.storage.blobs.lifting import MediaMissing, digest_in, keep
 from lambda_responses.storage.bundles import EXPIRY, Bundle, bundle_of, grouped, read_bundles, references
 from lambda_responses.storage.chains import ResponseNotFound, addressed, is_deleted, placed_row
 from lambda_responses.storage.codec import unpack
-from lambda_responses.storage.conditions import ROW, Absent, Present, equals
-from lambda_responses.storage.keyed import ConditionFailed, Range
-from lambda_responses.storage.lifting import MediaMissing, digest_in, keep
+from lambda_responses.storage.keyed.conditions import ROW, Absent, Present, equals
+from lambda_responses.storage.keyed.port import ConditionFailed, Range
 from lambda_responses.storage.parcels import from_rows, into_rows
 from lambda_responses.storage.records import MAX_SNAPSHOT, envelope_keys, other_keys
 from lambda_responses.storage.scheduling import at_once, off_the_loop, weight_of
@@ -44,9 +44,9 @@ from lambda_responses.wire.compaction import without_items
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 
-    from lambda_responses.storage.blobs import Blobs
+    from lambda_responses.storage.blobs.port import Blobs
     from lambda_responses.storage.chains import Place
-    from lambda_responses.storage.keyed import Key, KeyedStore, Row
+    from lambda_responses.storage.keyed.port import Key, KeyedStore, Row
     from lambda_responses.storage.table import TenantTable
     from lambda_responses.wire.ids import ThreadKey
     from lambda_responses.wire.json import Json

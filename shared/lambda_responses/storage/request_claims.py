@@ -18,15 +18,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lambda_responses.storage.codec import pack, unpack
-from lambda_responses.storage.conditions import ROW, Absent, Compare, equals
-from lambda_responses.storage.keyed import ConditionFailed
+from lambda_responses.storage.keyed.conditions import ROW, Absent, Compare, equals
+from lambda_responses.storage.keyed.port import ConditionFailed
 from lambda_responses.storage.parcels import from_rows, into_rows
 from lambda_responses.storage.table import TenantTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lambda_responses.storage.keyed import Key, KeyedStore, Row
+    from lambda_responses.storage.keyed.port import Key, KeyedStore, Row
     from lambda_responses.wire.json import Json
 
 RECORD_VERSION = 1

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from lambda_responses.storage.blobs.lifting import keep
 from lambda_responses.storage.bundles import TooLargeToStore
 from lambda_responses.storage.chains import (
     MAX_SEGMENTS,
@@ -25,9 +26,8 @@ from lambda_responses.storage.chains import (
     read_chain,
     said_in,
 )
-from lambda_responses.storage.conditions import ROW, Absent, Present
-from lambda_responses.storage.keyed import ConditionFailed, Put, StoreFact, StoreUnavailable
-from lambda_responses.storage.lifting import keep
+from lambda_responses.storage.keyed.conditions import ROW, Absent, Present
+from lambda_responses.storage.keyed.port import ConditionFailed, Put, StoreFact, StoreUnavailable
 from lambda_responses.storage.records import (
     MAX_SNAPSHOT,
     Context,
@@ -46,10 +46,10 @@ from lambda_responses.wire.ids import new_response_id
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from lambda_responses.storage.blobs import Blobs
+    from lambda_responses.storage.blobs.port import Blobs
     from lambda_responses.storage.chains import Chain
-    from lambda_responses.storage.conversation_rows import Stretch
-    from lambda_responses.storage.keyed import KeyedStore, Row
+    from lambda_responses.storage.conversations.rows import Stretch
+    from lambda_responses.storage.keyed.port import KeyedStore, Row
     from lambda_responses.storage.lookups import Lookups
     from lambda_responses.storage.removals import Removals
     from lambda_responses.wire.ids import Entropy, ResponseId

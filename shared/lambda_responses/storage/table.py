@@ -28,7 +28,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lambda_responses.storage.keyed import Key, Range
+from lambda_responses.storage.keyed.port import Key, Range
 from lambda_responses.wire.ids import ThreadKey
 
 if TYPE_CHECKING:

@@ -13,16 +13,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from lambda_responses.storage.blobs.lifting import MediaMissing
 from lambda_responses.storage.chains import ResponseNotFound, Turn, addressed, is_deleted, read_turns
-from lambda_responses.storage.lifting import MediaMissing
 from lambda_responses.storage.table import TenantTable, fork_of, response_of, turn_of
 from lambda_responses.wire.ids import own_part_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 
-    from lambda_responses.storage.blobs import Blobs
-    from lambda_responses.storage.keyed import KeyedStore, Range, Row
+    from lambda_responses.storage.blobs.port import Blobs
+    from lambda_responses.storage.keyed.port import KeyedStore, Range, Row
     from lambda_responses.wire.ids import ThreadKey
 
 PAGE = 50

@@ -11,8 +11,8 @@ from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from lambda_responses.storage.chains import Base, Chain, Place, ResponseNotFound, addressed, is_deleted
-from lambda_responses.storage.conditions import ROW, Absent
-from lambda_responses.storage.keyed import ConditionFailed, Row, StoreFact
+from lambda_responses.storage.keyed.conditions import ROW, Absent
+from lambda_responses.storage.keyed.port import ConditionFailed, Row, StoreFact
 from lambda_responses.storage.removals import NO_FORK
 from lambda_responses.storage.responses import Context, Reservation, StoredResponse, TooLargeToStore
 from lambda_responses.storage.table import TenantTable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lambda_responses.storage.chains import Turn
-    from lambda_responses.storage.keyed import KeyedStore, Put
+    from lambda_responses.storage.keyed.port import KeyedStore, Put
     from lambda_responses.storage.responses import ResponseStore
     from lambda_responses.storage.threads import TreeNode
     from lambda_responses.wire.json import Json

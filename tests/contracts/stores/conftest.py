@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lambda_responses.storage.dynamodb import DynamoDBStore, connect, create_table
-from lambda_responses.storage.file_blobs import FileBlobs
-from lambda_responses.storage.s3_blobs import S3Blobs, connect_s3
-from lambda_responses.storage.sqlite import SQLiteStore
+from lambda_responses.storage.blobs.files import FileBlobs
+from lambda_responses.storage.blobs.s3 import S3Blobs, connect_s3
+from lambda_responses.storage.keyed.dynamodb import DynamoDBStore, connect, create_table
+from lambda_responses.storage.keyed.sqlite import SQLiteStore
 from tests.contracts.stores.emulator import emulator
 from tests.contracts.stores.holdings import in_aws, in_files
 from tests.contracts.stores.kit import Clock
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from lambda_responses.storage.blobs import Blobs
-    from lambda_responses.storage.keyed import KeyedStore
+    from lambda_responses.storage.blobs.port import Blobs
+    from lambda_responses.storage.keyed.port import KeyedStore
     from tests.contracts.stores.holdings import Holdings
 
 TABLE = "responses"

@@ -9,14 +9,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lambda_responses.storage.keyed import ConditionFailed
+from lambda_responses.storage.keyed.port import ConditionFailed
+from lambda_responses.storage.keyed.sizes import item_size
 from lambda_responses.storage.responses import Context, Reservation, ResponseStore, StoredResponse
-from lambda_responses.storage.sizes import item_size
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from lambda_responses.storage.keyed import Key, KeyedStore, Row, Write
+    from lambda_responses.storage.keyed.port import Key, KeyedStore, Row, Write
 
 WRITES = ("put", "update", "delete", "transact")
 

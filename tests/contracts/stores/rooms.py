@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lambda_responses.storage.conversations import ConversationNotFound, ConversationStore
-from lambda_responses.storage.keyed import Range, StoreUnavailable
+from lambda_responses.storage.conversations.store import ConversationNotFound, ConversationStore
+from lambda_responses.storage.keyed.port import Range, StoreUnavailable
 from lambda_responses.storage.responses import ResponseNotFound, ResponseStore
 from lambda_responses.wire.ids import conversation_key_of
 from tests.contracts.stores.kit import WRITES, Talk, texts
@@ -18,9 +18,9 @@ from tests.contracts.stores.kit import WRITES, Talk, texts
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lambda_responses.storage.blobs import Blobs
-    from lambda_responses.storage.conversations import ConversationContext, Hold
-    from lambda_responses.storage.keyed import KeyedStore, Row
+    from lambda_responses.storage.blobs.port import Blobs
+    from lambda_responses.storage.conversations.store import ConversationContext, Hold
+    from lambda_responses.storage.keyed.port import KeyedStore, Row
     from tests.contracts.stores.kit import Clock, WatchedStore
 
 Json = dict[str, Any]

@@ -13,14 +13,14 @@ import pytest
 
 from lambda_responses.storage import api_keys, table
 from lambda_responses.storage.api_keys import ApiKeys, KeyNotFound
-from lambda_responses.storage.keyed import Range
+from lambda_responses.storage.keyed.port import Range
 from lambda_responses.storage.table import API_KEYS, api_key
 from lambda_responses.wire.api_keys import render_key
 from lambda_responses.wire.scopes import MODELS_READ, RESPONSES_READ, SCOPES
 from tests.contracts.stores.kit import WatchedStore
 
 if TYPE_CHECKING:
-    from lambda_responses.storage.keyed import KeyedStore
+    from lambda_responses.storage.keyed.port import KeyedStore
     from tests.contracts.stores.kit import Clock
 
 pytestmark = pytest.mark.anyio

@@ -15,15 +15,15 @@ import pytest
 from botocore.config import Config
 from botocore.stub import Stubber
 
-from lambda_responses.storage.file_blobs import PURGE_SECONDS, UNFINISHED_SECONDS, FileBlobs
-from lambda_responses.storage.keyed import StoreUnavailable
-from lambda_responses.storage.lifting import digest_of
-from lambda_responses.storage.s3_blobs import MAX_DELETED, S3Blobs
+from lambda_responses.storage.blobs.files import PURGE_SECONDS, UNFINISHED_SECONDS, FileBlobs
+from lambda_responses.storage.blobs.lifting import digest_of
+from lambda_responses.storage.blobs.s3 import MAX_DELETED, S3Blobs
+from lambda_responses.storage.keyed.port import StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lambda_responses.storage.blobs import Blobs
+    from lambda_responses.storage.blobs.port import Blobs
     from tests.contracts.stores.kit import Clock
 
 pytestmark = pytest.mark.anyio
@@ -225,8 +225,8 @@ async def test_a_folder_that_cannot_be_used_is_unavailable(tmp_path: Path, clock
 
 WRITER = """
 import asyncio, sys
-from lambda_responses.storage.file_blobs import FileBlobs
-from lambda_responses.storage.lifting import digest_of
+from lambda_responses.storage.blobs.files import FileBlobs
+from lambda_responses.storage.blobs.lifting import digest_of
 
 async def main():
     files = FileBlobs(sys.argv[1])

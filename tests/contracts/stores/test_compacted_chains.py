@@ -12,7 +12,7 @@ from lambda_responses.storage.responses import ResponseNotFound, ResponseStore
 from tests.contracts.stores.kit import Talk, WatchedStore, asked_and_answered, texts
 
 if TYPE_CHECKING:
-    from lambda_responses.storage.keyed import KeyedStore
+    from lambda_responses.storage.keyed.port import KeyedStore
     from tests.contracts.stores.kit import Clock
 
 pytestmark = pytest.mark.anyio

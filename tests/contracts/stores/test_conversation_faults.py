@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lambda_responses.storage.conversation_leases import LEASE
-from lambda_responses.storage.conversations import ConversationNotFound
-from lambda_responses.storage.keyed import StoreUnavailable
+from lambda_responses.storage.conversations.leases import LEASE
+from lambda_responses.storage.conversations.store import ConversationNotFound
+from lambda_responses.storage.keyed.port import StoreUnavailable
 from tests.contracts.stores.holdings import blobs_among
 from tests.contracts.stores.kit import WatchedStore, nothing
 from tests.contracts.stores.rooms import Faulty, Room, expect_not_found, is_there, make_room
@@ -17,8 +17,8 @@ from tests.contracts.stores.rooms import Faulty, Room, expect_not_found, is_ther
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lambda_responses.storage.blobs import Blobs
-    from lambda_responses.storage.keyed import KeyedStore
+    from lambda_responses.storage.blobs.port import Blobs
+    from lambda_responses.storage.keyed.port import KeyedStore
     from tests.contracts.stores.holdings import Holdings
     from tests.contracts.stores.kit import Clock
 

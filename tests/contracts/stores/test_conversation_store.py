@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lambda_responses.storage.conversation_leases import LEASE
-from lambda_responses.storage.conversations import ConversationLocked, ConversationNotFound
-from lambda_responses.storage.file_blobs import FileBlobs
-from lambda_responses.storage.keyed import Put, StoreUnavailable, WriteConflict
+from lambda_responses.storage.blobs.files import FileBlobs
+from lambda_responses.storage.conversations.leases import LEASE
+from lambda_responses.storage.conversations.store import ConversationLocked, ConversationNotFound
+from lambda_responses.storage.keyed.port import Put, StoreUnavailable, WriteConflict
 from lambda_responses.storage.responses import ItemNotFound, TooLargeToStore
 from lambda_responses.wire.ids import conversation_key_of
 from tests.contracts.stores.kit import Talk, WatchedStore, nothing, texts
@@ -19,7 +19,7 @@ from tests.contracts.stores.rooms import Faulty, Room, expect_not_found, is_ther
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lambda_responses.storage.keyed import KeyedStore
+    from lambda_responses.storage.keyed.port import KeyedStore
     from tests.contracts.stores.kit import Clock
 
 pytestmark = pytest.mark.anyio

@@ -11,9 +11,9 @@ from botocore.config import Config
 from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 
-from lambda_responses.storage.conditions import Absent
-from lambda_responses.storage.dynamodb import DynamoDBStore, table_definition
-from lambda_responses.storage.keyed import Check, ConditionFailed, Key, Put, Range, Row, StoreUnavailable
+from lambda_responses.storage.keyed.conditions import Absent
+from lambda_responses.storage.keyed.dynamodb import DynamoDBStore, table_definition
+from lambda_responses.storage.keyed.port import Check, ConditionFailed, Key, Put, Range, Row, StoreUnavailable
 from tests.contracts.stores.conftest import TABLE
 from tests.contracts.stores.kit import Clock, WatchedStore
 

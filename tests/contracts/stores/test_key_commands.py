@@ -12,7 +12,7 @@ import pytest
 
 from lambda_responses.__main__ import main
 from lambda_responses.runtime.services import Runtime
-from lambda_responses.storage.dynamodb import create_table
+from lambda_responses.storage.keyed.dynamodb import create_table
 from lambda_responses.wire.api_keys import fingerprint
 from lambda_responses.wire.scopes import SCOPES
 

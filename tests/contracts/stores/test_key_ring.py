@@ -11,12 +11,12 @@ import pytest
 from lambda_responses.sealing.keys import parse_key_ring
 from lambda_responses.storage import key_rings
 from lambda_responses.storage.key_rings import UnusableKeyRing, key_ring
-from lambda_responses.storage.keyed import Key
+from lambda_responses.storage.keyed.port import Key
 from lambda_responses.storage.table import KEY_RING
 from tests.contracts.stores.kit import WatchedStore
 
 if TYPE_CHECKING:
-    from lambda_responses.storage.keyed import KeyedStore
+    from lambda_responses.storage.keyed.port import KeyedStore
     from tests.contracts.stores.kit import Clock
 
 pytestmark = pytest.mark.anyio

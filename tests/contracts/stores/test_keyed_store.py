@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lambda_responses.storage.conditions import ROW, Absent, AnyOf, Compare, OneOf, Present, equals
-from lambda_responses.storage.keyed import (
+from lambda_responses.storage.keyed.conditions import ROW, Absent, AnyOf, Compare, OneOf, Present, equals
+from lambda_responses.storage.keyed.port import (
     Check,
     ConditionFailed,
     Delete,
@@ -19,11 +19,11 @@ from lambda_responses.storage.keyed import (
     Row,
     Update,
 )
-from lambda_responses.storage.sizes import MAX_ITEM, item_size
+from lambda_responses.storage.keyed.sizes import MAX_ITEM, item_size
 
 if TYPE_CHECKING:
-    from lambda_responses.storage.conditions import Test
-    from lambda_responses.storage.keyed import KeyedStore
+    from lambda_responses.storage.keyed.conditions import Test
+    from lambda_responses.storage.keyed.port import KeyedStore
     from tests.contracts.stores.kit import Clock
 
 pytestmark = pytest.mark.anyio

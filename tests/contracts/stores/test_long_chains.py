@@ -17,7 +17,7 @@ from tests.contracts.stores.kit import Talk, WatchedStore, asked_and_answered, t
 
 if TYPE_CHECKING:
     from lambda_responses.storage.chains import Place
-    from lambda_responses.storage.keyed import KeyedStore
+    from lambda_responses.storage.keyed.port import KeyedStore
     from tests.contracts.stores.kit import Clock
 
 pytestmark = pytest.mark.anyio

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lambda_responses.storage.keyed import Key, Range, StoreUnavailable
-from lambda_responses.storage.lifting import digest_of
+from lambda_responses.storage.blobs.lifting import digest_of
+from lambda_responses.storage.keyed.port import Key, Range, StoreUnavailable
 from lambda_responses.storage.responses import ResponseNotFound, ResponseStore, TooLargeToStore
 from lambda_responses.storage.transfers import MovedResponse, Transfers
 from tests.contracts.stores.holdings import blobs_among
@@ -23,8 +23,8 @@ from tests.contracts.stores.kit import Talk, WatchedStore, nothing, texts
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lambda_responses.storage.blobs import Blobs
-    from lambda_responses.storage.keyed import KeyedStore, Row
+    from lambda_responses.storage.blobs.port import Blobs
+    from lambda_responses.storage.keyed.port import KeyedStore, Row
     from lambda_responses.storage.responses import Context, Reservation, StoredResponse
     from tests.contracts.stores.holdings import Holdings
     from tests.contracts.stores.kit import Clock

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lambda_responses.storage.dynamodb import DynamoDBStore
+from lambda_responses.storage.keyed.dynamodb import DynamoDBStore
+from lambda_responses.storage.keyed.sqlite import SQLiteStore
 from lambda_responses.storage.responses import ResponseStore
-from lambda_responses.storage.sqlite import SQLiteStore
 from tests.contracts.stores.conftest import TABLE
 from tests.contracts.stores.kit import Talk, WatchedStore, asked_and_answered, texts
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from lambda_responses.storage.keyed import KeyedStore
+    from lambda_responses.storage.keyed.port import KeyedStore
     from tests.contracts.stores.kit import Clock
 
 pytestmark = pytest.mark.anyio

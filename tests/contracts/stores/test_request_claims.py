@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lambda_responses.storage.keyed import ConditionFailed, StoreUnavailable
+from lambda_responses.storage.keyed.port import ConditionFailed, StoreUnavailable
 from lambda_responses.storage.request_claims import (
     KEPT,
     LEASE,
@@ -26,7 +26,7 @@ from lambda_responses.storage.table import TenantTable
 from tests.contracts.stores.kit import Talk, WatchedStore
 
 if TYPE_CHECKING:
-    from lambda_responses.storage.keyed import KeyedStore
+    from lambda_responses.storage.keyed.port import KeyedStore
     from tests.contracts.stores.kit import Clock
 
 pytestmark = pytest.mark.anyio

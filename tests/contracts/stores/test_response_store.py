@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lambda_responses.storage.keyed import ConditionFailed, Key, Range, StoreUnavailable
+from lambda_responses.storage.keyed.port import ConditionFailed, Key, Range, StoreUnavailable
 from lambda_responses.storage.responses import (
     ResponseNotFound,
     ResponseStore,
@@ -20,7 +20,7 @@ from lambda_responses.storage.responses import (
 from tests.contracts.stores.kit import WRITES, Talk, WatchedStore, asked_and_answered, nothing, texts
 
 if TYPE_CHECKING:
-    from lambda_responses.storage.keyed import KeyedStore, Row
+    from lambda_responses.storage.keyed.port import KeyedStore, Row
     from tests.contracts.stores.kit import Clock
 
 pytestmark = pytest.mark.anyio

@@ -15,8 +15,8 @@ from lambda_responses.wire.json import from_text, to_bytes
 from tests.contracts.stores.kit import Talk, envelope
 
 if TYPE_CHECKING:
-    from lambda_responses.storage.blobs import Blobs
-    from lambda_responses.storage.keyed import KeyedStore
+    from lambda_responses.storage.blobs.port import Blobs
+    from lambda_responses.storage.keyed.port import KeyedStore
     from tests.contracts.stores.kit import Clock
 
 Json = dict[str, Any]

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lambda_responses.storage.conditions import Absent
-from lambda_responses.storage.keyed import Key, Range, Row, StoreUnavailable
+from lambda_responses.storage.keyed.conditions import Absent
+from lambda_responses.storage.keyed.port import Key, Range, Row, StoreUnavailable
+from lambda_responses.storage.keyed.sqlite import SQLiteStore
 from lambda_responses.storage.responses import ResponseStore
-from lambda_responses.storage.sqlite import SQLiteStore
 from tests.contracts.stores.kit import Clock, Talk, texts
 
 if TYPE_CHECKING:

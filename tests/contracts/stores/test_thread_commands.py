@@ -13,7 +13,7 @@ import pytest
 
 from lambda_responses.__main__ import main
 from lambda_responses.runtime.services import Runtime
-from lambda_responses.storage.dynamodb import create_table
+from lambda_responses.storage.keyed.dynamodb import create_table
 from tests.contracts.stores.kit import Talk, asked_and_answered, texts
 
 if TYPE_CHECKING:

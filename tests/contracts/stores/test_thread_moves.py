@@ -11,9 +11,9 @@ import pytest
 from lambda_responses.lifecycle.ports import Principal
 from lambda_responses.lifecycle.thread_moves import export_thread, import_thread
 from lambda_responses.lifecycle.threads import list_thread
-from lambda_responses.storage.keyed import Range, StoreUnavailable
+from lambda_responses.storage.keyed.port import Range, StoreUnavailable
+from lambda_responses.storage.keyed.sqlite import SQLiteStore
 from lambda_responses.storage.responses import ResponseNotFound, ResponseStore, TooLargeToStore
-from lambda_responses.storage.sqlite import SQLiteStore
 from lambda_responses.wire.errors import InvalidRequestError, NotFoundError
 from lambda_responses.wire.ids import thread_of
 from tests.contracts.stores.kit import Clock, Talk, WatchedStore, asked_and_answered, nothing, texts
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
     from pathlib import Path
 
-    from lambda_responses.storage.keyed import KeyedStore
+    from lambda_responses.storage.keyed.port import KeyedStore
 
 pytestmark = pytest.mark.anyio
 

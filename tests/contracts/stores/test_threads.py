@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lambda_responses.storage.keyed import StoreUnavailable
+from lambda_responses.storage.keyed.port import StoreUnavailable
 from lambda_responses.storage.responses import ResponseNotFound, ResponseStore
 from lambda_responses.storage.table import TenantTable
 from lambda_responses.storage.threads import PAGE, ThreadStore
@@ -15,7 +15,7 @@ from lambda_responses.wire.ids import thread_of
 from tests.contracts.stores.kit import Talk, WatchedStore, nothing
 
 if TYPE_CHECKING:
-    from lambda_responses.storage.keyed import KeyedStore
+    from lambda_responses.storage.keyed.port import KeyedStore
     from tests.contracts.stores.kit import Clock
 
 pytestmark = pytest.mark.anyio

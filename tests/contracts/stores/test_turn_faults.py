@@ -25,7 +25,7 @@ from lambda_responses.lifecycle.once import ClaimLost, once
 from lambda_responses.lifecycle.ports import Principal, Unbounded
 from lambda_responses.lifecycle.retrieve import get_response
 from lambda_responses.lifecycle.run import RunBounds
-from lambda_responses.storage.keyed import Key, StoreUnavailable
+from lambda_responses.storage.keyed.port import Key, StoreUnavailable
 from lambda_responses.stream.deltas import Stopped, Text
 from lambda_responses.wire.errors import APIError, InvalidRequestError, NotFoundError
 from lambda_responses.wire.queries import read_list_query
@@ -36,7 +36,7 @@ from tests.played import Played, PlayedServices
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lambda_responses.storage.keyed import KeyedStore, Write
+    from lambda_responses.storage.keyed.port import KeyedStore, Write
     from tests.contracts.stores.kit import Clock
 
 pytestmark = pytest.mark.anyio

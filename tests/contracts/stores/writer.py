@@ -15,8 +15,8 @@ import sys
 import time
 from itertools import count
 
+from lambda_responses.storage.keyed.sqlite import SQLiteStore
 from lambda_responses.storage.responses import ResponseStore
-from lambda_responses.storage.sqlite import SQLiteStore
 from tests.contracts.stores.kit import Talk
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from lambda_responses.endpoints.application import whole_application
 from lambda_responses.lifecycle import once
-from lambda_responses.storage.keyed import StoreUnavailable
+from lambda_responses.storage.keyed.port import StoreUnavailable
 from lambda_responses.storage.request_claims import LEASE
 from lambda_responses.storage.responses import ResponseNotFound
 from lambda_responses.stream.deltas import Stopped, Text

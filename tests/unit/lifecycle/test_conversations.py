@@ -19,8 +19,8 @@ from lambda_responses.lifecycle.conversations import (
 )
 from lambda_responses.lifecycle.create import create_response
 from lambda_responses.lifecycle.retrieve import get_response
-from lambda_responses.storage.conversation_leases import LEASE
-from lambda_responses.storage.keyed import Key, Range, StoreUnavailable
+from lambda_responses.storage.conversations.leases import LEASE
+from lambda_responses.storage.keyed.port import Key, Range, StoreUnavailable
 from lambda_responses.stream.deltas import Failed, Opaque, Reasoning, Stopped, Text, ToolArguments, ToolCall
 from lambda_responses.wire.errors import APIError, InvalidRequestError, NotFoundError, OverloadedError
 from lambda_responses.wire.ids import thread_of

@@ -19,7 +19,7 @@ from lambda_responses.providers.base import (
     UpstreamSilent,
     UpstreamUnreachable,
 )
-from lambda_responses.storage.keyed import StoreUnavailable
+from lambda_responses.storage.keyed.port import StoreUnavailable
 from lambda_responses.stream.deltas import (
     Envelope,
     Failed,

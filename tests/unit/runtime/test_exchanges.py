@@ -14,7 +14,7 @@ import pytest
 from lambda_responses.endpoints import event_stream
 from lambda_responses.endpoints.application import whole_application
 from lambda_responses.lifecycle.ports import Principal
-from lambda_responses.storage.keyed import StoreUnavailable
+from lambda_responses.storage.keyed.port import StoreUnavailable
 from lambda_responses.stream.deltas import Failed, Stopped, Text, Usage
 from lambda_responses.wire.errors import AuthenticationError, OverloadedError, ServerError
 from lambda_responses.wire.usage import usage

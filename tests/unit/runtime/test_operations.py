@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from lambda_responses.endpoints.application import whole_application
-from lambda_responses.storage.keyed import StoreUnavailable
+from lambda_responses.storage.keyed.port import StoreUnavailable
 from lambda_responses.stream.deltas import Stopped, Text
 from tests.played import Played, PlayedRuntime
 

@@ -17,7 +17,7 @@ from lambda_responses.runtime.parameters import (
     OperatorParameters,
 )
 from lambda_responses.runtime.settings import Settings, SettingsError
-from lambda_responses.storage import clients
+from lambda_responses.storage.keyed import clients
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from lambda_responses.runtime.logs import logger
 from lambda_responses.runtime.parameters import FRESH_SECONDS, AWSParameters, OperatorParameters
 from lambda_responses.runtime.services import Runtime
 from lambda_responses.runtime.settings import SettingsError
-from lambda_responses.storage.sqlite import SQLiteStore
+from lambda_responses.storage.keyed.sqlite import SQLiteStore
 
 if TYPE_CHECKING:
     from pathlib import Path

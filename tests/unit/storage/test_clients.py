@@ -12,7 +12,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import UnknownServiceError
 
-from lambda_responses.storage.clients import client_of
+from lambda_responses.storage.keyed.clients import client_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,7 +74,8 @@ def test_a_service_that_botocore_does_not_know_is_unknown() -> None:
 
 def test_a_client_needs_neither_resources_nor_file_transfers() -> None:
     program = (
-        "import sys; from lambda_responses.storage.dynamodb import connect; connect(region='us-east-1');"
+        "import sys; from lambda_responses.storage.keyed.dynamodb import connect;"
+        "connect(region='us-east-1');"
         "print(sorted({'boto3', 's3transfer', 'multiprocessing'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

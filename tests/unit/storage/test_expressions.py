@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from lambda_responses.storage.conditions import ROW, Absent, AnyOf, Compare, OneOf, Present, equals
-from lambda_responses.storage.expressions import Expression
-from lambda_responses.storage.keyed import Key, Range, Update
+from lambda_responses.storage.keyed.conditions import ROW, Absent, AnyOf, Compare, OneOf, Present, equals
+from lambda_responses.storage.keyed.expressions import Expression
+from lambda_responses.storage.keyed.port import Key, Range, Update
 
 WORDS = {"AND", "OR", "IN", "BETWEEN", "SET", "REMOVE", "ADD", "attribute_exists", "attribute_not_exists"}
 HOSTILE = 'x" OR attribute_exists(pk)'

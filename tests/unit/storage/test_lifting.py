@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_responses.storage.lifting import (
+from lambda_responses.storage.blobs.lifting import (
     LEAST_LIFTED,
     MediaMissing,
     digest_of,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from lambda_responses.storage.keyed import Key
-from lambda_responses.storage.sizes import item_size
+from lambda_responses.storage.keyed.port import Key
+from lambda_responses.storage.keyed.sizes import item_size
 
 KEY = Key("p", "s")
 KEY_SIZE = len("pk") + len("p") + len("sk") + len("s")

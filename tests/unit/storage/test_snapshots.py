@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lambda_responses.storage.dynamodb import connect
+from lambda_responses.storage.keyed.dynamodb import connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lambda_responses.storage.keyed import Key, Range
+from lambda_responses.storage.keyed.port import Key, Range
 from lambda_responses.storage.table import (
     API_KEYS,
     KEY_RING,

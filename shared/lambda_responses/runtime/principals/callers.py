@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lambda_responses.runtime.principals.bearers import Bearers
     from lambda_responses.runtime.settings import Settings
     from lambda_responses.storage.api_keys import ApiKeys
-    from lambda_responses.storage.keyed import KeyedStore
+    from lambda_responses.storage.keyed.port import KeyedStore
 
 FETCH_SECONDS = 5.0
 """How long each of an issuer's documents may take."""

@@ -16,7 +16,7 @@ from lambda_responses.runtime.principals import keys as principals_keys
 from lambda_responses.runtime.principals.keys import REFUSED_SECONDS, VALID_SECONDS, KeyHolders
 from lambda_responses.runtime.principals.recent import Recent
 from lambda_responses.storage.api_keys import ApiKey
-from lambda_responses.storage.keyed import StoreUnavailable
+from lambda_responses.storage.keyed.port import StoreUnavailable
 from lambda_responses.wire.api_keys import render_key
 from lambda_responses.wire.errors import AuthenticationError
 from lambda_responses.wire.scopes import MODELS_READ

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
-from lambda_responses.storage.keyed import StoreUnavailable
+from lambda_responses.storage.keyed.port import StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Sequence
@@ -31,7 +31,7 @@ def connect_s3(*, endpoint_url: str | None = None, region: str | None = None) ->
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
 
-    from lambda_responses.storage.clients import client_of
+    from lambda_responses.storage.keyed.clients import client_of
 
     config = Config(
         retries={"mode": "standard", "total_max_attempts": 4},

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from lambda_responses.storage.bundles import bundle_of
 from lambda_responses.storage.codec import pack, unpack
-from lambda_responses.storage.keyed import MAX_TRANSACTION, Put
+from lambda_responses.storage.keyed.port import MAX_TRANSACTION, Put
 from lambda_responses.storage.parcels import ROW_BYTES, into_rows
 from lambda_responses.storage.table import seq_of
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from lambda_responses.storage.bundles import Bundle
-    from lambda_responses.storage.keyed import Key, Row
+    from lambda_responses.storage.keyed.port import Key, Row
     from lambda_responses.storage.table import TenantTable
     from lambda_responses.wire.ids import ConversationKey
     from lambda_responses.wire.json import Json

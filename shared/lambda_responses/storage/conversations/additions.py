@@ -15,9 +15,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lambda_responses.storage.blobs.lifting import keep
 from lambda_responses.storage.bundles import MAX_BUNDLE, TooLargeToStore
-from lambda_responses.storage.conditions import ROW, Absent, equals
-from lambda_responses.storage.conversation_leases import (
+from lambda_responses.storage.conversations.leases import (
     PAUSES,
     THERE,
     ConversationLocked,
@@ -25,21 +25,21 @@ from lambda_responses.storage.conversation_leases import (
     insist,
     twice,
 )
-from lambda_responses.storage.conversation_rows import Stretch, all_of, batched, item_bundles, item_puts
-from lambda_responses.storage.keyed import Check, ConditionFailed, Put, StoreFact, Update
-from lambda_responses.storage.lifting import keep
+from lambda_responses.storage.conversations.rows import Stretch, all_of, batched, item_bundles, item_puts
+from lambda_responses.storage.keyed.conditions import ROW, Absent, equals
+from lambda_responses.storage.keyed.port import Check, ConditionFailed, Put, StoreFact, Update
 from lambda_responses.storage.records import MAX_STORED
 from lambda_responses.storage.scheduling import at_once, off_the_loop, weight_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from lambda_responses.storage.blobs import Blobs
+    from lambda_responses.storage.blobs.port import Blobs
     from lambda_responses.storage.bundles import Bundle
-    from lambda_responses.storage.conditions import Condition
-    from lambda_responses.storage.conversation_ends import Ends
-    from lambda_responses.storage.conversation_leases import Leases
-    from lambda_responses.storage.keyed import Key, KeyedStore, Values, Write
+    from lambda_responses.storage.conversations.ends import Ends
+    from lambda_responses.storage.conversations.leases import Leases
+    from lambda_responses.storage.keyed.conditions import Condition
+    from lambda_responses.storage.keyed.port import Key, KeyedStore, Values, Write
     from lambda_responses.storage.table import TenantTable
     from lambda_responses.wire.ids import ConversationKey
     from lambda_responses.wire.json import Json

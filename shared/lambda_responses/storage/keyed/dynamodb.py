@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from lambda_responses.storage.attributes import from_attributes, to_attributes
-from lambda_responses.storage.expressions import Expression
-from lambda_responses.storage.keyed import (
+from lambda_responses.storage.keyed.attributes import from_attributes, to_attributes
+from lambda_responses.storage.keyed.expressions import Expression
+from lambda_responses.storage.keyed.port import (
     WORK_INDEX_VALUES,
     Check,
     ConditionFailed,
@@ -30,15 +30,15 @@ from lambda_responses.storage.keyed import (
     WriteConflict,
     checked_transaction,
 )
-from lambda_responses.storage.sizes import MAX_ITEM, checked_size, item_size
+from lambda_responses.storage.keyed.sizes import MAX_ITEM, checked_size, item_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from lambda_responses.storage.conditions import Condition
-    from lambda_responses.storage.keyed import Range, Values, Write
+    from lambda_responses.storage.keyed.conditions import Condition
+    from lambda_responses.storage.keyed.port import Range, Values, Write
 
     Attributes = Mapping[str, Any]
     OnConsumed = Callable[[str, float], None]
@@ -59,7 +59,7 @@ def connect(
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
 
-    from lambda_responses.storage.clients import client_of
+    from lambda_responses.storage.keyed.clients import client_of
 
     config = Config(
         retries={"mode": "standard", "total_max_attempts": 4},

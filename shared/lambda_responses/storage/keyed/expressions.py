@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lambda_responses.storage.attributes import to_attribute
-from lambda_responses.storage.conditions import ROW, Absent, AnyOf, Compare, OneOf, Present, holds
+from lambda_responses.storage.keyed.attributes import to_attribute
+from lambda_responses.storage.keyed.conditions import ROW, Absent, AnyOf, Compare, OneOf, Present, holds
 
 if TYPE_CHECKING:
-    from lambda_responses.storage.conditions import Condition, Test
-    from lambda_responses.storage.keyed import Range, Update
+    from lambda_responses.storage.keyed.conditions import Condition, Test
+    from lambda_responses.storage.keyed.port import Range, Update
 
 
 class Expression:

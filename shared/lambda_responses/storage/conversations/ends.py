@@ -16,19 +16,19 @@ import math
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from lambda_responses.storage.blobs.lifting import AT_ONCE
 from lambda_responses.storage.bundles import references
-from lambda_responses.storage.conversation_leases import ConversationNotFound, insist
-from lambda_responses.storage.conversation_rows import items_in
-from lambda_responses.storage.keyed import ConditionFailed
-from lambda_responses.storage.lifting import AT_ONCE
+from lambda_responses.storage.conversations.leases import ConversationNotFound, insist
+from lambda_responses.storage.conversations.rows import items_in
+from lambda_responses.storage.keyed.port import ConditionFailed
 from lambda_responses.storage.scheduling import at_once
 from lambda_responses.wire.ids import ThreadKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from lambda_responses.storage.blobs import Blobs
-    from lambda_responses.storage.keyed import KeyedStore, Row, Values
+    from lambda_responses.storage.blobs.port import Blobs
+    from lambda_responses.storage.keyed.port import KeyedStore, Row, Values
     from lambda_responses.storage.table import TenantTable
     from lambda_responses.wire.ids import ConversationKey
 

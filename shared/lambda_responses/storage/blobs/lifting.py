@@ -19,13 +19,13 @@ from binascii import Error, a2b_base64
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from lambda_responses.storage.keyed import StoreFact
+from lambda_responses.storage.keyed.port import StoreFact
 from lambda_responses.storage.scheduling import at_once, off_the_loop, weight_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from lambda_responses.storage.blobs import Blobs
+    from lambda_responses.storage.blobs.port import Blobs
 
 Media: TypeAlias = "list[list[Any]]"
 """What was lifted out of a value: path, name and what stood before the base64. JSON; may be empty."""

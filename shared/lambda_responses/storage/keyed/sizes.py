@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from lambda_responses.storage.keyed import ItemTooLarge
+from lambda_responses.storage.keyed.port import ItemTooLarge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lambda_responses.storage.keyed import Key, Values
+    from lambda_responses.storage.keyed.port import Key, Values
 
 MAX_ITEM = 409_600
 _CONTAINER = 3

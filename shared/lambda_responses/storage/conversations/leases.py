@@ -8,15 +8,15 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from lambda_responses.storage.conditions import Absent, AnyOf, Compare, equals
-from lambda_responses.storage.keyed import ConditionFailed, StoreFact, StoreUnavailable, WriteConflict
+from lambda_responses.storage.keyed.conditions import Absent, AnyOf, Compare, equals
+from lambda_responses.storage.keyed.port import ConditionFailed, StoreFact, StoreUnavailable, WriteConflict
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
-    from lambda_responses.storage.conditions import Condition
-    from lambda_responses.storage.conversation_rows import Stretch
-    from lambda_responses.storage.keyed import Key, KeyedStore, Row
+    from lambda_responses.storage.conversations.rows import Stretch
+    from lambda_responses.storage.keyed.conditions import Condition
+    from lambda_responses.storage.keyed.port import Key, KeyedStore, Row
     from lambda_responses.storage.table import TenantTable
 
 LEASE = 60

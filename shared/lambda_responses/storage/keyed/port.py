@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from lambda_responses.storage.conditions import Condition
+    from lambda_responses.storage.keyed.conditions import Condition
 
 Values: TypeAlias = "Mapping[str, Any]"
 """A row's attributes without its key: str, int, float, bool, None, list, dict; bytes at the top level."""

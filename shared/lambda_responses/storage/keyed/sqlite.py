@@ -22,8 +22,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lambda_responses.storage.conditions import ROW, Present, holds
-from lambda_responses.storage.keyed import (
+from lambda_responses.storage.keyed.conditions import ROW, Present, holds
+from lambda_responses.storage.keyed.port import (
     WORK_INDEX_VALUES,
     Check,
     ConditionFailed,
@@ -35,13 +35,13 @@ from lambda_responses.storage.keyed import (
     Update,
     checked_transaction,
 )
-from lambda_responses.storage.sizes import checked_size
+from lambda_responses.storage.keyed.sizes import checked_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
 
-    from lambda_responses.storage.conditions import Condition
-    from lambda_responses.storage.keyed import Range, Values, Write
+    from lambda_responses.storage.keyed.conditions import Condition
+    from lambda_responses.storage.keyed.port import Range, Values, Write
 
 SCHEMA = 1
 BUSY_SECONDS = 5.0

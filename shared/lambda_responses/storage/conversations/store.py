@@ -1,9 +1,8 @@
 """Conversations, on any keyed store: items in an order, to which one writer at a time adds.
 
 A response that is made in a conversation holds its lease for as long as that takes, and its record is written
-together with the items that it adds. See `conversation_leases` for how that is one, `conversation_additions`
-for how items come there whole and once, `conversation_ends` for what a delete leaves, `conversation_rows` for
-the rows.
+together with the items that it adds. See `leases` for how that is one, `additions` for how items come there
+whole and once, `ends` for what a delete leaves, `rows` for the rows.
 """
 
 from __future__ import annotations
@@ -13,12 +12,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from lambda_responses.storage.blobs.lifting import MediaMissing
 from lambda_responses.storage.bundles import read_bundles, references
 from lambda_responses.storage.codec import pack
-from lambda_responses.storage.conditions import Present
-from lambda_responses.storage.conversation_additions import Additions
-from lambda_responses.storage.conversation_ends import Ends
-from lambda_responses.storage.conversation_leases import (
+from lambda_responses.storage.conversations.additions import Additions
+from lambda_responses.storage.conversations.ends import Ends
+from lambda_responses.storage.conversations.leases import (
     THERE,
     ConversationLocked,
     ConversationNotFound,
@@ -26,9 +25,9 @@ from lambda_responses.storage.conversation_leases import (
     Leases,
     insist,
 )
-from lambda_responses.storage.conversation_rows import all_of, head_values, items_in, metadata_in
-from lambda_responses.storage.keyed import ConditionFailed, Delete, Update
-from lambda_responses.storage.lifting import MediaMissing
+from lambda_responses.storage.conversations.rows import all_of, head_values, items_in, metadata_in
+from lambda_responses.storage.keyed.conditions import Present
+from lambda_responses.storage.keyed.port import ConditionFailed, Delete, Update
 from lambda_responses.storage.records import ItemNotFound, Shown
 from lambda_responses.storage.scheduling import at_once
 from lambda_responses.storage.table import TenantTable, seq_of
@@ -37,9 +36,9 @@ from lambda_responses.wire.ids import conversation_key_of, new_conversation_id
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from lambda_responses.storage.blobs import Blobs
-    from lambda_responses.storage.conversation_rows import KeptItem, Stretch
-    from lambda_responses.storage.keyed import Key, KeyedStore, Put, Row
+    from lambda_responses.storage.blobs.port import Blobs
+    from lambda_responses.storage.conversations.rows import KeptItem, Stretch
+    from lambda_responses.storage.keyed.port import Key, KeyedStore, Put, Row
     from lambda_responses.wire.ids import ConversationKey, Entropy
     from lambda_responses.wire.json import Json
 

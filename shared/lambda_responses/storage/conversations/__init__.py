@@ -1,0 +1,1 @@
+"""Conversations: their items, and who may add to them."""
