@@ -11,6 +11,8 @@
     {t}#K#{request}     0                               which response a request with an `Idempotency-Key` has
     {t}#K#{request}     0#{k:02}                        what was answered, where no response keeps it
     {t}#K#{request}     {response}                      which response a request has that an SDK may repeat
+    {t}#N#{response}    0                               who has yet to be told that a background response ended
+    {t}#A               WH#{endpoint}                   a webhook endpoint
     #                   K#seals                         the key ring of the installation, no tenant's
     #K#{fingerprint}    0                               what an API key stands for, by the SHA-256 of the key
     #A                  KEY#{key_id}                    the list of API keys, revoked ones included
@@ -45,6 +47,9 @@ KEY_RING = Key("#", "K#seals")
 
 API_KEYS = Range("#A", "KEY#", "KEY#~")
 """The list of API keys."""
+
+NOTIFICATION_WORK = tuple(f"N#{place}" for place in range(8))
+"""The partitions of the work index in which notifications wait."""
 
 
 def api_key(fingerprint: str) -> Key:
@@ -165,11 +170,34 @@ class TenantTable:
         """The claims of all responses that answer one request, in the order in which they were begun."""
         return Range(f"{self.tenant}#K#{request}", "resp_", "resp_~")
 
+    def notification(self, response_id: str) -> Key:
+        """Who has yet to be told that a background response ended."""
+        return Key(f"{self.tenant}#N#{response_id}", _ONLY)
+
+    def webhook_endpoint(self, endpoint_id: str) -> Key:
+        """A webhook endpoint."""
+        return Key(f"{self.tenant}#A", f"WH#{endpoint_id}")
+
+    def webhook_endpoints(self) -> Range:
+        """The webhook endpoints, in the order in which they were created."""
+        return Range(f"{self.tenant}#A", "WH#", "WH#~")
+
     def _thread(self, thread: ThreadKey) -> str:
         return f"{self.tenant}#T#{thread}"
 
     def _conversation(self, conversation: ConversationKey) -> str:
         return f"{self.tenant}#V#{conversation}"
+
+
+def notification_work(response_id: str) -> str:
+    """The partition of the work index in which a notification waits; the last digit of an id is random."""
+    return NOTIFICATION_WORK[int(response_id[-1], 16) % len(NOTIFICATION_WORK)]
+
+
+def notification_in(key: Key) -> tuple[str, str]:
+    """The tenant and the response that an `N#` row belongs to."""
+    tenant, _, response_id = key.pk.split("#")
+    return tenant, response_id
 
 
 def response_of(key: Key) -> str:
