@@ -137,7 +137,6 @@ async def test_an_unknown_model_is_a_400(http: httpx.AsyncClient, model: str):
 
 
 NOT_YET = {
-    "background": ({"background": True}, "background"),
     "an MCP tool": (
         {"tools": [{"type": "mcp", "server_label": "s", "server_url": "https://mcp.example"}]},
         "tools[0]",

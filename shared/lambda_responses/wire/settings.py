@@ -41,6 +41,7 @@ FORMAT = by_type(
 )
 PROMPT = record(id=need(TEXT), version=TEXT, variables=map_of(by_kind({str: TEXT, dict: OBJECT})))
 MODERATION_MODE = record(mode=one_of("score", "block"))
+BACKGROUND_OPTIONS = record(completion_window=one_of("soonest", "2h", "8h"), continuation_id=TEXT)
 METADATA = map_of(text(most=512), keys=text(most=64), most=16)
 
 SETTINGS: dict[str, Shape] = {
@@ -61,7 +62,7 @@ SETTINGS: dict[str, Shape] = {
     "stream": FLAG,
     "stream_options": record(include_obfuscation=FLAG),
     "background": FLAG,
-    "background_options": record(completion_window=one_of("soonest", "2h", "8h"), continuation_id=TEXT),
+    "background_options": BACKGROUND_OPTIONS,
     "max_output_tokens": whole(least=16),
     "max_tool_calls": whole(least=1),
     "reasoning": record(
@@ -116,6 +117,7 @@ NATIVE_SETTINGS: dict[str, Shape] = {
     "stream": FLAG,
     "stream_options": loose(include_obfuscation=FLAG),
     "background": FLAG,
+    "background_options": BACKGROUND_OPTIONS,
     "max_output_tokens": whole(),
     "max_tool_calls": whole(),
     "reasoning": OBJECT,

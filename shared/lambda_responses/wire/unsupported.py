@@ -52,8 +52,6 @@ def file_ids(request: Json) -> Iterator[str]:
 
 
 NOT_YET: tuple[tuple[str, Finder, bool], ...] = (
-    ("background responses", setting("background"), False),
-    ("background options", setting("background_options"), False),
     ("moderation", setting("moderation"), True),
     ("multi-agent work", setting("multi_agent"), True),
     ("MCP tools", tools_of_type("mcp"), True),

@@ -10,19 +10,16 @@ from typing import Any
 import pytest
 
 from lambda_responses.wire.context import check_calls_answered
-from lambda_responses.wire.errors import InvalidRequestError, UnsupportedError
+from lambda_responses.wire.errors import InvalidRequestError
 from lambda_responses.wire.requests import check_create_request, check_input_present
 
 Json = dict[str, Any]
 
 CORPUS = Path(__file__).parents[4] / "shared" / "corpus" / "dev"
 
-# What OpenAI or others serve and this server does not: features of its own later (background, moderation,
+# What OpenAI or others serve and this server does not: features of its own later (moderation,
 # MCP tools), and one limit of OpenAI's that vLLM does not have.
 REFUSED = {
-    "background-mode-streaming-continuation-vcr__0": "background",
-    "background-mode-streaming-starting-after-vcr__0": "background",
-    "background-mode-streaming-vcr__0": "background",
     "model-mcp-server-tool-with-connector__0": "tools[0]",
     "model-mcp-server-tool__0": "tools[0]",
     "model-mcp-server-tool__1": "tools[0]",
@@ -66,10 +63,6 @@ def test_a_recorded_request_is_served_by_a_translated_format(file: str):
 @pytest.mark.parametrize("file", recorded())
 def test_a_recorded_request_is_served_by_a_native_format(file: str):
     body = body_of(file)
-    if body.get("background"):
-        with pytest.raises(UnsupportedError, match="not supported yet"):
-            check_create_request(body, native=True)
-        return
     request = check_create_request(body, native=True)
     sent = {name: value for name, value in body.items() if value is not None and name != "input"}
     assert {name: request[name] for name in sent} == sent
