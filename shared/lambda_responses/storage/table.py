@@ -11,7 +11,7 @@
     {t}#K#{request}     0                               which response a request with an `Idempotency-Key` has
     {t}#K#{request}     0#{k:02}                        what was answered, where no response keeps it
     {t}#K#{request}     {response}                      which response a request has that an SDK may repeat
-    {t}#N#{response}    0                               who has yet to be told that a background response ended
+    {t}#N#{response}    0                               who has yet to be told that a response ended
     {t}#A               WH#{endpoint}                   a webhook endpoint
     #                   K#seals                         the key ring of the installation, no tenant's
     #K#{fingerprint}    0                               what an API key stands for, by the SHA-256 of the key
