@@ -8,6 +8,7 @@
     {t}#T#{thread}      F#{own}#{response}              leads from turn `own` to a response that forked off it
     {t}#V#{conversation} H                              head of a conversation
     {t}#V#{conversation} I#{seq:010}[#{k:02}]           one item of it, in one or more rows
+    {t}#E#{response}    {fence:04}#{last:08}[#{k:02}]   events of a response up to number `last`, in one or more rows
     {t}#K#{request}     0                               which response a request with an `Idempotency-Key` has
     {t}#K#{request}     0#{k:02}                        what was answered, where no response keeps it
     {t}#K#{request}     {response}                      which response a request has that an SDK may repeat
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@:+-]{0,127}")
 TENANT_RULE = "a tenant's name is 1 to 128 letters, digits and . _ @ : + -"
 MAX_DEPTH = 999_999
+MAX_SEQUENCE_NUMBER = 99_999_999
 _ONLY = "0"
 _SCOPES = {"T": "threads", "V": "conversations"}
 
@@ -162,6 +164,18 @@ class TenantTable:
         place = response_id or _ONLY
         return Key(f"{self.tenant}#K#{request}", f"{place}#{part:02}" if part else place)
 
+    def event_chunk(self, response_id: str, fence: int, last: int, part: int = 0) -> Key:
+        """A run of events of a response, up to number `last`, as logged by whoever held that fence."""
+        return Key(self._events(response_id), _chunk(fence, last, part))
+
+    def event_chunks(self, response_id: str, fence: int, low: int, high: int = MAX_SEQUENCE_NUMBER) -> Range:
+        """The chunks of one fence that end with an event from number `low` to number `high`."""
+        return Range(self._events(response_id), _chunk(fence, low, 0), f"{_chunk(fence, high, 0)}~")
+
+    def all_event_chunks(self, response_id: str) -> Range:
+        """All that was ever logged of a response's events."""
+        return Range(self._events(response_id), "0", "9~")
+
     def only_claim(self, request: str) -> Range:
         """The claim of the one response that may answer a request, and what it answered."""
         return Range(f"{self.tenant}#K#{request}", _ONLY, f"{_ONLY}~")
@@ -181,6 +195,9 @@ class TenantTable:
     def webhook_endpoints(self) -> Range:
         """The webhook endpoints, in the order in which they were created."""
         return Range(f"{self.tenant}#A", "WH#", "WH#~")
+
+    def _events(self, response_id: str) -> str:
+        return f"{self.tenant}#E#{response_id}"
 
     def _thread(self, thread: ThreadKey) -> str:
         return f"{self.tenant}#T#{thread}"
@@ -235,6 +252,17 @@ def blobs_of(key: Key) -> str:
 
 def _scope(kind: str, tenant: str, name: str) -> str:
     return f"{_SCOPES[kind]}/{tenant}/{name}"
+
+
+def sequence_of(key: Key) -> tuple[int, int]:
+    """The number of the last event in the chunk that an event row belongs to, and the row's part of it."""
+    _, last, *part = key.sk.split("#")
+    return int(last), int(part[0]) if part else 0
+
+
+def _chunk(fence: int, last: int, part: int) -> str:
+    place = f"{fence:04}#{last:08}"
+    return f"{place}#{part:02}" if part else place
 
 
 def _place(kind: str, depth: int, own: str, part: int) -> str:

@@ -1,0 +1,57 @@
+"""Whose events count where: the log of a response, cut among those who have run it in turn.
+
+Whoever takes a response over bumps its fence, which seals the log of the one before: of that, nothing counts
+that is not found there now. The control row then gets `cut{fence}`, the number at which the new one goes on.
+Each number is an attribute of its own, set once, so that no write of one who saw an older row can undo it.
+Chunks of a fence count from its own cut to the next one's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lambda_responses.storage.keyed.port import Values
+
+
+class Segment(NamedTuple):
+    """What one holder of the fence may add to the log."""
+
+    fence: int
+    start: int | None
+    """The number of its first event; None while the log is sealed and the cut has yet to be made."""
+
+
+class Span(NamedTuple):
+    """A stretch of the log in which the chunks of one fence count."""
+
+    fence: int
+    start: int
+    end: int | None
+    """The number of the first event after it; None where whoever holds the fence may go on."""
+
+
+def cut_of(fence: int) -> str:
+    """The attribute of a control row that says where the log of that fence begins."""
+    return f"cut{fence}"
+
+
+def segments_in(values: Values) -> tuple[Segment, ...]:
+    """The segments of a control row's log, in order. Of those without a start only the last is told: whoever
+    lost the fence before making a cut has logged nothing.
+    """
+    newest: int = values.get("fence", 0)
+    cuts = {fence: values.get(cut_of(fence)) for fence in range(1, int(newest) + 1)}
+    return tuple(Segment(fence, cut) for fence, cut in cuts.items() if cut is not None or fence == newest)
+
+
+def span_at(segments: Sequence[Segment], number: int) -> Span | None:
+    """Where event `number` lies, or is going to; None as long as an open cut leaves that undecided."""
+    ends = [*(segment.start for segment in segments[1:]), None]
+    for (fence, start), end in zip(reversed(segments), reversed(ends), strict=True):
+        if start is not None and start <= number:
+            is_undecided = end is None and segments[-1].start is None
+            return None if is_undecided else Span(fence, start, end)
+    return None
