@@ -9,6 +9,9 @@
     {t}#V#{conversation} H                              head of a conversation
     {t}#V#{conversation} I#{seq:010}[#{k:02}]           one item of it, in one or more rows
     {t}#E#{response}    {fence:04}#{last:08}[#{k:02}]   events of a response up to number `last`, in one or more rows
+    {t}#J#{response}    0[#{k:02}]                      what a background response is asked for
+    {t}#J#{response}    S[#{k:02}]                      the secrets of its tools, sealed, until it has ended
+    {t}#A               SEM#{n:03}                      one of a tenant's places for background responses
     {t}#K#{request}     0                               which response a request with an `Idempotency-Key` has
     {t}#K#{request}     0#{k:02}                        what was answered, where no response keeps it
     {t}#K#{request}     {response}                      which response a request has that an SDK may repeat
@@ -184,6 +187,22 @@ class TenantTable:
         """The claims of all responses that answer one request, in the order in which they were begun."""
         return Range(f"{self.tenant}#K#{request}", "resp_", "resp_~")
 
+    def job(self, response_id: str, part: int = 0) -> Key:
+        """What a background response is asked for; parts beyond the first where that is long."""
+        return Key(self._job(response_id), _part(_ONLY, part))
+
+    def job_secrets(self, response_id: str, part: int = 0) -> Key:
+        """What of it is sealed."""
+        return Key(self._job(response_id), _part("S", part))
+
+    def whole_job(self, response_id: str) -> Range:
+        """What a background response is asked for, its secrets included."""
+        return Range(self._job(response_id), _ONLY, "S~")
+
+    def job_slot(self, number: int) -> Key:
+        """One of a tenant's places for background responses that are made at one time."""
+        return Key(f"{self.tenant}#A", f"SEM#{number:03}")
+
     def notification(self, response_id: str) -> Key:
         """Who has yet to be told that a background response ended."""
         return Key(f"{self.tenant}#N#{response_id}", _ONLY)
@@ -205,6 +224,9 @@ class TenantTable:
     def _conversation(self, conversation: ConversationKey) -> str:
         return f"{self.tenant}#V#{conversation}"
 
+    def _job(self, response_id: str) -> str:
+        return f"{self.tenant}#J#{response_id}"
+
 
 def notification_work(response_id: str) -> str:
     """The partition of the work index in which a notification waits; the last digit of an id is random."""
@@ -215,6 +237,25 @@ def notification_in(key: Key) -> tuple[str, str]:
     """The tenant and the response that an `N#` row belongs to."""
     tenant, _, response_id = key.pk.split("#")
     return tenant, response_id
+
+
+WORK_SHARDS = 8
+"""So many partitions of the work index hold jobs, lest one grow hot."""
+
+
+def job_work(response_id: str) -> str:
+    """Where in the work index a background response is, for whoever looks after those that nobody works at."""
+    return f"W#{int(response_id[-1], 16) % WORK_SHARDS}"
+
+
+def job_works() -> list[str]:
+    """All those places."""
+    return [f"W#{shard}" for shard in range(WORK_SHARDS)]
+
+
+def tenant_in(key: Key) -> str:
+    """Whose row that is."""
+    return key.pk.split("#")[0]
 
 
 def response_of(key: Key) -> str:
@@ -266,5 +307,8 @@ def _chunk(fence: int, last: int, part: int) -> str:
 
 
 def _place(kind: str, depth: int, own: str, part: int) -> str:
-    place = f"{kind}#{depth:06}#{own}"
-    return f"{place}#{part:02}" if part else place
+    return _part(f"{kind}#{depth:06}#{own}", part)
+
+
+def _part(first: str, part: int) -> str:
+    return f"{first}#{part:02}" if part else first

@@ -1,0 +1,208 @@
+"""A background response's control row as the protocol sees it: a state machine behind a fencing token.
+
+              create                take                          commit
+    (none) ──────────► queued ──────────────► in_progress ──────────────────► completed, incomplete, failed
+                         │ ▲                     │    │
+                         │ └─────── release ─────┘    │
+                         └───── cancel, fail ─────────┴──► cancelled, failed
+
+Every arrow is one conditional write. Who takes a job gets a fence that is one higher than all before, and
+writes only as long as the row still has it; `cancel` and `fail` raise it too, so that nobody who held the job
+until then can write anything afterwards.
+
+What a control row of a background response has besides what `records` tells of:
+
+    bg      1, or 2 where its events are logged
+    fence   how often it was taken, cancelled or failed
+    owner, lease
+            who works at it, and until when (seconds since 1970) nobody else may; absent while nobody does
+    att     how often it was taken since it last got on
+    thr     how often it was put back because a provider wanted it to wait
+    dl      when it is to have ended, in seconds since 1970
+    segs    [[fence, number of the first event that is valid under it], …]; null stands for a number that is
+            still being looked for
+    open    true as long as the last of those is null: a reader tells nothing, and the first to set it wins
+    gen     how often its turn was written since it was created; the rows of the turn have the same
+    ck      how far its run has got, packed
+    err     the error that it was failed with by somebody who had no run of it
+    key     the id of the API key that asked for it
+    rep     what a queued request wants with its answer
+    prov    the provider that was asked for by name
+    sec     how many rows the secrets of its tools take
+    eph     true where it is kept for no longer than it takes to be fetched
+    wk, wt  its place in the work index, and when somebody has to look after it; absent where nobody has to
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from lambda_responses.storage.chains import ResponseNotFound, addressed, is_deleted
+from lambda_responses.storage.codec import unpack
+from lambda_responses.storage.keyed.port import StoreFact
+from lambda_responses.storage.table import TenantTable, response_of, tenant_in
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lambda_responses.storage.background.revisions import Written
+    from lambda_responses.storage.keyed.port import Key, Row
+    from lambda_responses.wire.json import Json
+
+QUEUED, IN_PROGRESS, CANCELLED, FAILED = "queued", "in_progress", "cancelled", "failed"
+RUNNING = (QUEUED, IN_PROGRESS)
+PLAIN, STREAMED = 1, 2
+"""What `bg` is."""
+MOST_ATTEMPTS = 5
+"""So often a job is taken without getting on; after that it is what kills its workers, and is failed."""
+
+
+class NotInBackground(StoreFact):
+    """The response is there, and is or was made in the foreground."""
+
+
+class JobHeld(StoreFact):
+    """Somebody else works at it, and may do so until then, in seconds since 1970."""
+
+    def __init__(self, until: float) -> None:
+        super().__init__("the job is held")
+        self.until = until
+
+
+class JobEnded(StoreFact):
+    """It has ended, or its time is up and it is about to be ended."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(f"the job is {job.status}")
+        self.job = job
+
+
+class TooManyAttempts(StoreFact):
+    """It was taken again and again and never got on. The caller fails it."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(f"{job.attempts} attempts")
+        self.job = job
+
+
+class NotCancellable(StoreFact):
+    """It has ended otherwise than by being cancelled."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(f"the job is {job.status}")
+        self.job = job
+
+
+class LeaseLost(StoreFact):
+    """The job was cancelled, failed, deleted or taken over: whatever its worker still has is void."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A background response as its control row tells of it."""
+
+    tenant: str
+    response_id: str
+    status: str
+    streamed: bool
+    """Whether its events are logged."""
+    fence: int
+    lease: float | None
+    """Until when somebody works at it, in seconds since 1970; None where nobody does."""
+    attempts: int
+    throttled: int
+    deadline: float
+    """In seconds since 1970."""
+    key_id: str | None
+    segments: Sequence[tuple[int, int | None]] = ()
+    """By fence, the number of the first event that is valid under it; None where that is still open."""
+    progress: Json | None = None
+    """What its last save said of how far it had got."""
+    kept: bool = True
+    """Whether it is stored, and not only to be fetched within minutes."""
+    owner: str | None = None
+    reply: Json | None = None
+    """What a queued request wants with its answer."""
+    error: Json | None = None
+    """`code` and `message`, where somebody failed it who had no run of it."""
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self.status in RUNNING
+
+    @property
+    def open_cut(self) -> bool:
+        """Whether it is not known yet which of its logged events are valid."""
+        return bool(self.segments) and self.segments[-1][1] is None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A job that somebody works at. It is lost as soon as the control row has another fence."""
+
+    job: Job
+    """As it was taken."""
+    owner: str
+    written: list[Written] = field(default_factory=list["Written"], compare=False, repr=False)
+    """The rows of its turn as this lease wrote or found them last; the store's own business."""
+
+
+def job_in(row: Row | None) -> Job:
+    """Raises `ResponseNotFound` for no response, `NotInBackground` for one of the foreground."""
+    if row is None or is_deleted(row):
+        raise ResponseNotFound
+    values = row.values
+    if "bg" not in values:
+        raise NotInBackground
+    return Job(
+        tenant_in(row.key),
+        response_of(row.key),
+        status=values["st"],
+        streamed=values["bg"] == STREAMED,
+        fence=values["fence"],
+        lease=values.get("lease"),
+        attempts=values["att"],
+        throttled=values["thr"],
+        deadline=values["dl"],
+        key_id=values.get("key"),
+        segments=[(fence, start) for fence, start in values.get("segs", ())],
+        progress=unpack(values["ck"]) if "ck" in values else None,
+        kept="eph" not in values,
+        owner=values.get("owner"),
+        reply=unpack(values["rep"]) if "rep" in values else None,
+        error=values.get("err"),
+    )
+
+
+def control_of(tenant: str, response_id: str) -> Key:
+    """Where a response's control row lies. Raises `ResponseNotFound` for ids that are none of ours."""
+    thread, _ = addressed(response_id)
+    return TenantTable(tenant).control(thread, response_id)
+
+
+def sealed(job: Job) -> dict[str, Any]:
+    """The attributes by which a fence after that of `job` begins: its log is cut off at a place to be found.
+
+    Where nobody has had the job yet there is nothing to be found, and nothing to look for where events are
+    not logged.
+    """
+    fence = job.fence + 1
+    values: dict[str, Any] = {"fence": fence}
+    if job.streamed:
+        known = job.fence == 0
+        values["segs"] = [*map(list, job.segments), [fence, 0 if known else None]]
+        if not known:
+            values["open"] = True
+    return values
+
+
+def overlaid(response: Json, control: Mapping[str, Any]) -> Json:
+    """A stored object as its control row says that it is by now. Of a foreground response, the object itself."""
+    if "bg" not in control:
+        return response
+    told = {**response, "status": control["st"]}
+    if "err" in control:
+        told["error"] = control["err"]
+    return told
