@@ -6,6 +6,7 @@ input at all, then what the target can do. A bad body never costs a read.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lambda_responses.lifecycle.known import known_before
@@ -18,8 +19,22 @@ from lambda_responses.wire.context import check_whole_context
 from lambda_responses.wire.requests import check_create_request, read_model
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lambda_responses.lifecycle.known import Known
     from lambda_responses.lifecycle.ports import Principal, Services
+    from lambda_responses.providers.base import Target
     from lambda_responses.wire.json import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that was found to be sound."""
+
+    request: Json
+    """Checked, its input with each reference replaced by what it names."""
+    targets: Sequence[Target]
+    known: Known
 
 
 async def create_response(
@@ -34,6 +49,16 @@ async def create_response(
 
     `provider` overrides what the model's name says. Raises `APIError` for a fault of the request.
     """
+    asked = await check_request(body, principal=principal, using=using, provider=provider)
+    return ResponseRun(
+        asked.request, asked.targets, principal.tenant, asked.known, using, bounds or RunBounds()
+    )
+
+
+async def check_request(
+    body: Json, *, principal: Principal, using: Services, provider: str | None = None
+) -> Asked:
+    """Everything that can be said of a request without asking a model. Raises `APIError`."""
     targets = using.router.resolve(read_model(body), provider=provider)
     native = all(target.native for target in targets)
     request = check_create_request(body, native=native)
@@ -41,9 +66,9 @@ async def create_response(
     known = await known_before(request, principal=principal, using=using, native=native, seals=seals)
     request["input"] = known.input
     check_whole_context(request, known.current)
-    if request.get("store", True):
+    if request.get("store", True) or request.get("background"):
         await _check_storable(request, using)
-    return ResponseRun(request, targets, principal.tenant, known, using, bounds or RunBounds())
+    return Asked(request, targets, known)
 
 
 async def _check_storable(request: Json, using: Services) -> None:
