@@ -1,0 +1,182 @@
+"""The log of a streamed background response: what its client was told or will be, to be read from anywhere.
+
+Rows are chunks: some events in a row, deflated, put once under the fence of whoever made them, and keyed by
+the number of the last one, so that one range query from N + 1 begins with the chunk in which that lies.
+`segments` says which chunks count. Attributes: `log` the events and the origins of the items that they
+finish, packed, in pieces as `parcels` cuts them; `ttl`. A terminal event's response object is not kept a
+second time: `told_in_full` fills it in.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from lambda_responses.storage.background.job import LeaseLost, control_of
+from lambda_responses.storage.background.segments import cut_of, segments_in, span_at
+from lambda_responses.storage.codec import pack, unpack
+from lambda_responses.storage.keyed.conditions import ROW, Absent, equals
+from lambda_responses.storage.keyed.port import ConditionFailed, Put
+from lambda_responses.storage.parcels import from_rows, into_rows
+from lambda_responses.storage.scheduling import at_once, off_the_loop, weight_of
+from lambda_responses.storage.table import TenantTable, sequence_of
+from lambda_responses.stream.grammar import TERMINAL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from lambda_responses.storage.background.job import Job
+    from lambda_responses.storage.keyed.port import KeyedStore, Range, Row
+    from lambda_responses.wire.json import Event, Json
+
+KEPT = 86_400
+"""Seconds for which events can be read after the last moment at which their response may end."""
+UNKEPT = 600
+"""The same where nothing of the response is to be kept."""
+_PAGE = 100
+"""Rows that are read at once: as many as one chunk takes at most."""
+_NOTHING: Mapping[str, Json] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some events in a row, at least one."""
+
+    fence: int
+    events: Sequence[Event]
+    origins: Mapping[str, Json]
+    """By id of the items that the events finish, what is kept beside them."""
+
+    @property
+    def last(self) -> int:
+        """The number of its last event."""
+        return self.events[-1]["sequence_number"]
+
+
+class EventLog:
+    """The logs of all responses. Every method may raise `StoreUnavailable`."""
+
+    def __init__(self, store: KeyedStore, *, now: Callable[[], float]) -> None:
+        self._store = store
+        self._now = now
+
+    async def append(self, job: Job, events: Sequence[Event], origins: Mapping[str, Json] = _NOTHING) -> None:
+        """Keep the events that follow on the last ones, under the fence of `job`; readers find them from here
+        on, unless the job is somebody else's by now: then they find none of them, ever.
+        """
+        last = await self.prepare(job, events, origins)
+        try:
+            await self._store.put(last.key, last.values, last.when)
+        except ConditionFailed as fact:
+            # A store may repeat a write whose answer was lost, and then meet its own first try.
+            if fact.old is None or fact.old.values != last.values:
+                raise
+
+    async def prepare(self, job: Job, events: Sequence[Event], origins: Mapping[str, Json] = _NOTHING) -> Put:
+        """Write all of a chunk but the row by which it is there, and give that: for the transaction that ends
+        the response.
+        """
+        weight = weight_of(events)
+        first, *more = await off_the_loop(weight, self.chunk_rows, job, events, origins)
+        await at_once(self._store.put(row.key, row.values) for row in more)
+        return first
+
+    def chunk_rows(
+        self, job: Job, events: Sequence[Event], origins: Mapping[str, Json] = _NOTHING
+    ) -> Sequence[Put]:
+        """The rows of a chunk; it is there once the first of them is, which has to be written last."""
+        table, last = TenantTable(job.tenant), events[-1]["sequence_number"]
+        expires = math.ceil(max(self._now(), job.deadline) + (KEPT if job.kept else UNKEPT))
+        packed = pack([[_without_response(event) for event in events], origins])
+        return [
+            Put(
+                table.event_chunk(job.response_id, job.fence, last, part),
+                {**values, "ttl": expires},
+                () if part else (Absent(ROW),),
+            )
+            for part, values in enumerate(into_rows({"log": packed}))
+        ]
+
+    async def read(
+        self, tenant: str, response_id: str, *, fence: int, first: int, end: int | None = None
+    ) -> Sequence[Chunk]:
+        """What was logged under that fence from event `first` on, and before `end`; not all of it if that is
+        much. The first chunk may begin with events before `first`.
+
+        Who reads while somebody may still log asks for the job afterwards: it says which chunks count.
+        """
+        table = TenantTable(tenant)
+        high = {} if end is None else {"high": end - 1}
+        range = table.event_chunks(response_id, fence, first, **high)
+        chunks: list[Chunk] = []
+        for _, rows in groupby(
+            await self._store.query(range, limit=_PAGE), key=lambda row: sequence_of(row.key)[0]
+        ):
+            parts = from_rows([row.values for row in rows])
+            if parts is None:  # It is still being written, or its rest is on the next page.
+                break
+            events, origins = await off_the_loop(len(parts["log"]), unpack, parts["log"])
+            chunks.append(Chunk(fence, events, origins))
+        return chunks
+
+    async def told(self, job: Job, *, after: int = -1) -> Sequence[Chunk]:
+        """All that counts of a log after event number `after`, for who holds its fence or finds it ended."""
+        chunks: list[Chunk] = []
+        while (span := span_at(job.segments, after + 1)) is not None:
+            more = await self.read(
+                job.tenant, job.response_id, fence=span.fence, first=after + 1, end=span.end
+            )
+            if not more:
+                break
+            chunks += more
+            after = more[-1].last
+        return chunks
+
+    async def seal(self, job: Job) -> Job:
+        """The job with a cut made in its log: what others logged counts up to there, and nothing beyond.
+
+        Whoever has taken a job calls this before it logs or reads anything; for an ended one anybody may. The
+        first one decides. Raises `LeaseLost` where somebody else has taken it meanwhile.
+        """
+        if not job.open_cut:
+            return job
+        start, cut = await self._next_number(job), cut_of(job.fence)
+        key = control_of(job.tenant, job.response_id)
+        first = (equals("fence", job.fence), Absent(cut))
+        try:
+            row = await self._store.update(key, set={cut: start}, when=first)
+        except ConditionFailed as fact:
+            if fact.old is None or fact.old.values.get("fence") != job.fence:
+                raise LeaseLost from None
+            row = fact.old
+        return replace(job, segments=segments_in(row.values))
+
+    async def _next_number(self, job: Job) -> int:
+        """The number after the last event that is in the log and counts."""
+        if len(job.segments) == 1:
+            return 0
+        fence, start = job.segments[-2]
+        assert start is not None  # `segments_in` tells of no other but the last
+        range = TenantTable(job.tenant).event_chunks(job.response_id, fence, start)
+        last = await self._last_chunk(range, limit=1) or await self._last_chunk(range, limit=None)
+        return start if last is None else sequence_of(last.key)[0] + 1
+
+    async def _last_chunk(self, range: Range, *, limit: int | None) -> Row | None:
+        """The row by which the last chunk of that range is there, if it is among the last `limit` rows."""
+        rows = await self._store.query(range, descending=True, limit=limit)
+        return next((row for row in rows if sequence_of(row.key)[1] == 0), None)
+
+
+def told_in_full(event: Event, response: Json) -> Event:
+    """An event out of the log as it was told, of a response that has ended as `response`."""
+    if event["type"] not in TERMINAL:
+        return event
+    return {"type": event["type"], "response": response, "sequence_number": event["sequence_number"]}
+
+
+def _without_response(event: Event) -> Event:
+    if event["type"] not in TERMINAL:
+        return event
+    return {name: value for name, value in event.items() if name != "response"}
