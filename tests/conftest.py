@@ -32,4 +32,4 @@ def play(tmp_path: Path) -> Iterator[Play]:
 
     yield play_with
     for services in opened:
-        services.store.close()
+        services.close()

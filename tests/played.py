@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lambda_responses.lifecycle.ports import Principal
 from lambda_responses.outbound.client import Outbound
 from lambda_responses.providers.base import Target, UpstreamError
+from lambda_responses.queue.local import SQLiteQueue
 from lambda_responses.runtime.settings import Settings
 from lambda_responses.sealing.sealer import Sealer
 from lambda_responses.storage.blobs.files import FileBlobs
@@ -121,6 +123,7 @@ class PlayedServices:
         now: Callable[[], float] = lambda: 1_700_000_000.0,
     ) -> None:
         self.router = self
+        self.folder = folder
         self.now = now
         self.store = store or SQLiteStore(folder / "responses.db", now=now)
         self.claims = RequestClaims(self.store, now=self.now)
@@ -137,6 +140,15 @@ class PlayedServices:
         self.reported: list[BaseException] = []
         self.outbound: Any = Outbound()
         self._targets = [Target(each, Identity(), each.profile, "m") for each in providers]
+
+    @cached_property
+    def queue(self) -> SQLiteQueue:
+        return SQLiteQueue(self.folder / "responses.db.queue", now=self.now)
+
+    def close(self) -> None:
+        self.store.close()
+        if "queue" in self.__dict__:
+            self.queue.close()
 
     async def sealer(self, tenant: str) -> Sealer:
         return Sealer(await key_ring(self.store, bytes), tenant)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lambda_responses.lifecycle.placement import Placement
     from lambda_responses.outbound.client import Outbound
     from lambda_responses.providers.base import Router
+    from lambda_responses.queue.port import Queue
     from lambda_responses.sealing.sealer import Sealer
     from lambda_responses.storage.conversations.store import ConversationStore
     from lambda_responses.storage.request_claims import RequestClaims
@@ -128,6 +129,11 @@ class Services(Protocol):
     @property
     def transfers(self) -> Transfers:
         """Stored responses on their way to another store."""
+        ...
+
+    @property
+    def queue(self) -> Queue | None:
+        """Where background responses wait for a worker; None where there is no such place."""
         ...
 
     @property

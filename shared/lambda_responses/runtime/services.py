@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from lambda_responses.providers.connections import Connections
     from lambda_responses.providers.local_model import LocalModel
     from lambda_responses.providers.routing import ProviderRouter
+    from lambda_responses.queue.port import Queue
     from lambda_responses.runtime.parameters import Kept
     from lambda_responses.runtime.settings import Settings
     from lambda_responses.sealing.keys import KeyRing
@@ -137,6 +138,11 @@ class LiveServices:
 
         return Transfers(self.store, self.responses)
 
+    @functools.cached_property
+    def queue(self) -> Queue | None:
+        """Where background responses wait for a worker; None where there is no such place."""
+        return _queue(self._settings, now=self.now)
+
     def upstream_failed(self, target: str, fault: APIError) -> None:
         """Count it, and log which target, how the client is told, and what was seen; never what was said."""
         from lambda_responses.providers.base import UpstreamError
@@ -240,6 +246,9 @@ class LiveServices:
         made.pop("threads", None)
         made.pop("transfers", None)
         made.pop("claims", None)
+        queue: Queue | None = made.pop("queue", None)
+        if queue is not None:
+            queue.close()
         blobs: Blobs | None = made.pop("blobs", None)
         if blobs is not None:
             blobs.close()
@@ -343,6 +352,25 @@ def _blobs(settings: Settings, *, now: Callable[[], float]) -> Blobs | None:
     from lambda_responses.storage.blobs.s3 import S3Blobs
 
     return S3Blobs(settings.bucket)
+
+
+def _queue(settings: Settings, *, now: Callable[[], float]) -> Queue | None:
+    """A file beside a database file; beside a table the queue of SQS, if one is named."""
+    if settings.database is None:
+        if settings.queue_url is None:
+            return None
+        from lambda_responses.queue.sqs import SQSQueue
+
+        return SQSQueue(settings.queue_url)
+    if settings.queue_url is not None:
+        raise SettingsError("RESPONSES_QUEUE_URL goes with DynamoDB; beside SQLite a file has its part.")
+    from lambda_responses.queue.local import SQLiteQueue
+    from lambda_responses.queue.port import QueueUnavailable
+
+    try:
+        return SQLiteQueue(f"{settings.database}.queue", now=now)
+    except QueueUnavailable as error:
+        raise SettingsError(f"RESPONSES_STORE cannot be used: its queue says {error}.") from None
 
 
 def _key_ring(settings: Settings) -> KeyRing | None:

@@ -49,6 +49,28 @@ class Settings:
     bucket: str | None = _setting(None, NAMED)
     """With DynamoDB: the S3 bucket for media, and for what is too large for rows. By default there is none,
     and such input is refused. Beside SQLite a folder has that part."""
+    queue_url: str | None = _setting(None, NAMED)
+    """With DynamoDB: the SQS queue of background responses. By default there is none, and they are refused.
+    Beside SQLite a file has that part."""
+    background_seconds: int = _setting(86_400, whole(least=1, most=604_800))
+    """Seconds after which a background response that has not ended is failed."""
+    tenant_concurrency: int = _setting(0, whole(least=0, most=1_000))
+    """Background responses of one tenant that run at once; 0 for as many as there are workers."""
+    workers: int = _setting(2, whole(least=0, most=64))
+    """Beside SQLite: processes that run background responses, besides the server's own."""
+    worker_concurrency: int = _setting(5, whole(least=1, most=1_000))
+    """Background responses that each of those processes runs at once."""
+    worker_seconds: int = _setting(0, whole(least=0, most=86_400))
+    """Seconds that such a process gives a background response at a time, as functions have 900; 0 for no
+    limit."""
+    request_tenant: str | None = _setting(None, NAMED)
+    """The tenant that requests from the input queue belong to."""
+    result_queue_url: str | None = _setting(None, NAMED)
+    """The SQS queue for answers to queued requests."""
+    result_bucket: str | None = _setting(None, NAMED)
+    """The S3 bucket for answers to queued requests, and for those that are too long for their queue."""
+    event_bus: str | None = _setting(None, NAMED)
+    """The EventBridge bus that is told how background responses ended."""
     delete_mode: DeleteMode = _setting("keep", one_of(*get_args(DeleteMode)))
     """What a deleted response added to the context of later ones: `keep` leaves it until they are gone too,
     `erase` blanks it at once."""

@@ -36,6 +36,7 @@ from lambda_responses.storage.keyed.port import (
     checked_transaction,
 )
 from lambda_responses.storage.keyed.sizes import checked_size
+from lambda_responses.storage.keyed.sqlite_files import make_private, switch_to_wal, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
@@ -95,9 +96,7 @@ class SQLiteStore:
         self._turn_to_write = threading.Lock()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite")
         with _faults(), ExitStack() as connections:
-            # Private to the user who runs the server; SQLite gives its side files the same mode.
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+            make_private(self._path)
             self._patient = self._connect(connections, busy_seconds)
             self._prepare(busy_seconds)
             self._reader = self._connect(connections, busy_seconds)
@@ -172,16 +171,8 @@ class SQLiteStore:
 
     def _prepare(self, busy_seconds: float) -> None:
         """Switch to WAL and create what is missing, while other processes may be doing the same."""
-        deadline = time.monotonic() + busy_seconds
-        while True:
-            try:
-                self._patient.execute("PRAGMA journal_mode=WAL")
-                break
-            except sqlite3.OperationalError:  # The switch does not honour the busy timeout.
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.01)
-        with _transaction(self._patient):
+        switch_to_wal(self._patient, busy_seconds)
+        with transaction(self._patient):
             for statement in _TABLES:
                 self._patient.execute(statement)
             (version,) = self._patient.execute("SELECT version FROM schema").fetchone()
@@ -215,7 +206,7 @@ class SQLiteStore:
 
     def _commit(self, connection: sqlite3.Connection, writes: Sequence[Write]) -> list[Row | None]:
         now = self._now()
-        with _transaction(connection):
+        with transaction(connection):
             rows = [_apply(connection, index, write, now) for index, write in enumerate(writes)]
             connection.execute(_PURGE, {"now": now, "limit": PURGED_PER_WRITE})
         return rows
@@ -287,18 +278,6 @@ def _pages(write: Write) -> int:
         return PAGES_PER_WRITE
     large = sum(len(value) for value in write.values.values() if isinstance(value, bytes))
     return PAGES_PER_WRITE + large // PAGE_BYTES
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Generator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
 
 
 @contextmanager
