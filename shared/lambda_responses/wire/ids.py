@@ -3,6 +3,7 @@
     resp_ + 8 hex (seconds since 1970) + 24 hex (thread) + 16 hex (random)       53 characters
     msg_, fc_, rs_, … + 24 hex (thread) + 16 hex (response) + 4 hex (index) + 4 hex (random)
     conv_ + 48 hex (random)                                                      53 characters
+    whe_ + 12 hex (milliseconds since 1970) + 36 hex (random)                    52 characters
 
 An id names its thread, so any operation can address the store without a search. It names no provider
 and no tenant: those come from the record and from the credential.
@@ -61,6 +62,7 @@ ITEM_PREFIXES: dict[str, str] = {
 _RESPONSE_ID = re.compile(r"resp_[0-9a-f]{8}([0-9a-f]{24})([0-9a-f]{16})")
 _ITEM_ID = re.compile(r"[a-z]{1,8}_([0-9a-f]{24})([0-9a-f]{16})[0-9a-f]{8}")
 _CONVERSATION_ID = re.compile(r"conv_([0-9a-f]{48})")
+_WEBHOOK_ENDPOINT_ID = re.compile(r"whe_[0-9a-f]{48}")
 
 
 def new_response_id(*, epoch: int, thread: ThreadKey | None, entropy: Entropy) -> ResponseId:
@@ -77,6 +79,16 @@ def conversation_key_of(id: str) -> ConversationKey | None:
     """What the store knows a conversation by; None for ids that are not ours."""
     match = _CONVERSATION_ID.fullmatch(id)
     return ConversationKey(match[1]) if match else None
+
+
+def new_webhook_endpoint_id(*, epoch: float, entropy: Entropy) -> str:
+    """A fresh id, after those of all endpoints that were there before."""
+    return f"whe_{int(epoch * 1000) & 0xFFFFFFFFFFFF:012x}{entropy(36)}"
+
+
+def is_webhook_endpoint_id(id: str) -> bool:
+    """Whether an id is one of ours."""
+    return _WEBHOOK_ENDPOINT_ID.fullmatch(id) is not None
 
 
 def thread_of(id: str) -> ThreadKey | None:

@@ -30,6 +30,11 @@ def conversation_item_not_found(id: str) -> NotFoundError:
     return NotFoundError(f"Item with id '{clip(id)}' not found.")
 
 
+def webhook_endpoint_not_found(id: str) -> NotFoundError:
+    """An operation on a webhook endpoint."""
+    return NotFoundError(f"Webhook endpoint with id '{clip(id)}' not found.")
+
+
 def prompt_not_found(id: str) -> NotFoundError:
     """A request from a stored prompt."""
     return NotFoundError(f"Prompt with id '{clip(id)}' not found.")

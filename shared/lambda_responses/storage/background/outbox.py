@@ -10,14 +10,27 @@ the first try, when targets are looked up), `wk`, `wt`, `ttl`.
 
 from __future__ import annotations
 
+import asyncio
 import math
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from lambda_responses.storage.keyed.port import Put
-from lambda_responses.storage.table import TenantTable, notification_work
+from lambda_responses.storage.keyed.conditions import equals
+from lambda_responses.storage.keyed.port import ConditionFailed, Put
+from lambda_responses.storage.table import (
+    NOTIFICATION_WORK,
+    TenantTable,
+    notification_in,
+    notification_work,
+)
 
 if TYPE_CHECKING:
-    from lambda_responses.storage.background.jobs import Job
+    from collections.abc import Callable, Mapping, Sequence
+
+    from lambda_responses.storage.background.job import Job
+    from lambda_responses.storage.keyed.port import KeyedStore
     from lambda_responses.wire.json import Json
 
 RECORD_VERSION = 1
@@ -25,6 +38,34 @@ TRIED = 72 * 3_600
 """Seconds for which an event is tried to be delivered."""
 GRACE = 86_400
 """Seconds that a row stays beyond that at most, should nobody ever look at it."""
+LEASE = 60
+"""Seconds for which whoever takes an event has it alone; longer than any try takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How often a target was tried in vain, and when it is tried again (seconds since 1970)."""
+
+    tries: int
+    next: float
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """An event that somebody has yet to be told of."""
+
+    tenant: str
+    response_id: str
+    type: str
+    """`response.completed` and the like."""
+    at: int
+    """When it happened."""
+    reply: Json | None
+    """What a queued request wants with its answer."""
+    waiting: Mapping[str, Waiting] | None
+    """By target; None before the first try."""
+    lease: float
+    """Until when it is ours."""
 
 
 def outbox_row(job: Job, status: str, reply: Json | None, *, now: float) -> Put:
@@ -43,3 +84,59 @@ def outbox_row(job: Job, status: str, reply: Json | None, *, now: float) -> Put:
     if reply is not None:
         values["reply"] = reply
     return Put(TenantTable(job.tenant).notification(job.response_id), values)
+
+
+class Outbox:
+    """Events in a store. Every method may raise `StoreUnavailable`."""
+
+    def __init__(self, store: KeyedStore, *, now: Callable[[], float]) -> None:
+        self._store = store
+        self._now = now
+
+    async def due(self, most: int = 100) -> Sequence[tuple[str, str]]:
+        """Tenants and responses of up to `most` events that it is time for, the longest waiting first."""
+        now = self._now()
+        found = await asyncio.gather(*(self._store.due(wk, now, limit=most) for wk in NOTIFICATION_WORK))
+        rows = sorted(chain(*found), key=lambda row: row.values["wt"])
+        return [notification_in(row.key) for row in rows[:most]]
+
+    async def take(self, tenant: str, response_id: str) -> Notification | None:
+        """The event, for us alone while `LEASE` lasts; None where it is not time, or somebody else has it."""
+        key = TenantTable(tenant).notification(response_id)
+        row = await self._store.get(key)
+        now = self._now()
+        if row is None or row.values["wt"] > now:
+            return None
+        lease = math.floor(now) + LEASE
+        try:
+            await self._store.update(key, set={"wt": lease}, when=(equals("wt", row.values["wt"]),))
+        except ConditionFailed:
+            return None
+        values = row.values
+        waiting = values.get("to")
+        return Notification(
+            tenant,
+            response_id,
+            values["type"],
+            values["at"],
+            values.get("reply"),
+            None if waiting is None else {name: Waiting(*entry) for name, entry in waiting.items()},
+            lease,
+        )
+
+    async def settle(self, notification: Notification, waiting: Mapping[str, Waiting]) -> None:
+        """Keep whom it could not be told yet; with nobody left it is gone.
+
+        Somebody who has taken it since, because we were slow, settles it instead.
+        """
+        key = TenantTable(notification.tenant).notification(notification.response_id)
+        when = (equals("wt", notification.lease),)
+        with suppress(ConditionFailed):
+            if not waiting:
+                await self._store.delete(key, when)
+                return
+            values = {
+                "to": {name: [entry.tries, entry.next] for name, entry in waiting.items()},
+                "wt": min(entry.next for entry in waiting.values()),
+            }
+            await self._store.update(key, set=values, when=when)
