@@ -16,11 +16,12 @@ from lambda_responses.wire.conversations import conversation_locked
 from lambda_responses.wire.not_found import conversation_not_found
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator
+    from collections.abc import AsyncGenerator, Generator, Sequence
 
     from lambda_responses.lifecycle.ports import Services
     from lambda_responses.storage.conversations.store import ConversationContext, ConversationStore, Hold
     from lambda_responses.storage.responses import Reservation, ResponseStore, StoredResponse
+    from lambda_responses.wire.json import Event
 
 RENEWED_EVERY = 20.0
 """Seconds. The lease on a conversation lasts for three of these: two may be missed."""
@@ -46,7 +47,7 @@ async def placed_in(
         with _told(context.id):
             hold = await asyncio.shield(locking)
         keep = partial(_keep_in, conversations, responses, hold, reservation, context.id)
-        placement = Placement(reservation.response_id, keep)
+        placement = Placement(reservation.response_id, keep, reservation=reservation, hold=hold)
         async with beating(partial(_renew, conversations, hold), every=RENEWED_EVERY):
             yield placement
     finally:
@@ -90,6 +91,7 @@ async def _keep_in(
     reservation: Reservation,
     id: str,
     stored: StoredResponse,
+    ending: Sequence[Event],
 ) -> None:
     """Keep the response and what it adds to its conversation, at one instant."""
     record = await responses.prepare(reservation, stored)

@@ -16,14 +16,16 @@ from lambda_responses.wire.ids import new_response_id
 from lambda_responses.wire.not_found import previous_response_not_found
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
     from typing import TypeAlias
 
     from lambda_responses.lifecycle.known import Known
     from lambda_responses.lifecycle.ports import Services
+    from lambda_responses.storage.conversations.leases import Hold
     from lambda_responses.storage.responses import Context, Reservation, ResponseStore, StoredResponse
+    from lambda_responses.wire.json import Event
 
-    Keep: TypeAlias = Callable[[StoredResponse], Awaitable[None]]
+    Keep: TypeAlias = Callable[[StoredResponse, Sequence[Event]], Awaitable[None]]
 
 
 @dataclass(slots=True)
@@ -35,14 +37,22 @@ class Placement:
     committed: bool = False
     request: str | None = None
     """The name of the request that the response alone answers."""
+    reservation: Reservation | None = None
+    """What is taken in the store, where the response will be kept."""
+    hold: Hold | None = None
+    """What is taken of a conversation, where the response adds to one."""
 
-    async def commit(self, stored: StoredResponse) -> None:
-        """Keep the response, all of it or nothing; to the end, even if whoever waits is cancelled."""
+    async def commit(self, stored: StoredResponse, ending: Sequence[Event]) -> None:
+        """Keep the response, all of it or nothing; to the end, even if whoever waits is cancelled.
+
+        `ending` are the events that no sink has been given yet, the terminal one last: who logs events keeps
+        them in the same write.
+        """
         if self._keep is not None:
-            await uninterrupted(self._commit(self._keep, stored))
+            await uninterrupted(self._commit(self._keep, stored, ending))
 
-    async def _commit(self, keep: Keep, stored: StoredResponse) -> None:
-        await keep(replace(stored, request=self.request))
+    async def _commit(self, keep: Keep, stored: StoredResponse, ending: Sequence[Event]) -> None:
+        await keep(replace(stored, request=self.request), ending)
         self.committed = True
 
 
@@ -59,7 +69,7 @@ async def placed(
         yield Placement(new_response_id(epoch=created_at, thread=None, entropy=using.entropy))
         return
     if known.conversation is None:
-        taken = _placed_after(tenant, known.previous, created_at=created_at, using=using)
+        taken = placed_after(tenant, known, created_at=created_at, using=using)
     else:
         from lambda_responses.lifecycle.conversing import placed_in  # which few requests need
 
@@ -69,21 +79,32 @@ async def placed(
 
 
 @asynccontextmanager
-async def _placed_after(
-    tenant: str, previous: Context | None, *, created_at: int, using: Services
+async def placed_after(
+    tenant: str, known: Known, *, created_at: int, using: Services
 ) -> AsyncGenerator[Placement]:
-    store = using.responses
+    """Take a place after what is known. To a conversation nothing is added. Raises like `placed`."""
+    store, previous = using.responses, known.previous
+    stretch = None if known.conversation is None else known.conversation.stretch
     reserving = asyncio.ensure_future(
-        store.reserve(tenant, previous, epoch=created_at, entropy=using.entropy)
+        store.reserve(tenant, previous, epoch=created_at, entropy=using.entropy, stretch=stretch)
     )
     placement: Placement | None = None
     try:
         reservation = await _told(asyncio.shield(reserving), previous)
-        placement = Placement(reservation.response_id, partial(store.commit, reservation))
+        placement = Placement(
+            reservation.response_id, partial(store.commit, reservation), reservation=reservation
+        )
         yield placement
     finally:
         if placement is None or not placement.committed:
             await uninterrupted(_give_back(store, reserving))
+
+
+async def _keep(
+    store: ResponseStore, reservation: Reservation, stored: StoredResponse, ending: Sequence[Event]
+) -> None:
+    """Keep what a foreground run came to. Its events are kept nowhere."""
+    await store.commit(reservation, stored)
 
 
 async def _told(reserving: asyncio.Future[Reservation], previous: Context | None) -> Reservation:
