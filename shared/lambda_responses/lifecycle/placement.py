@@ -92,7 +92,7 @@ async def placed_after(
     try:
         reservation = await _told(asyncio.shield(reserving), previous)
         placement = Placement(
-            reservation.response_id, partial(store.commit, reservation), reservation=reservation
+            reservation.response_id, partial(_keep, store, reservation), reservation=reservation
         )
         yield placement
     finally:

@@ -7,38 +7,38 @@ drained. What differs is when a fault is still an HTTP status: until the first e
 
 from __future__ import annotations
 
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
 
-from lambda_responses.lifecycle.context import assemble
+from lambda_responses.lifecycle.beginning import begin, begin_again, own_items
+from lambda_responses.lifecycle.endurance import Unresting, Unsaved
 from lambda_responses.lifecycle.placement import placed
 from lambda_responses.lifecycle.ports import Unbounded, Unclaimed, Unkept
 from lambda_responses.lifecycle.seals import MAKER, seal_shown
 from lambda_responses.lifecycle.steps import compaction_plan
 from lambda_responses.lifecycle.targets import Targets
 from lambda_responses.lifecycle.unshown import kept
-from lambda_responses.lifecycle.waiting import OutOfTime, StopRequested, stop_signal
+from lambda_responses.lifecycle.waiting import Interrupted, OutOfTime, StopRequested, stop_signal
 from lambda_responses.lifecycle.weights import TokenWeights
 from lambda_responses.storage.responses import StoredResponse
 from lambda_responses.stream.deltas import Envelope, ItemOpened, Opaque
 from lambda_responses.stream.emitter import ResponseEmitter
 from lambda_responses.tools.steps import goes_on
 from lambda_responses.transformers.base import shows_seals
-from lambda_responses.wire.compaction import TRIGGER, is_compaction
+from lambda_responses.wire.compaction import is_compaction
 from lambda_responses.wire.errors import APIError, ServerError
-from lambda_responses.wire.ids import ItemIds, ResponseId
 from lambda_responses.wire.includes import SEEN_TO, apart
-from lambda_responses.wire.responses import new_response
-from lambda_responses.wire.tool_secrets import public_item
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import AsyncGenerator, Sequence
 
+    from lambda_responses.lifecycle.beginning import TakenUp
     from lambda_responses.lifecycle.compaction import Compaction
     from lambda_responses.lifecycle.context import ModelContext
+    from lambda_responses.lifecycle.endurance import Checkpoints, Endurance
     from lambda_responses.lifecycle.known import Known
     from lambda_responses.lifecycle.placement import Placement
     from lambda_responses.lifecycle.ports import Cancellation, Claim, Deadline, EventSink, Services
@@ -49,16 +49,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunBounds:
-    """Where a run's events are kept, what may stop it, and who else hears of it."""
+    """Where a run's events are kept, what may stop it, who else hears of it, and what helps it to last."""
 
     sink: EventSink = field(default_factory=Unkept)
     deadline: Deadline = field(default_factory=Unbounded)
     cancellation: Cancellation | None = None
     claim: Claim = field(default_factory=Unclaimed)
+    checkpoints: Checkpoints = field(default_factory=Unsaved)
+    endurance: Endurance = field(default_factory=Unresting)
 
 
 class ResponseRun:
     """One response being made. It runs once: either `events` or `response`.
+
+    With `taken_up` it is a response that was promised before, and goes on where that was left: `events` has
+    its first batch at once, every fault is one of them, and a run that somebody wants to stop, or that its
+    bounds interrupt, leaves by `Interrupted`. `place` is then where it will be kept; nobody gives that back.
 
     `id`, `target` and `dropped` are known once the first events, or the response, have been handed out. Where
     a target kept silent until then, and another answers in its stead, headers that left name the first.
@@ -72,6 +78,9 @@ class ResponseRun:
         known: Known,
         using: Services,
         bounds: RunBounds,
+        *,
+        place: Placement | None = None,
+        taken_up: TakenUp | None = None,
     ) -> None:
         self.request = request
         self._candidates = targets
@@ -79,6 +88,8 @@ class ResponseRun:
         self._known = known
         self._using = using
         self._bounds = bounds
+        self._place = place
+        self._taken_up = taken_up
         self._stop: asyncio.Future[None] | None = None
         self._started = False
         self._made: list[Event] = []
@@ -115,6 +126,12 @@ class ResponseRun:
         """The bound at which the loop of steps ended, if it did: a name of a setting."""
         return self._bound
 
+    def origins_of(self, events: Sequence[Event]) -> dict[str, Json]:
+        """What is to be kept beside the items that these events finish, by item id: for who logs events."""
+        done = [each["item"]["id"] for each in events if each["type"] == "response.output_item.done"]
+        made = self._origins() if done else {}
+        return {id: made[id] for id in done if id in made}
+
     async def response(self) -> Json:
         """The whole response at once. Raises `APIError`, with the real status, for whatever goes wrong."""
         async with aclosing(self._run(streamed=False)) as batches:
@@ -134,7 +151,10 @@ class ResponseRun:
 
     async def _run(self, *, streamed: bool) -> AsyncGenerator[Sequence[Event], None]:
         created_at, keep = int(self._using.now()), self.request.get("store", True)
-        place = placed(self._tenant, self._known, created_at=created_at, keep=keep, using=self._using)
+        if self._place is None:
+            place = placed(self._tenant, self._known, created_at=created_at, keep=keep, using=self._using)
+        else:
+            place = nullcontext(self._place)
         async with (
             place as placement,
             self._bounds.claim.held(placement),
@@ -148,6 +168,8 @@ class ResponseRun:
                         events, self._made = self._made, []
                         yield events
                 closing = self._emitter.finish(at=int(self._using.now()))
+            except Interrupted:
+                raise
             except Exception as error:
                 fault = self._as_api_error(error)
                 if not (streamed and self._started):
@@ -156,24 +178,21 @@ class ResponseRun:
             yield await self._ended(closing, placement, streamed=streamed)
 
     def _begin(self, response_id: str, created_at: int) -> None:
-        request = self.request
-        ids = ItemIds(ResponseId(response_id), self._using.entropy)
-        self._context = assemble(
-            self._plan.given(request),
-            history=self._known.history,
-            origins=self._known.origins,
-            brought=self._known.brought,
-            ids=ids,
-        )
-        response = new_response(
-            request,
-            response_id=response_id,
-            created_at=created_at,
-            model=request["model"],
-            previous_response_id=request.get("previous_response_id"),
-        )
+        request, given = self.request, self._plan.given(self.request)
+        entropy = self._using.entropy
+        if self._taken_up is None:
+            beginning = begin(
+                request, given, self._known, response_id=response_id, created_at=created_at, entropy=entropy
+            )
+        else:
+            beginning = begin_again(given, self._known, self._taken_up, entropy=entropy)
+        self._context = beginning.context
         self._emitter = ResponseEmitter(
-            response, ids, taken_call_ids=self._context.call_ids, seal=self._seal, parted=self._parted
+            beginning.response,
+            beginning.ids,
+            taken_call_ids=self._context.call_ids,
+            seal=self._seal,
+            parted=self._parted,
         )
         asked = self._plan.asked(request)
         self._targets = Targets(self._candidates, asked, self._context, self._using, self._weights)
@@ -289,7 +308,9 @@ class ResponseRun:
             raise ServerError(failure["message"], code=failure["code"])
         try:
             record = self._record()
-            await placement.commit(record)
+            await placement.commit(record, closing)
+        except Interrupted:
+            raise
         except Exception as error:
             fault = self._not_kept(error)
             if not streamed:
@@ -309,12 +330,14 @@ class ResponseRun:
         return ServerError("The response could not be stored.")
 
     def _record(self) -> StoredResponse:
-        maker = self._targets.current.maker
-        made = kept(self._emitter.origins, self._emitter.unshown, maker=maker)
-        own = [public_item(item) for item in self._context.own if item["type"] != TRIGGER]
         return StoredResponse(
             response=self._emitter.response,
-            input=own,
-            origins={**self._context.own_origins, **made},
+            input=own_items(self._context),
+            origins={**self._context.own_origins, **self._origins()},
             target=self.target,
         )
+
+    def _origins(self) -> dict[str, Json]:
+        """Of the items made so far."""
+        maker = self._targets.current.maker
+        return kept(self._emitter.origins, self._emitter.unshown, maker=maker)

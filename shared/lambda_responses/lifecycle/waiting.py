@@ -22,6 +22,13 @@ class StopRequested(Exception):
     """Somebody wants the run to stop."""
 
 
+class Interrupted(Exception):
+    """A run leaves with its response unfinished: another one goes on with it, or somebody else has ended it.
+
+    Nobody is told anything. What was saved last, and the events that were kept, are what the run came to.
+    """
+
+
 async def uninterrupted(work: Coroutine[Any, Any, T]) -> T:
     """Let work end although whoever waits for it is cancelled: half a write is worse than a late one."""
     task = asyncio.ensure_future(work)
