@@ -12,8 +12,11 @@ from lambda_responses.lifecycle.ports import Principal
 from lambda_responses.outbound.client import Outbound
 from lambda_responses.providers.base import Target, UpstreamError
 from lambda_responses.queue.local import SQLiteQueue
+from lambda_responses.queue.results import Results
 from lambda_responses.runtime.settings import Settings
 from lambda_responses.sealing.sealer import Sealer
+from lambda_responses.storage.background.event_log import EventLog
+from lambda_responses.storage.background.outbox import Outbox
 from lambda_responses.storage.blobs.files import FileBlobs
 from lambda_responses.storage.conversations.store import ConversationStore
 from lambda_responses.storage.key_rings import key_ring
@@ -22,6 +25,7 @@ from lambda_responses.storage.request_claims import RequestClaims
 from lambda_responses.storage.responses import ResponseStore
 from lambda_responses.storage.threads import ThreadStore
 from lambda_responses.storage.transfers import Transfers
+from lambda_responses.storage.webhook_endpoints import WebhookEndpoints
 from lambda_responses.transformers.base import Rendered, Traits, Turn, UpstreamFailure
 from lambda_responses.wire.errors import APIError, InvalidRequestError, OverloadedError
 from lambda_responses.wire.not_found import model_not_found
@@ -131,9 +135,14 @@ class PlayedServices:
         self.responses = ResponseStore(self.store, now=self.now, blobs=self.blobs)
         self.conversations = ConversationStore(self.store, blobs=self.blobs, now=self.now)
         self.threads = ThreadStore(self.store, self.blobs)
+        self.events = EventLog(self.store, now=now)
         self.transfers = Transfers(self.store, self.responses)
         self.first_event_wait = first_event_wait
         self.max_steps = 3
+        self.outbox = Outbox(self.store, now=self.now)
+        self.webhook_endpoints = WebhookEndpoints(self.store, now=self.now)
+        self.event_bus: Any = None
+        self.undelivered: list[tuple[str, str, bool]] = []
         self.entropy = counted()
         self.failed: list[tuple[str, str]] = []
         self.noted: list[tuple[str, int | None]] = []
@@ -145,13 +154,21 @@ class PlayedServices:
     def queue(self) -> SQLiteQueue:
         return SQLiteQueue(self.folder / "responses.db.queue", now=self.now)
 
+    @cached_property
+    def results(self) -> Results:
+        return Results(SQLiteQueue(self.folder / "responses.db.queue", name="results", now=self.now))
+
     def close(self) -> None:
         self.store.close()
-        if "queue" in self.__dict__:
-            self.queue.close()
+        for name in ("queue", "results"):
+            if name in self.__dict__:
+                getattr(self, name).close()
 
     async def sealer(self, tenant: str) -> Sealer:
         return Sealer(await key_ring(self.store, bytes), tenant)
+
+    def delivery_failed(self, tenant: str, target: str, reason: str, *, final: bool) -> None:
+        self.undelivered.append((target, reason, final))
 
     def report(self, error: BaseException) -> None:
         self.reported.append(error)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lambda_responses.lifecycle.ports import NO_ORIGINS
 from lambda_responses.stream.grammar import OutOfOrder, StreamChecker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from lambda_responses.lifecycle.ports import EventSink
-    from lambda_responses.wire.json import Event
+    from lambda_responses.wire.json import Event, Json
 
 
 class CheckedEvents:
@@ -21,11 +22,11 @@ class CheckedEvents:
         self._onward = onward
         self._checker: StreamChecker | None = StreamChecker()
 
-    async def keep(self, events: Sequence[Event]) -> None:
+    async def keep(self, events: Sequence[Event], origins: Mapping[str, Json] = NO_ORIGINS) -> None:
         """See `EventSink`."""
         if self._checker is not None:
             self._check(self._checker, events)
-        await self._onward.keep(events)
+        await self._onward.keep(events, origins)
 
     def _check(self, checker: StreamChecker, events: Sequence[Event]) -> None:
         try:

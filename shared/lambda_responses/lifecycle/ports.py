@@ -9,21 +9,29 @@ from typing import TYPE_CHECKING, Protocol
 from lambda_responses.wire.scopes import SCOPES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from lambda_responses.lifecycle.placement import Placement
     from lambda_responses.outbound.client import Outbound
     from lambda_responses.providers.base import Router
+    from lambda_responses.queue.event_bus import EventBus
     from lambda_responses.queue.port import Queue
+    from lambda_responses.queue.results import Results
     from lambda_responses.sealing.sealer import Sealer
+    from lambda_responses.storage.background.event_log import EventLog
+    from lambda_responses.storage.background.outbox import Outbox
     from lambda_responses.storage.conversations.store import ConversationStore
     from lambda_responses.storage.request_claims import RequestClaims
     from lambda_responses.storage.responses import ResponseStore, StoredResponse
     from lambda_responses.storage.threads import ThreadStore
     from lambda_responses.storage.transfers import Transfers
+    from lambda_responses.storage.webhook_endpoints import WebhookEndpoints
     from lambda_responses.wire.errors import APIError
-    from lambda_responses.wire.json import Event
+    from lambda_responses.wire.json import Event, Json
+
+
+NO_ORIGINS: Mapping[str, Json] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +63,11 @@ class Cancellation(Protocol):
 class EventSink(Protocol):
     """Stands between the emitter and the wire: what must be kept is kept before it leaves."""
 
-    async def keep(self, events: Sequence[Event]) -> None:
-        """Called for each batch, in order, before it is sent; the last one after the record is committed."""
+    async def keep(self, events: Sequence[Event], origins: Mapping[str, Json] = NO_ORIGINS) -> None:
+        """Called for each batch, in order, before it is sent; the last one after the record is committed.
+
+        `origins` has, by id of the items that the events finish, what is stored beside them.
+        """
         ...
 
 
@@ -71,7 +82,7 @@ class Unbounded:
 class Unkept:
     """Keeps no events: a foreground run leaves its record and no log."""
 
-    async def keep(self, events: Sequence[Event]) -> None:
+    async def keep(self, events: Sequence[Event], origins: Mapping[str, Json] = NO_ORIGINS) -> None:
         """Do nothing."""
 
 
@@ -137,6 +148,31 @@ class Services(Protocol):
         ...
 
     @property
+    def outbox(self) -> Outbox:
+        """Ends of background responses that somebody has yet to be told of."""
+        ...
+
+    @property
+    def webhook_endpoints(self) -> WebhookEndpoints:
+        """Who is told of them by tenants' wish."""
+        ...
+
+    @property
+    def event_bus(self) -> EventBus | None:
+        """Who is told of them by the operator's wish; None where nobody is."""
+        ...
+
+    @property
+    def results(self) -> Results | None:
+        """The way of answers to queued requests; None where there is none."""
+        ...
+
+    @property
+    def events(self) -> EventLog:
+        """What clients of streamed background responses were told."""
+        ...
+
+    @property
     def first_event_wait(self) -> float:
         """Seconds that a stream's status line waits for the upstream's first event."""
         ...
@@ -165,6 +201,10 @@ class Services(Protocol):
 
     def upstream_failed(self, target: str, fault: APIError) -> None:
         """Tell the operator that a target did not do what it was asked; `fault.__cause__` may say more."""
+        ...
+
+    def delivery_failed(self, tenant: str, target: str, reason: str, *, final: bool) -> None:
+        """Tell the operator that a notification did not arrive and, if `final`, that it is not tried again."""
         ...
 
     def entropy(self, digits: int, /) -> str:

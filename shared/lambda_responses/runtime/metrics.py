@@ -30,6 +30,7 @@ UNITS = {
     "FailedResponses": "Count",
     "UpstreamErrors": "Count",
     "RefusedCallers": "Count",
+    "LostNotifications": "Count",
 }
 """All that are published, under `service` and `function`.
 
@@ -47,7 +48,7 @@ class Meter:
         self._first_token: float | None = None
         self._response: Json = {}
 
-    async def keep(self, events: Sequence[Event]) -> None:
+    async def keep(self, events: Sequence[Event], origins: Mapping[str, Json] | None = None) -> None:
         """Look for the first delta, and for what events tell of the whole response."""
         if self._first_token is None and any(event["type"].endswith(".delta") for event in events):
             self._first_token = (time.perf_counter() - self._started) * 1000
@@ -83,6 +84,11 @@ def publish_upstream_error(target: str) -> None:
 def publish_refusal() -> None:
     """That a caller was sent away who could not say who it is."""
     _publish({"RefusedCallers": 1}, {})
+
+
+def publish_lost_notification() -> None:
+    """That somebody could not be told of an event, however often it was tried."""
+    _publish({"LostNotifications": 1}, {})
 
 
 _FIGURES = {

@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, cast
 
 from lambda_responses.runtime.logs import logger, place_of
-from lambda_responses.runtime.metrics import publish_upstream_error
+from lambda_responses.runtime.metrics import publish_lost_notification, publish_upstream_error
 from lambda_responses.runtime.parameters import OperatorParameters
 from lambda_responses.runtime.principals.callers import Callers
 from lambda_responses.runtime.settings import SettingsError, read_settings
@@ -28,11 +28,15 @@ if TYPE_CHECKING:
     from lambda_responses.providers.connections import Connections
     from lambda_responses.providers.local_model import LocalModel
     from lambda_responses.providers.routing import ProviderRouter
+    from lambda_responses.queue.event_bus import EventBus
     from lambda_responses.queue.port import Queue
+    from lambda_responses.queue.results import Results
     from lambda_responses.runtime.parameters import Kept
     from lambda_responses.runtime.settings import Settings
     from lambda_responses.sealing.keys import KeyRing
     from lambda_responses.sealing.sealer import Sealer
+    from lambda_responses.storage.background.event_log import EventLog
+    from lambda_responses.storage.background.outbox import Outbox
     from lambda_responses.storage.blobs.port import Blobs
     from lambda_responses.storage.conversations.store import ConversationStore
     from lambda_responses.storage.keyed.port import KeyedStore
@@ -40,6 +44,7 @@ if TYPE_CHECKING:
     from lambda_responses.storage.responses import ResponseStore
     from lambda_responses.storage.threads import ThreadStore
     from lambda_responses.storage.transfers import Transfers
+    from lambda_responses.storage.webhook_endpoints import WebhookEndpoints
     from lambda_responses.wire.errors import APIError
 
 _MOST_OF_A_NAME = 200
@@ -139,9 +144,50 @@ class LiveServices:
         return Transfers(self.store, self.responses)
 
     @functools.cached_property
+    def events(self) -> EventLog:
+        """What clients of streamed background responses were told."""
+        from lambda_responses.storage.background.event_log import EventLog
+
+        return EventLog(self.store, now=self.now)
+
+    @functools.cached_property
     def queue(self) -> Queue | None:
         """Where background responses wait for a worker; None where there is no such place."""
         return _queue(self._settings, now=self.now)
+
+    @functools.cached_property
+    def outbox(self) -> Outbox:
+        """Ends of background responses that somebody has yet to be told of."""
+        from lambda_responses.storage.background.outbox import Outbox
+
+        return Outbox(self.store, now=self.now)
+
+    @functools.cached_property
+    def webhook_endpoints(self) -> WebhookEndpoints:
+        """Who is told of them by tenants' wish."""
+        from lambda_responses.storage.webhook_endpoints import WebhookEndpoints
+
+        return WebhookEndpoints(self.store, now=self.now)
+
+    @functools.cached_property
+    def event_bus(self) -> EventBus | None:
+        """Who is told of them by the operator's wish; None where nobody is."""
+        if self._settings.event_bus is None:
+            return None
+        from lambda_responses.queue.event_bus import EventBridgeBus
+
+        return EventBridgeBus(self._settings.event_bus)
+
+    @functools.cached_property
+    def results(self) -> Results | None:
+        """The way of answers to queued requests; None where there is none."""
+        return _results(self._settings, now=self.now)
+
+    def delivery_failed(self, tenant: str, target: str, reason: str, *, final: bool) -> None:
+        """Log it, and count what is given up; never where it was to go, which may hold a secret."""
+        logger.warning("delivery failed", tenant=tenant, target=target, reason=reason, final=final)
+        if final:
+            publish_lost_notification()
 
     def upstream_failed(self, target: str, fault: APIError) -> None:
         """Count it, and log which target, how the client is told, and what was seen; never what was said."""
@@ -246,9 +292,13 @@ class LiveServices:
         made.pop("threads", None)
         made.pop("transfers", None)
         made.pop("claims", None)
-        queue: Queue | None = made.pop("queue", None)
-        if queue is not None:
-            queue.close()
+        made.pop("events", None)
+        made.pop("outbox", None)
+        made.pop("webhook_endpoints", None)
+        for name in ("queue", "event_bus", "results"):
+            way: Queue | EventBus | Results | None = made.pop(name, None)
+            if way is not None:
+                way.close()
         blobs: Blobs | None = made.pop("blobs", None)
         if blobs is not None:
             blobs.close()
@@ -371,6 +421,25 @@ def _queue(settings: Settings, *, now: Callable[[], float]) -> Queue | None:
         return SQLiteQueue(f"{settings.database}.queue", now=now)
     except QueueUnavailable as error:
         raise SettingsError(f"RESPONSES_STORE cannot be used: its queue says {error}.") from None
+
+
+def _results(settings: Settings, *, now: Callable[[], float]) -> Results | None:
+    """Beside a database file another queue in the file of the first; beside a table what is named."""
+    from lambda_responses.queue.results import Results
+
+    if settings.database is not None:
+        from lambda_responses.queue.local import SQLiteQueue
+
+        return Results(SQLiteQueue(f"{settings.database}.queue", name="results", now=now))
+    url, bucket = settings.result_queue_url, settings.result_bucket
+    if url is None and bucket is None:
+        return None
+    from lambda_responses.queue.sqs import SQSQueue
+    from lambda_responses.storage.blobs.s3 import S3Blobs
+
+    queue = None if url is None else SQSQueue(url)
+    objects = None if bucket is None else S3Blobs(bucket)
+    return Results(queue, objects, bucket=bucket or "")
 
 
 def _key_ring(settings: Settings) -> KeyRing | None:

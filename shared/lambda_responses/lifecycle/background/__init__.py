@@ -1,0 +1,1 @@
+"""Background responses: queued, worked at, watched over, told and found again."""
