@@ -204,7 +204,7 @@ class Services(Protocol):
         ...
 
     def delivery_failed(self, tenant: str, target: str, reason: str, *, final: bool) -> None:
-        """Tell the operator that a notification did not arrive and, if `final`, that it is not tried again."""
+        """Tell the operator that a notification did not arrive; `final`, that it is not tried again."""
         ...
 
     def entropy(self, digits: int, /) -> str:

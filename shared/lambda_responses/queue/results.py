@@ -1,8 +1,8 @@
 """The way of answers to queued requests: a queue of result lines, a bucket, or both.
 
-With a queue, each line is a message. A body that is too long for one lies in the bucket or, without any, where
-every response does: in the API. Without a queue, each line is an object. A line that is sent again has the same
-id, and takes the same object's place.
+With a queue, each line is a message. A body that is too long for one lies in the bucket or, without any,
+where every response does: in the API. Without a queue, each line is an object. A line that is sent again has
+the same id, and takes the same object's place.
 """
 
 from __future__ import annotations

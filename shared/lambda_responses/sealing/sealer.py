@@ -31,6 +31,10 @@ REASONING = "reasoning"
 """The purpose of what a model thought: text, signatures and blobs that only its maker reads."""
 COMPACTION = "compaction"
 """The purpose of what a compaction item stands for."""
+JOB = "job"
+"""The purpose of what a background response's tools prove themselves with, while it waits."""
+WEBHOOK = "webhook"
+"""The purpose of the secrets that webhook deliveries are signed with."""
 
 LARGEST_PAYLOAD = 32_000_000
 """Bytes of JSON that an envelope holds at most, so that none unfolds without bound."""
