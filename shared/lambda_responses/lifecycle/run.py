@@ -164,7 +164,7 @@ class ResponseRun:
             try:
                 async with aclosing(self._steps(patient=streamed)) as steps:
                     async for _ in steps:
-                        await self._bounds.sink.keep(self._made)
+                        await self._bounds.sink.keep(self._made, self.origins_of(self._made))
                         events, self._made = self._made, []
                         yield events
                 closing = self._emitter.finish(at=int(self._using.now()))
