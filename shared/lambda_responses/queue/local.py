@@ -22,7 +22,7 @@ from lambda_responses.wire.json import from_text, to_bytes
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
 
-    from lambda_responses.wire.json import Json
+    from lambda_responses.queue.port import Message
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -88,7 +88,7 @@ class SQLiteQueue:
             self._connections = connections.pop_all()
 
     async def send(
-        self, message: Json, *, group: str, delay: float = 0, attributes: Mapping[str, str] | None = None
+        self, message: Message, *, group: str, delay: float = 0, attributes: Mapping[str, str] | None = None
     ) -> None:
         """See `Queue`."""
         values = {

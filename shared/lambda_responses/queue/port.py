@@ -7,12 +7,15 @@ twice, late, or not at all.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lambda_responses.wire.json import Json
+
+    Message: TypeAlias = Json | str
+    """An object, which is written as JSON; or a text, which goes as it is."""
 
 
 class QueueUnavailable(Exception):
@@ -23,7 +26,7 @@ class Queue(Protocol):
     """Takes messages."""
 
     async def send(
-        self, message: Json, *, group: str, delay: float = 0, attributes: Mapping[str, str] | None = None
+        self, message: Message, *, group: str, delay: float = 0, attributes: Mapping[str, str] | None = None
     ) -> None:
         """Put a message in, to be handed out after `delay` seconds at the earliest.
 
@@ -49,7 +52,7 @@ class Queue(Protocol):
 class Received:
     """A message that was handed out, and is kept from others for a while."""
 
-    message: Json
+    message: Message
     group: str
     receipt: str
     """Stands for this handing out; it counts until the message is handed out again."""

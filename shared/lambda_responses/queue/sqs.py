@@ -18,7 +18,7 @@ from lambda_responses.wire.json import to_bytes
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
-    from lambda_responses.wire.json import Json
+    from lambda_responses.queue.port import Message
 
 CONNECTIONS = 4
 MOST_DELAY = 900
@@ -61,7 +61,7 @@ class SQSQueue:
         self._threads = ThreadPoolExecutor(max_workers=CONNECTIONS, thread_name_prefix="sqs")
 
     async def send(
-        self, message: Json, *, group: str, delay: float = 0, attributes: Mapping[str, str] | None = None
+        self, message: Message, *, group: str, delay: float = 0, attributes: Mapping[str, str] | None = None
     ) -> None:
         """See `Queue`. A delay is rounded up to seconds, and is 15 minutes at most.
 
@@ -110,9 +110,9 @@ class SQSQueue:
             return self._client
 
 
-def _body(message: Json) -> str:
-    """JSON without the two characters that SQS refuses and JSON allows."""
-    text = to_bytes(message).decode()
+def _body(message: Message) -> str:
+    """Text without the two characters that SQS refuses and JSON allows."""
+    text = message if isinstance(message, str) else to_bytes(message).decode()
     return text.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")
 
 

@@ -10,7 +10,7 @@ import asyncio
 import functools
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lambda_responses.runtime.logs import lines_of, logger, place_of
@@ -18,7 +18,7 @@ from lambda_responses.runtime.services import process_runtime
 from lambda_responses.runtime.starting import starting
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
@@ -48,6 +48,8 @@ class Delivery:
     deadline: Deadline
     """How long whoever has it may take."""
     id: str
+    attributes: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The texts that lie beside it."""
 
     def message(self) -> Any:
         """What it says. None where that is no JSON."""
@@ -96,6 +98,7 @@ class QueueDoor:
                 int(record.attributes.approximate_receive_count),
                 InvocationEnd(context),
                 record.message_id,
+                _texts_beside(record.raw_event),
             )
             with lines_of(None, context):
                 _loop().run(_told(self._work(delivery, runtime)))
@@ -135,6 +138,11 @@ async def _told(work: Awaitable[None]) -> None:
 def _loop() -> asyncio.Runner:
     """One loop for all invocations of a process, on which connections stay open in between."""
     return asyncio.Runner()
+
+
+def _texts_beside(record: Json) -> Mapping[str, str]:
+    attributes: Json = record.get("messageAttributes") or {}
+    return {name: told["stringValue"] for name, told in attributes.items() if "stringValue" in told}
 
 
 def _processor() -> Any:

@@ -65,6 +65,10 @@ class Settings:
     limit."""
     request_tenant: str | None = _setting(None, NAMED)
     """The tenant that requests from the input queue belong to."""
+    request_bucket: str | None = _setting(None, NAMED)
+    """The S3 bucket, or `<bucket>/<prefix>`, whose objects queued requests may name."""
+    dead_letter_queue_url: str | None = _setting(None, NAMED)
+    """The SQS queue for messages on the input queue that cannot be read, each with the reason beside it."""
     result_queue_url: str | None = _setting(None, NAMED)
     """The SQS queue for answers to queued requests."""
     result_bucket: str | None = _setting(None, NAMED)
