@@ -90,14 +90,17 @@ async def _serve(given: argparse.Namespace, environment: Mapping[str, str]) -> N
             "How callers are known is the template's to say: --parameter Auth=…, not RESPONSES_AUTH."
         )
     overrides = _overrides(environment)
-    surroundings = Surroundings(environment, {"RESPONSES_BUCKET": None, **overrides}, given.snap_start)
+    surroundings = Surroundings(environment, overrides, given.snap_start)
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    host = Host(deployment, surroundings, log=_log, limit=given.concurrency)
+    store = overrides["RESPONSES_STORE"] or ""
+    database = Path(store.removeprefix(SQLITE)) if store.startswith(SQLITE) else None
+    host = Host(deployment, surroundings, log=_log, limit=given.concurrency, database=database)
     try:
         await host.start(_port(environment.get("PORT") or "8081"))
-        reached = {**environment, "AWS_DEFAULT_REGION": region, **overrides}
+        kept = {name: value for name, value in overrides.items() if value is not None}
+        reached = {**environment, "AWS_DEFAULT_REGION": region, **kept}
         key = _first_key(reached) if "keys" in auth else ""
         told = _BANNER.format(base_url=host.base_url, url_base_url=host.url_base_url, key=key)
         print(told, flush=True)
@@ -112,20 +115,29 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _overrides(environment: Mapping[str, str]) -> dict[str, str]:
+_NOWHERE = ("RESPONSES_BUCKET", "RESPONSES_RESULT_BUCKET", "RESPONSES_EVENT_BUS")
+"""What of the template's is on AWS alone."""
+_QUEUES = ("RESPONSES_QUEUE_URL", "RESPONSES_RESULT_QUEUE_URL")
+"""What is a file beside a store that is one."""
+
+
+def _overrides(environment: Mapping[str, str]) -> dict[str, str | None]:
     """What this machine has in place of what the template names: the shell's settings, a store on disk.
 
-    What is large lies beside that; beside a table there is a bucket where the shell names one.
+    What is large lies beside that, and queues do; beside a table there are buckets and a bus where the shell
+    names them.
     """
     settings = {name: value for name, value in environment.items() if name.startswith("RESPONSES_")}
     data = Path(environment.get("DATA_DIR") or ".data")
-    store = settings.get("RESPONSES_STORE", f"{SQLITE}{data / 'responses.db'}")
-    if store.startswith(SQLITE):  # functions run in folders of their own
+    store = environment.get("RESPONSES_STORE", f"{SQLITE}{data / 'responses.db'}")
+    here = store.startswith(SQLITE)
+    if here:  # functions run in folders of their own
         store = SQLITE + str(Path(store.removeprefix(SQLITE)).absolute())
-    models = settings.get("RESPONSES_MODELS")
+    models = environment.get("RESPONSES_MODELS")
     if models is not None and not models.startswith("ssm:"):
         settings["RESPONSES_MODELS"] = str(Path(models).absolute())
-    return {**settings, "RESPONSES_STORE": store}
+    absent: dict[str, str | None] = dict.fromkeys(_NOWHERE + (_QUEUES if here else ()))
+    return {**absent, **settings, "RESPONSES_STORE": store}
 
 
 def _first_key(environment: Mapping[str, str]) -> str:

@@ -19,6 +19,7 @@ from infra.host.deployment import (
     unquoted,
 )
 from infra.host.intrinsics import Intrinsics
+from infra.host.sources import read_sources
 from infra.host.template import Json, TemplateError, read_template
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def read_deployment(
         raise TemplateError(f"{template} has {len(apis)} REST APIs; this host serves templates of one.")
     functions = {name: _function(name, intrinsics, template.parent) for name in _functions(intrinsics)}
     api = intrinsics.properties(apis[0], *_API)
-    return Deployment(functions, _rest_api(api, functions, intrinsics), region)
+    sources = read_sources(functions, intrinsics)
+    return Deployment(functions, _rest_api(api, functions, intrinsics), sources, region)
 
 
 _API = ("Auth", "BinaryMediaTypes", "Cors", "GatewayResponses", "StageName")

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from infra.host.template import Json
+
 IAM = "AWS_IAM"
 """What stands in an authorizer's place where callers sign."""
 WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
@@ -118,12 +120,76 @@ class RestApi:
 
 
 @dataclass(frozen=True, slots=True)
+class DeclaredQueue:
+    """A queue."""
+
+    name: str
+    url: str
+    arn: str
+    visibility: float
+    """Seconds for which nobody else sees what somebody received."""
+    aside: str | None
+    """The logical id of its dead-letter queue."""
+    receives: int
+    """How often a message is received before it goes there."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSource:
+    """An event source mapping from a queue to a function."""
+
+    queue: str
+    """Its logical id."""
+    arn: str
+    function: Function
+    batch: int
+    """Messages of one event."""
+    partial: bool
+    """Whether the function says which messages of an event failed."""
+    most: int | None
+    """Events at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableSource:
+    """An event source mapping from what is written into a table to a function."""
+
+    function: Function
+    batch: int
+    patterns: tuple[Json, ...]
+    """What a record has to look like; any will do where there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """What calls a function again and again."""
+
+    name: str
+    function: Function
+    seconds: float
+    event: str | None
+    """JSON in place of the usual event."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventSources:
+    """What calls functions that no client asks for."""
+
+    queues: Mapping[str, DeclaredQueue]
+    """By logical id."""
+    mappings: tuple[QueueSource, ...]
+    tables: tuple[TableSource, ...]
+    schedules: tuple[Schedule, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """Everything that is hosted."""
 
     functions: Mapping[str, Function]
     """By logical id."""
     api: RestApi
+    sources: EventSources
     region: str
 
 

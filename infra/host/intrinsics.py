@@ -134,12 +134,21 @@ class Intrinsics:
                 return self.function_name(name)
             case {"Type": "AWS::Serverless::LayerVersion"}:
                 return f"arn:aws:lambda:{self.region}:{ACCOUNT}:layer:{name}:1"
+            case {"Type": "AWS::SQS::Queue"}:
+                return self.queue_url(name)
             case _:
                 return f"{STACK}-{name}"
 
     def _attribute(self, resource: str, attribute: str) -> str:
-        if self._resource(resource)["Type"] == "AWS::Serverless::Function" and attribute == "Arn":
-            return self.function_arn(resource)
+        match self._resource(resource)["Type"], attribute:
+            case "AWS::Serverless::Function", "Arn":
+                return self.function_arn(resource)
+            case "AWS::SQS::Queue", "Arn":
+                return self.queue_arn(resource)
+            case "AWS::SQS::Queue", "QueueName":
+                return self.queue_name(resource)
+            case _:
+                pass
         return f"arn:aws:{STACK}:{self.region}:{ACCOUNT}:{resource}/{attribute}"
 
     def function_name(self, logical_id: str) -> str:
@@ -150,6 +159,19 @@ class Intrinsics:
     def function_arn(self, logical_id: str) -> str:
         """The ARN of a function, without version or alias."""
         return f"arn:aws:lambda:{self.region}:{ACCOUNT}:function:{self.function_name(logical_id)}"
+
+    def queue_name(self, logical_id: str) -> str:
+        """The name that a queue is known by."""
+        named = self._resource(logical_id).get("Properties", {}).get("QueueName")
+        return f"{STACK}-{logical_id}" if named is None else self.resolve(named)
+
+    def queue_url(self, logical_id: str) -> str:
+        """The URL that a queue is asked for at."""
+        return f"https://sqs.{self.region}.amazonaws.com/{ACCOUNT}/{self.queue_name(logical_id)}"
+
+    def queue_arn(self, logical_id: str) -> str:
+        """The ARN of a queue."""
+        return f"arn:aws:sqs:{self.region}:{ACCOUNT}:{self.queue_name(logical_id)}"
 
     def _resource(self, name: str) -> Json:
         try:

@@ -1,0 +1,162 @@
+"""Queues and the table where they are SQLite files: what `make dev` has in place of SQS and DynamoDB."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, cast
+
+from infra.host.queues import Message
+from lambda_responses.queue.local import SQLiteQueue
+from lambda_responses.wire.json import to_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from pathlib import Path
+
+    from infra.host.deployment import DeclaredQueue, Deployment
+
+Json = dict[str, Any]
+
+LOOK = 0.2
+"""Seconds between two looks into a file, which tells nobody that it has changed."""
+
+_BACKGROUND = "RESPONSES_QUEUE_URL"
+_ROWS = "SELECT pk, sk, doc, wk, wt FROM rows WHERE wk IS NOT NULL"
+
+
+class Files:
+    """The table and the queues of a deployment in the files that its functions keep them in."""
+
+    def __init__(self, database: Path, deployment: Deployment) -> None:
+        self.table = FileTable(database)
+        self._file = database.with_name(f"{database.name}.queue")
+        self._queues = list[FileQueue]()
+        self._declared = deployment.sources.queues
+        environments = [each.environment for each in deployment.functions.values()]
+        self._background = {each.get(_BACKGROUND) for each in environments} - {None}
+
+    def queue(self, logical_id: str) -> FileQueue:
+        """A queue: the one of background responses under the name that functions know it by."""
+        told = self._declared[logical_id]
+        name = "background" if told.url in self._background else logical_id
+        made = FileQueue(self._file, name, told)
+        self._queues.append(made)
+        return made
+
+    def close(self) -> None:
+        """Close the files."""
+        for each in self._queues:
+            each.close()
+
+
+class FileQueue:
+    """A queue in a file, of which the functions know under that name; those set aside lie beside it."""
+
+    def __init__(self, file: Path, name: str, told: DeclaredQueue) -> None:
+        self._told = told
+        self._queue = SQLiteQueue(file, name=name)
+        self._aside = None if told.aside is None else SQLiteQueue(file, name=told.aside)
+
+    async def received(self, most: int) -> Sequence[Message]:
+        """See `PolledQueue`."""
+        while True:
+            found = list[Message]()
+            for each in await self._queue.receive(most, visible_after=self._told.visibility):
+                if self._aside is not None and each.count > self._told.receives:
+                    await self._aside.send(each.message, group=each.group)
+                    await self._queue.acknowledge(each.receipt)
+                    continue
+                now = time.time()
+                body = to_bytes(each.message).decode()
+                attributes = {
+                    name: {"DataType": "String", "StringValue": value}
+                    for name, value in each.attributes.items()
+                }
+                message = Message(body, each.group, attributes, now, now, each.receipt)
+                message.received, message.first_received_at, message.receipt = each.count, now, each.receipt
+                found.append(message)
+            if found:
+                return found
+            await asyncio.sleep(LOOK)
+
+    async def delete(self, receipt: str) -> None:
+        """See `PolledQueue`."""
+        await self._queue.acknowledge(receipt)
+
+    async def hide(self, receipt: str, seconds: float) -> None:
+        """See `PolledQueue`."""
+        await self._queue.extend(receipt, seconds)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._queue.close()
+        if self._aside is not None:
+            self._aside.close()
+
+
+class FileTable:
+    """The rows of a file that wait for somebody, as a DynamoDB stream tells of new ones."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    async def records(self) -> AsyncIterator[Sequence[Json]]:
+        """See `Table`. What was there before the first look is old."""
+        known = {_key(row) for row in self._rows()}
+        while True:
+            await asyncio.sleep(LOOK)
+            rows = {_key(row): row for row in self._rows()}
+            if new := [_record(row) for key, row in rows.items() if key not in known]:
+                yield new
+            known = set(rows)
+
+    def _rows(self) -> list[tuple[Any, ...]]:
+        if not self._file.exists():
+            return []
+        with closing(sqlite3.connect(f"{self._file.as_uri()}?mode=ro", uri=True)) as connection:
+            return connection.execute(_ROWS).fetchall()
+
+
+def _key(row: tuple[Any, ...]) -> tuple[str, str]:
+    return row[0], row[1]
+
+
+def _record(row: tuple[Any, ...]) -> Json:
+    """As Lambda is told of a row that is new."""
+    pk, sk, doc, wk, wt = row
+    attributes: Json = json.loads(doc) | {"pk": pk, "sk": sk, "wk": wk, "wt": wt}
+    image = {name: _typed(each) for name, each in attributes.items()}
+    return {
+        "eventID": f"{pk}/{sk}",
+        "eventName": "INSERT",
+        "eventVersion": "1.1",
+        "eventSource": "aws:dynamodb",
+        "dynamodb": {
+            "ApproximateCreationDateTime": time.time(),
+            "Keys": {"pk": image["pk"], "sk": image["sk"]},
+            "NewImage": image,
+            "SequenceNumber": str(time.time_ns()),
+            "StreamViewType": "NEW_IMAGE",
+        },
+    }
+
+
+def _typed(value: Any) -> Json:
+    """A value as DynamoDB writes it."""
+    match value:
+        case None:
+            return {"NULL": True}
+        case bool():
+            return {"BOOL": value}
+        case str():
+            return {"S": value}
+        case int() | float():
+            return {"N": str(value)}
+        case list():
+            return {"L": [_typed(each) for each in cast("list[Any]", value)]}
+        case _:
+            return {"M": {name: _typed(each) for name, each in value.items()}}
