@@ -15,7 +15,7 @@
     {t}#K#{request}     0                               which response a request with an `Idempotency-Key` has
     {t}#K#{request}     0#{k:02}                        what was answered, where no response keeps it
     {t}#K#{request}     {response}                      which response a request has that an SDK may repeat
-    {t}#N#{response}    0                               who has yet to be told that a response ended
+    {t}#N#{response}    N                               who has yet to be told that a response ended
     {t}#A               WH#{endpoint}                   a webhook endpoint
     #                   K#seals                         the key ring of the installation, no tenant's
     #K#{fingerprint}    0                               what an API key stands for, by the SHA-256 of the key
@@ -52,6 +52,10 @@ KEY_RING = Key("#", "K#seals")
 
 API_KEYS = Range("#A", "KEY#", "KEY#~")
 """The list of API keys."""
+
+NOTIFICATION = "N"
+"""The sort key of a notification, and of no other row: the table's stream tells of keys alone, so that nothing
+of what somebody deletes stays in it, and is filtered by this one."""
 
 NOTIFICATION_WORK = tuple(f"N#{place}" for place in range(8))
 """The partitions of the work index in which notifications wait."""
@@ -205,7 +209,7 @@ class TenantTable:
 
     def notification(self, response_id: str) -> Key:
         """Who has yet to be told that a background response ended."""
-        return Key(f"{self.tenant}#N#{response_id}", _ONLY)
+        return Key(f"{self.tenant}#N#{response_id}", NOTIFICATION)
 
     def webhook_endpoint(self, endpoint_id: str) -> Key:
         """A webhook endpoint."""
