@@ -14,6 +14,7 @@ from lambda_responses.endpoints.get_response import get_response
 from lambda_responses.endpoints.health import health
 from lambda_responses.endpoints.list_input_items import list_input_items
 from lambda_responses.endpoints.list_models import list_models
+from lambda_responses.endpoints.webhook_endpoints import webhook_endpoints
 from lambda_responses.runtime.operations import application
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ OPERATIONS = (
     cancel_response,
     list_input_items,
     conversations,
+    webhook_endpoints,
     list_models,
     health,
 )

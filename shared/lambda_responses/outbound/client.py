@@ -96,6 +96,18 @@ class Outbound:
             place = check_url(url, self.policy)
             return await self._exchange(method, place, headers or {}, body, self._bound(largest))
 
+    async def tell(
+        self, url: str, body: bytes, *, headers: Mapping[str, str], seconds: float | None = None
+    ) -> int:
+        """Post something, and say with which status it was taken; nothing else of the answer is read.
+
+        See `request`. Raises `OutboundFault`.
+        """
+        async with _bounded(seconds or self._seconds):
+            place = check_url(url, self.policy)
+            async with self._asked("POST", place, headers, body) as response:
+                return response.status
+
     async def fetch(self, url: str, *, largest: int | None = None) -> Fetched:
         """The file at a URL, by way of at most three redirects within its origin. Raises `OutboundFault`."""
         async with _bounded(self._seconds):
@@ -122,6 +134,15 @@ class Outbound:
     async def _exchange(
         self, method: str, place: Destination, headers: Mapping[str, str], body: bytes | None, largest: int
     ) -> Answer:
+        async with self._asked(method, place, headers, body) as response:
+            received = _by_name(response.headers)
+            return Answer(response.status, received, await _read(response, received, largest))
+
+    @asynccontextmanager
+    async def _asked(
+        self, method: str, place: Destination, headers: Mapping[str, str], body: bytes | None
+    ) -> AsyncGenerator[httpcore.Response]:
+        """The answer, of which only the head has been read."""
         import httpcore
 
         from lambda_responses.outbound.guarded import guarded_pool
@@ -136,8 +157,7 @@ class Outbound:
                 content=body,
             ) as response,
         ):
-            received = _by_name(response.headers)
-            return Answer(response.status, received, await _read(response, received, largest))
+            yield response
 
     def _bound(self, largest: int | None) -> int:
         return self._largest if largest is None else min(self._largest, largest)

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 EVENT_TYPES = ("response.completed", "response.failed", "response.cancelled", "response.incomplete")
 """What happens here. The live API's other types belong to products that are not offered."""
 
+TOLD = ("status", "model", "metadata", "usage", "error", "incomplete_details")
+"""Members of a response that an event bus is told besides its id."""
+
 SECRET_PREFIX = "whsec_"
 SECRET_BYTES = 32
 HINTED = 4
@@ -118,6 +121,17 @@ def webhook_event(type: str, response_id: str, *, at: int) -> Json:
         "created_at": at,
         "data": {"id": response_id},
     }
+
+
+def event_detail(event: Json, *, tenant: str, response: Json | None, line: Json | None) -> Json:
+    """What an event bus is told: the event, whose it is, and what rules may want to choose by.
+
+    `response` is None where it is gone already; `line` answers a queued request.
+    """
+    known = response or {}
+    data = {**event["data"], **{name: known[name] for name in TOLD if name in known}}
+    detail = {**event, "tenant": tenant, "data": data}
+    return detail if line is None else {**detail, "result": line}
 
 
 def render_secret(key: bytes) -> str:
