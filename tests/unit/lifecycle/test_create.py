@@ -339,7 +339,7 @@ async def test_every_batch_is_kept_before_it_leaves(play: Play) -> None:
     kept: list[int] = []
 
     class Log:
-        async def keep(self, events: Any, origins: Any) -> None:
+        async def keep(self, events: Any, origins: Any = None) -> None:
             kept.extend(event["sequence_number"] for event in events)
 
     services = play(Played([HELLO]))
@@ -477,7 +477,7 @@ async def test_events_that_cannot_be_kept_do_not_leave(play: Play, fails_at: int
     class Full:
         batches = 0
 
-        async def keep(self, events: Any, origins: Any) -> None:
+        async def keep(self, events: Any, origins: Any = None) -> None:
             self.batches += 1
             if self.batches == fails_at:
                 raise OSError("full")
