@@ -142,6 +142,7 @@ class PlayedServices:
         self.outbox = Outbox(self.store, now=self.now)
         self.webhook_endpoints = WebhookEndpoints(self.store, now=self.now)
         self.event_bus: Any = None
+        self.dropped: Any = None
         self.undelivered: list[tuple[str, str, bool]] = []
         self.entropy = counted()
         self.failed: list[tuple[str, str]] = []
@@ -158,9 +159,13 @@ class PlayedServices:
     def results(self) -> Results:
         return Results(SQLiteQueue(self.folder / "responses.db.queue", name="results", now=self.now))
 
+    @cached_property
+    def dead_letters(self) -> SQLiteQueue:
+        return SQLiteQueue(self.folder / "responses.db.queue", name="dead letters", now=self.now)
+
     def close(self) -> None:
         self.store.close()
-        for name in ("queue", "results"):
+        for name in ("queue", "results", "dead_letters"):
             if name in self.__dict__:
                 getattr(self, name).close()
 

@@ -108,6 +108,11 @@ def once(
     return OncePerTry(Request(principal.tenant, name), count, using)
 
 
+def once_per_job(key: str, body: Json, *, principal: Principal, using: Services) -> Once:
+    """For a job from a queue, which is known by `key` in whatever message it comes."""
+    return OncePerKey(Request(principal.tenant, _hash("job", key), _canonical_hash(body)), 0, using)
+
+
 class EachTime(Unclaimed):
     """A request that nothing is known again by: whenever it comes, it is answered anew."""
 

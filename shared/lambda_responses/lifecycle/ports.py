@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lambda_responses.outbound.client import Outbound
     from lambda_responses.providers.base import Router
     from lambda_responses.queue.event_bus import EventBus
+    from lambda_responses.queue.objects import Objects
     from lambda_responses.queue.port import Queue
     from lambda_responses.queue.results import Results
     from lambda_responses.sealing.sealer import Sealer
@@ -165,6 +166,16 @@ class Services(Protocol):
     @property
     def results(self) -> Results | None:
         """The way of answers to queued requests; None where there is none."""
+        ...
+
+    @property
+    def dropped(self) -> Objects | None:
+        """Objects that queued requests may name; None where they may name none."""
+        ...
+
+    @property
+    def dead_letters(self) -> Queue | None:
+        """Where messages go that nobody can read; None where there is no such place."""
         ...
 
     @property

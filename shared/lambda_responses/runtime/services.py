@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from lambda_responses.providers.local_model import LocalModel
     from lambda_responses.providers.routing import ProviderRouter
     from lambda_responses.queue.event_bus import EventBus
-    from lambda_responses.queue.port import Queue
+    from lambda_responses.queue.objects import Objects
+    from lambda_responses.queue.port import PolledQueue, Queue
     from lambda_responses.queue.results import Results
     from lambda_responses.runtime.parameters import Kept
     from lambda_responses.runtime.settings import Settings
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
     from lambda_responses.storage.transfers import Transfers
     from lambda_responses.storage.webhook_endpoints import WebhookEndpoints
     from lambda_responses.wire.errors import APIError
+
+BACKGROUND, REQUESTS, RESULTS, DEAD_LETTERS = "background", "requests", "results", "dead letters"
+"""The queues of a laptop."""
 
 _MOST_OF_A_NAME = 200
 """Of a target's: the model's part is what a client wrote."""
@@ -183,6 +187,30 @@ class LiveServices:
         """The way of answers to queued requests; None where there is none."""
         return _results(self._settings, now=self.now)
 
+    @functools.cached_property
+    def dropped(self) -> Objects | None:
+        """Objects that queued requests may name; None where they may name none."""
+        if self._settings.request_bucket is None:
+            return None
+        from lambda_responses.queue.objects import S3Objects
+
+        return S3Objects(self._settings.request_bucket)
+
+    @functools.cached_property
+    def dead_letters(self) -> Queue | None:
+        """Where messages go that nobody can read; None where there is no such place."""
+        if self._settings.database is not None:
+            return self.local_queue(DEAD_LETTERS)
+        if self._settings.dead_letter_queue_url is None:
+            return None
+        from lambda_responses.queue.sqs import SQSQueue
+
+        return SQSQueue(self._settings.dead_letter_queue_url)
+
+    def local_queue(self, name: str) -> PolledQueue:
+        """The queue of that name beside the database file, for whoever closes it. Raises `SettingsError`."""
+        return _local_queue(self._settings, name, now=self.now)
+
     def delivery_failed(self, tenant: str, target: str, reason: str, *, final: bool) -> None:
         """Log it, and count what is given up; never where it was to go, which may hold a secret."""
         logger.warning("delivery failed", tenant=tenant, target=target, reason=reason, final=final)
@@ -295,8 +323,8 @@ class LiveServices:
         made.pop("events", None)
         made.pop("outbox", None)
         made.pop("webhook_endpoints", None)
-        for name in ("queue", "event_bus", "results"):
-            way: Queue | EventBus | Results | None = made.pop(name, None)
+        for name in ("queue", "event_bus", "results", "dead_letters", "dropped"):
+            way: Queue | EventBus | Results | Objects | None = made.pop(name, None)
             if way is not None:
                 way.close()
         blobs: Blobs | None = made.pop("blobs", None)
@@ -348,6 +376,10 @@ class Runtime:
     async def renew(self) -> None:
         """Take up what the operator has changed with AWS since it was last looked at."""
         await self._live.renew()
+
+    def local_queue(self, name: str) -> PolledQueue:
+        """The queue of that name beside the database file, for whoever closes it. Raises `SettingsError`."""
+        return self._live.local_queue(name)
 
     def open_store(self) -> None:
         """Make the store's client now rather than for the first request."""
@@ -414,11 +446,18 @@ def _queue(settings: Settings, *, now: Callable[[], float]) -> Queue | None:
         return SQSQueue(settings.queue_url)
     if settings.queue_url is not None:
         raise SettingsError("RESPONSES_QUEUE_URL goes with DynamoDB; beside SQLite a file has its part.")
+    return _local_queue(settings, BACKGROUND, now=now)
+
+
+def _local_queue(settings: Settings, name: str, *, now: Callable[[], float]) -> PolledQueue:
+    """All of them are in one file. Raises `SettingsError`."""
+    if settings.database is None:
+        raise SettingsError("RESPONSES_STORE is no database on this machine, beside which there were queues.")
     from lambda_responses.queue.local import SQLiteQueue
     from lambda_responses.queue.port import QueueUnavailable
 
     try:
-        return SQLiteQueue(f"{settings.database}.queue", now=now)
+        return SQLiteQueue(f"{settings.database}.queue", name=name, now=now)
     except QueueUnavailable as error:
         raise SettingsError(f"RESPONSES_STORE cannot be used: its queue says {error}.") from None
 
@@ -428,9 +467,7 @@ def _results(settings: Settings, *, now: Callable[[], float]) -> Results | None:
     from lambda_responses.queue.results import Results
 
     if settings.database is not None:
-        from lambda_responses.queue.local import SQLiteQueue
-
-        return Results(SQLiteQueue(f"{settings.database}.queue", name="results", now=now))
+        return Results(_local_queue(settings, RESULTS, now=now))
     url, bucket = settings.result_queue_url, settings.result_bucket
     if url is None and bucket is None:
         return None
