@@ -82,7 +82,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 def when_left_alone(stop: Callable[[], None]) -> None:
-    """In such a process: call this, on a thread, once the server has gone. Then seconds are left to end in."""
+    """In such a process: when the server has gone, call this, on a thread. Seconds are left to end in."""
 
     def watch() -> None:
         with suppress(OSError):
