@@ -174,11 +174,7 @@ class ResponseEmitter:
     def end_as(self, response: Json) -> list[Event]:
         """The terminal event of a response whose end is known: that very object."""
         self.ended = True
-        events: list[Event] = []
-        if response["status"] == "failed":
-            events.append(render_fault({**response["error"], "type": "server_error", "param": None}))
-        events.append({"type": f"response.{response['status']}", "response": response})
-        return self._numbered(events)
+        return self._numbered(ending_as(response))
 
     def _caused_by(self, delta: Delta) -> Iterable[Event]:
         output = self._output
@@ -274,6 +270,22 @@ def _weightier(known: StopReason | None, said: StopReason) -> StopReason:
     if known is None or known == "end":
         return said
     return said if known == "tool_calls" and said != "end" else known
+
+
+def ending_as(response: Json) -> list[Event]:
+    """What is left to say, unnumbered, of a response that ended as this object.
+
+    There is no `response.cancelled`: https://platform.openai.com/docs/api-reference/responses-streaming. A
+    cancelled response fails without a fault.
+    """
+    match response["status"]:
+        case "failed":
+            fault = render_fault({**response["error"], "type": "server_error", "param": None})
+            return [fault, {"type": "response.failed", "response": response}]
+        case "cancelled":
+            return [{"type": "response.failed", "response": response}]
+        case status:
+            return [{"type": f"response.{status}", "response": response}]
 
 
 def render_fault(fault: Json) -> Event:

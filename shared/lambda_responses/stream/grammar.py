@@ -17,17 +17,24 @@ Table: TypeAlias = "dict[str, dict[str, str]]"
 
 RESPONSE: Table = {
     "new": {"response.created": "created"},
-    "created": {"response.queued": "created", "response.in_progress": "running"},
+    "created": {
+        "response.queued": "created",
+        "response.in_progress": "running",
+        "error": "failing",
+        "response.failed": "ended",
+    },
     "running": {
         "response.in_progress": "running",
         "response.completed": "ended",
         "response.incomplete": "ended",
         "error": "failing",
+        "response.failed": "ended",
     },
     "failing": {"response.failed": "ended"},
     "ended": {},
 }
-"""The response as a whole. Between these, while it is running, items come and go."""
+"""The response as a whole. Between these, while it is running, items come and go. One that is cancelled fails
+without a fault, and in the background both may happen before anybody has begun with it."""
 
 MESSAGE: Table = {
     "new": {"response.output_item.added": "open"},
@@ -109,7 +116,7 @@ STATUSES: dict[str, frozenset[str]] = {
     "response.in_progress": frozenset({"in_progress"}),
     "response.completed": frozenset({"completed"}),
     "response.incomplete": frozenset({"incomplete"}),
-    "response.failed": frozenset({"failed"}),
+    "response.failed": frozenset({"failed", "cancelled"}),
 }
 """The status of the response that an event shows."""
 
@@ -149,7 +156,9 @@ class StreamChecker:
         self._require(event.get("sequence_number") == self._next_sequence_number, name, "misnumbered")
         self._next_sequence_number += 1
         if name == "error" or "response" in event:
-            self._state = _step(RESPONSE, self._state, name)
+            before, self._state = self._state, _step(RESPONSE, self._state, name)
+            if name == "response.failed" and before != "failing":
+                self._require(event["response"]["status"] == "cancelled", name, "without an error")
             self._check_response(event)
         else:
             self._require(self._state == "running", name, f"while {self._state}")
@@ -172,6 +181,8 @@ class StreamChecker:
         still_open = [index for index, item in enumerate(self._items) if item.state != "closed"]
         self._require(not still_open, name, f"while items {still_open} are open")
         finished = [self._done[index] for index in sorted(self._done)]
+        if response["status"] == "cancelled":  # by somebody else than its maker, who may have said more
+            finished = finished[: len(response["output"])]
         self._require(response["output"] == finished, name, "with an output that its items do not make")
 
     def _check_item(self, event: Event) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from lambda_responses.stream.parts import (
     OUTPUT_TEXT,
+    PART_KINDS,
     REASONING_TEXT,
     REFUSAL,
     SUMMARY_TEXT,
@@ -84,6 +85,9 @@ class OpenItem:
         item = {**told, **self._said()}
         yield {"type": "response.output_item.done", "output_index": self.output_index, "item": item}
 
+    def recall(self, event: Event) -> None:
+        """Take back what an earlier run told of the item, in order, after the event that opened it."""
+
     def _ending(self, status: ItemStatus, final: Json | None) -> str:
         theirs = (final or {}).get("status")
         return theirs if theirs in _ENDS else status
@@ -135,6 +139,17 @@ class OpenProse(OpenItem, ABC):
         if part is None or part.source != source or part.kind is not kind:
             part = yield from self._turn_to(kind, source)
         yield part.add(text, logprobs)
+
+    def recall(self, event: Event) -> None:
+        """See `OpenItem.recall`. A part that was told to its end is over."""
+        if event["type"].endswith("_part.added"):
+            kind = PART_KINDS[event["part"]["type"]]
+            place = {"item_id": self.id, "output_index": self.output_index, kind.index: event[kind.index]}
+            self._current = Part(kind, (self.block, event[kind.index]), place)
+            self._current.opened()
+            self._parts.append(self._current)
+        elif self._current is not None and self._current.recall(event):
+            self._current = None
 
     def _joins(self, part: Part, kind: PartKind) -> bool:
         """Whether a part under a new name goes on with the open one."""
@@ -237,7 +252,7 @@ class OpenReasoning(OpenProse):
 class OpenCall(OpenItem):
     """A call of a client's tool: JSON arguments of a function, or the free input of a custom tool."""
 
-    __slots__ = ("_custom", "_member", "_pieces", "_speech")
+    __slots__ = ("_custom", "_member", "_pieces", "_speech", "_told_in_full")
 
     def __init__(self, id: str, output_index: int, block: Block, announced: Json, native: bool) -> None:
         super().__init__(id, output_index, block, {**announced, "status": "in_progress"}, native)
@@ -245,6 +260,7 @@ class OpenCall(OpenItem):
         self._member = "input" if self._custom else "arguments"
         self._speech = f"response.{'custom_tool_call_input' if self._custom else 'function_call_arguments'}"
         self._pieces: list[str] = []
+        self._told_in_full = False
 
     @property
     def whole(self) -> bool:
@@ -263,6 +279,13 @@ class OpenCall(OpenItem):
         self._pieces.append(text)
         return self._event("delta", delta=text)
 
+    def recall(self, event: Event) -> None:
+        """See `OpenItem.recall`."""
+        if event["type"] == f"{self._speech}.delta":
+            self._pieces.append(event["delta"])
+        else:
+            self._told_in_full = True
+
     def _event(self, step: Literal["delta", "done"], **fields: Any) -> Event:
         return {
             "type": f"{self._speech}.{step}",
@@ -277,10 +300,20 @@ class OpenCall(OpenItem):
             rest = "{}"  # a call without arguments: clients parse what they get
         if rest:
             yield self.add(rest)
-        yield self._event("done", **self._said())
+        if not self._told_in_full:
+            yield self._event("done", **self._said())
 
     def _said(self) -> Json:
         return {self._member: "".join(self._pieces)}
+
+
+KINDS: dict[str, type[OpenItem]] = {
+    "message": OpenMessage,
+    "reasoning": OpenReasoning,
+    "function_call": OpenCall,
+    "custom_tool_call": OpenCall,
+}
+"""By type, what an item is while it is being made; all others are hosted."""
 
 
 def _rest_of(said: str, full: Any) -> str:

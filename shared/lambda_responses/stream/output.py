@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from lambda_responses.stream.open_items import (
+    KINDS,
     OpenCall,
     OpenHostedItem,
     OpenItem,
     OpenMessage,
     OpenProse,
-    OpenReasoning,
 )
 from lambda_responses.stream.parts import SUMMARY_TEXT
 
@@ -24,13 +24,6 @@ if TYPE_CHECKING:
     from lambda_responses.stream.open_items import ItemStatus
     from lambda_responses.stream.parts import PartKind
     from lambda_responses.wire.json import Event, Json
-
-_KINDS: dict[str, type[OpenItem]] = {
-    "message": OpenMessage,
-    "reasoning": OpenReasoning,
-    "function_call": OpenCall,
-    "custom_tool_call": OpenCall,
-}
 
 _LONGEST_CALL_ID = 64
 
@@ -50,10 +43,26 @@ class Ids(Protocol):
         ...
 
 
+class Finished:
+    """A response's own list of `items`: it grows in output order, each item once all before it are done."""
+
+    __slots__ = ("_early", "items")
+
+    def __init__(self, items: list[Json]) -> None:
+        self.items = items
+        self._early: dict[int, Json] = {}  # finished before an item that stands in front of them
+
+    def add(self, output_index: int, item: Json) -> None:
+        """Keep an item that is done."""
+        self._early[output_index] = item
+        while (following := self._early.pop(len(self.items), None)) is not None:
+            self.items.append(following)
+
+
 class Output:
     """Takes what is said of blocks, and gives the events that this makes of items.
 
-    `finished` is the response's own list: it grows in output order, each item once all before it are done.
+    `finished` is the response's own list, see `Finished`.
     `sealed` gives the seal to show on the item of that id and type, if any, and `shown` an item without what
     the client is not to see of it.
     Every iterator must be drained before the next call.
@@ -68,12 +77,12 @@ class Output:
         shown: Callable[[Json], Json],
     ) -> None:
         self.finished = finished
+        self._finished = Finished(finished)
         self._ids = ids
         self._sealed = sealed
         self._shown = shown
         self._call_ids = {*taken_call_ids, *(item["call_id"] for item in finished if item.get("call_id"))}
         self._next_index = len(finished)
-        self._early: dict[int, Json] = {}  # finished before an item that stands in front of them
         self._open: list[OpenItem] = []
         self._items: dict[Block, OpenItem] = {}
         self._item_ids: dict[Block, str] = {}
@@ -130,7 +139,7 @@ class Output:
             implied = isinstance(item, OpenProse) and not item.native
             if implied or (item is self._items.get(block) and item.whole):
                 yield from self._close(item, "completed", None)
-        kind = _KINDS.get(announced["type"], OpenHostedItem)
+        kind = KINDS.get(announced["type"], OpenHostedItem)
         if kind is OpenCall:
             announced = {**announced, "call_id": self._unique_call_id(announced.get("call_id"))}
         item = kind(self._ids.next(announced["type"]), self._next_index, block, announced, native)
@@ -200,10 +209,5 @@ class Output:
                 if item.type in _SEALED and (seal := self._sealed(item.id, item.type)):
                     event["item"]["encrypted_content"] = seal
                 event["item"] = self._shown(event["item"])
-                self._keep(item.output_index, event["item"])
+                self._finished.add(item.output_index, event["item"])
             yield event
-
-    def _keep(self, output_index: int, item: Json) -> None:
-        self._early[output_index] = item
-        while (following := self._early.pop(len(self.finished), None)) is not None:
-            self.finished.append(following)

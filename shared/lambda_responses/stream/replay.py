@@ -13,25 +13,24 @@ if TYPE_CHECKING:
 
     from lambda_responses.wire.json import Event, Json
 
-_AT_THE_START: Json = {
-    "status": "in_progress",
-    "completed_at": None,
-    "error": None,
-    "incomplete_details": None,
-    "usage": None,
-}
+_UNDECIDED: Json = {"completed_at": None, "error": None, "incomplete_details": None, "usage": None}
 
 
 def events_of(response: Json) -> list[Event]:
     """The stream that ends with this very object: one delta for each part, the same at every call."""
     emitter = ResponseEmitter(
-        {**response, **_AT_THE_START, "output": []}, _StoredIds(iter(response["output"]))
+        at_the_start(response, status="in_progress"), _StoredIds(iter(response["output"]))
     )
     events = emitter.start()
     for block, item in enumerate(response["output"]):
         events += emitter.apply(ItemOpened(block, item))
         events += emitter.apply(BlockEnded(block, item))
     return [*events, *emitter.end_as(response)]
+
+
+def at_the_start(response: Json, *, status: str) -> Json:
+    """The object of a response that has ended, as it was before anything was said."""
+    return {**response, "status": status, **_UNDECIDED, "output": []}
 
 
 @dataclass(slots=True)
