@@ -84,6 +84,8 @@ SUMMARY_TEXT = PartKind(
     implies={"type": "reasoning", "summary": []},
 )
 
+PART_KINDS = {kind.type: kind for kind in (OUTPUT_TEXT, REFUSAL, REASONING_TEXT, SUMMARY_TEXT)}
+
 
 @dataclass(slots=True, eq=False)
 class Part:
@@ -102,6 +104,7 @@ class Part:
     _length: int = 0
     _annotations: list[Json] = field(default_factory=list["Json"])
     _logprobs: list[Json] = field(default_factory=list["Json"])
+    _told_in_full: bool = False
 
     def __post_init__(self) -> None:
         self._delta_type = f"{self.kind.speech}.delta"
@@ -147,6 +150,20 @@ class Part:
         index = {"annotation_index": len(self._annotations) - 1}
         return {"type": f"{self.kind.speech}.annotation.added", **self.place, **index, "annotation": moved}
 
+    def recall(self, event: Event) -> bool:
+        """Take back what an earlier run told of the part; whether that was its end."""
+        match event["type"].rpartition("."):
+            case (_, _, "delta"):
+                self.add(event["delta"], event.get("logprobs") or ())
+            case (_, _, "added"):
+                self._annotations.append(event["annotation"])
+            case (self.kind.frame, _, _):
+                self.shown = event["part"]
+                return True
+            case _:
+                self._told_in_full = True
+        return False
+
     def complete(self, rest: str, final: Json) -> Iterator[Event]:
         """What the upstream's finished part has and no event has said: `rest` of its text, citations."""
         if rest:
@@ -159,7 +176,8 @@ class Part:
         """Its text told in full, and its end; `final` adds the members that only the upstream knows."""
         self.shown = shown = self._as_shown(final)
         told = {name: shown[name] for name in (self.kind.member, "logprobs") if name in shown}
-        yield {"type": f"{self.kind.speech}.done", **self.place, **told}
+        if not self._told_in_full:
+            yield {"type": f"{self.kind.speech}.done", **self.place, **told}
         yield {"type": f"{self.kind.frame}.done", **self.place, "part": shown}
 
     def _as_shown(self, final: Json) -> Json:
