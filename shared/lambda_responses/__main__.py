@@ -1,5 +1,5 @@
-"""`python -m lambda_responses dev`: serve the API on this machine. `… keys`: who may use it. `… threads`:
-what it keeps, as trees.
+"""`python -m lambda_responses dev`: serve the API on this machine. `… work`: run its background responses.
+`… keys`: who may use it. `… threads`: what it keeps, as trees.
 """
 
 from __future__ import annotations
@@ -21,6 +21,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m lambda_responses", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("dev", help="serve the API on 127.0.0.1:$PORT (8080), data in $DATA_DIR (.data)")
+    worker = commands.add_parser(
+        "work", help="run background responses beside `dev`, which starts such workers"
+    )
+    worker.add_argument("--attached", action="store_true", help="until standard input ends")
     add_key_commands(commands.add_parser("keys", help="make, list and revoke API keys in $RESPONSES_STORE"))
     threads = commands.add_parser("threads", help="list, export and import trees of stored responses")
     if (sys.argv[1:] if arguments is None else arguments)[:1] == [
@@ -37,6 +41,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from lambda_responses.library.thread_commands import run_thread_command
 
             return run_thread_command(given, os.environ)
+        if given.command == "work":
+            from lambda_responses.endpoints.worker import run_worker
+
+            run_worker(os.environ, attached=given.attached)
+            return 0
         from lambda_responses.endpoints.development import serve
 
         serve(os.environ)

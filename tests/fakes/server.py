@@ -96,6 +96,13 @@ class Server:
         )
         return int(shown.stdout)
 
+    @property
+    def workers(self) -> list[int]:
+        """The processes that it has started and that run."""
+        shown = subprocess.run(["ps", "-axo", "pid=,ppid=,stat="], capture_output=True, text=True, check=True)
+        lines = [line.split() for line in shown.stdout.splitlines()]
+        return [int(pid) for pid, parent, state in lines if int(parent) == self.pid and state[0] != "Z"]
+
     def refusal(self) -> str:
         """What it said when it refused to start. Raises `AssertionError` when it starts all the same."""
         self._decided.wait(START_WITHIN)

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import time
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, cast
 
 from lambda_responses.queue.port import QueueUnavailable
+from lambda_responses.runtime.processes import when_left_alone
+from lambda_responses.runtime.services import Runtime
+from lambda_responses.runtime.settings import SettingsError, local_environment
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
-    from lambda_responses.queue.port import Message, PolledQueue, Received
+    from lambda_responses.lifecycle.ports import Deadline
+    from lambda_responses.queue.port import PolledQueue, Received
 
-    Work = Callable[[Message], Awaitable[float | None]]
+    Work = Callable[[Received], Awaitable[float | None]]
     """What is done with a message: seconds after which it has to come again, or None when that is all."""
     Round = Callable[[], Awaitable[object]]
     Report = Callable[[BaseException], None]
@@ -26,6 +34,17 @@ BEATS = 3
 """How often in that time a worker says that it is still there."""
 ROUND_SECONDS = 1.0
 """How often what nobody works at is looked for."""
+
+
+class TimeLimit:
+    """A `Deadline` that many seconds from now."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    def remaining(self) -> float:
+        """Seconds until then."""
+        return self._end - time.monotonic()
 
 
 class Worker:
@@ -73,7 +92,7 @@ class Worker:
     async def _do(self, received: Received) -> None:
         try:
             async with self._kept(received.receipt):
-                again = await self._work(received.message)
+                again = await self._work(received)
             if again is not None:
                 # As a new message: how often one is handed out shall count its crashes, and nothing else.
                 await self._queue.send(received.message, group=received.group, delay=again)
@@ -114,3 +133,62 @@ async def _cancelled(*tasks: asyncio.Task[object]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def run_worker(environment: Mapping[str, str], *, attached: bool) -> None:
+    """Work until interrupted or, `attached`, until standard input ends, as it does with the server.
+
+    Raises `SettingsError` for an environment that cannot be used.
+    """
+    runtime = Runtime(local_environment(environment), local_model=True)
+    if runtime.settings.database is None:
+        raise SettingsError("RESPONSES_STORE is a table, beside which functions work and not this machine.")
+    runtime.check()
+    asyncio.run(_run(runtime, attached=attached))
+
+
+async def _run(runtime: Runtime, *, attached: bool) -> None:
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    if attached:
+        when_left_alone(partial(loop.call_soon_threadsafe, stop.set))
+    try:
+        await _worker_of(runtime).run(stop)
+    finally:
+        await runtime.aclose()
+
+
+def _worker_of(runtime: Runtime) -> Worker:
+    """A worker that does what the functions do that AWS calls with messages, and with the time."""
+    from lambda_responses.lifecycle.background.messages import UnreadableMessage
+    from lambda_responses.lifecycle.background.sweep import sweep
+    from lambda_responses.lifecycle.background.work import work
+    from lambda_responses.lifecycle.notifications import deliver_due
+
+    settings, services = runtime.settings, runtime.services
+    queue = cast("PolledQueue", services.queue)  # which it is beside SQLite
+    owner = f"worker-{os.getpid()}"
+
+    async def work_at(received: Received) -> float | None:
+        deadline = _deadline(settings.worker_seconds)
+        try:
+            verdict = await work(received.message, using=services, owner=owner, deadline=deadline)
+        except UnreadableMessage as fault:  # nor would it be the next time
+            services.report(fault)
+            return None
+        return verdict.again
+
+    return Worker(
+        queue,
+        work_at,
+        concurrency=settings.worker_concurrency,
+        report=services.report,
+        rounds=(partial(sweep, services, queue), partial(deliver_due, using=services)),
+    )
+
+
+def _deadline(seconds: int) -> Deadline:
+    from lambda_responses.lifecycle.ports import Unbounded
+
+    return TimeLimit(seconds) if seconds else Unbounded()

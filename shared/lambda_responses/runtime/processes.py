@@ -81,7 +81,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         await process.wait()
 
 
-def when_left_alone(stop: Callable[[], None]) -> None:
+def when_left_alone(stop: Callable[[], object]) -> None:
     """In such a process: when the server has gone, call this, on a thread. Seconds are left to end in."""
 
     def watch() -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
     from pathlib import Path
 
-    from lambda_responses.queue.port import Message, Received
+    from lambda_responses.queue.port import Received
 
 pytestmark = pytest.mark.anyio
 
@@ -42,7 +42,8 @@ class Desk:
         self.faults: list[BaseException] = []
         self.changed = asyncio.Event()
 
-    async def work(self, message: Message) -> float | None:
+    async def work(self, received: Received) -> float | None:
+        message = received.message
         assert isinstance(message, dict)
         self.seen.append(message["name"])
         self.at_once += 1
