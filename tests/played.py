@@ -16,7 +16,9 @@ from lambda_responses.queue.results import Results
 from lambda_responses.runtime.settings import Settings
 from lambda_responses.sealing.sealer import Sealer
 from lambda_responses.storage.background.event_log import EventLog
+from lambda_responses.storage.background.jobs import JobStore
 from lambda_responses.storage.background.outbox import Outbox
+from lambda_responses.storage.background.slots import Slots
 from lambda_responses.storage.blobs.files import FileBlobs
 from lambda_responses.storage.conversations.store import ConversationStore
 from lambda_responses.storage.key_rings import key_ring
@@ -136,6 +138,10 @@ class PlayedServices:
         self.conversations = ConversationStore(self.store, blobs=self.blobs, now=self.now)
         self.threads = ThreadStore(self.store, self.blobs)
         self.events = EventLog(self.store, now=now)
+        self.jobs = JobStore(self.store, self.responses, self.conversations, now=now, lease_seconds=4.0)
+        self.slots = Slots(self.store, now=now, lease_seconds=4.0)
+        self.tenant_concurrency = 0
+        self.background_seconds = 86_400.0
         self.transfers = Transfers(self.store, self.responses)
         self.first_event_wait = first_event_wait
         self.max_steps = 3

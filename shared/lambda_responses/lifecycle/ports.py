@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from lambda_responses.queue.results import Results
     from lambda_responses.sealing.sealer import Sealer
     from lambda_responses.storage.background.event_log import EventLog
+    from lambda_responses.storage.background.jobs import JobStore
     from lambda_responses.storage.background.outbox import Outbox
+    from lambda_responses.storage.background.slots import Slots
     from lambda_responses.storage.conversations.store import ConversationStore
     from lambda_responses.storage.request_claims import RequestClaims
     from lambda_responses.storage.responses import ResponseStore, StoredResponse
@@ -176,6 +178,26 @@ class Services(Protocol):
     @property
     def dead_letters(self) -> Queue | None:
         """Where messages go that nobody can read; None where there is no such place."""
+        ...
+
+    @property
+    def jobs(self) -> JobStore:
+        """Responses that are made in the background."""
+        ...
+
+    @property
+    def slots(self) -> Slots:
+        """How many of them a tenant has under way."""
+        ...
+
+    @property
+    def tenant_concurrency(self) -> int:
+        """How many it may have; 0 for any number."""
+        ...
+
+    @property
+    def background_seconds(self) -> float:
+        """What each of them may take in all, from being asked for to its end."""
         ...
 
     @property

@@ -37,7 +37,9 @@ if TYPE_CHECKING:
     from lambda_responses.sealing.keys import KeyRing
     from lambda_responses.sealing.sealer import Sealer
     from lambda_responses.storage.background.event_log import EventLog
+    from lambda_responses.storage.background.jobs import JobStore
     from lambda_responses.storage.background.outbox import Outbox
+    from lambda_responses.storage.background.slots import Slots
     from lambda_responses.storage.blobs.port import Blobs
     from lambda_responses.storage.conversations.store import ConversationStore
     from lambda_responses.storage.keyed.port import KeyedStore
@@ -51,6 +53,9 @@ if TYPE_CHECKING:
 BACKGROUND, REQUESTS, RESULTS, DEAD_LETTERS = "background", "requests", "results", "dead letters"
 """The queues of a laptop."""
 
+REMOTE_LEASE, LOCAL_LEASE = 60.0, 4.0
+"""Seconds that a worker has a background response without a sign of life. Beside SQLite nothing but a machine
+that stands still can keep one from giving it, and people who start a server anew wait for what they had."""
 _MOST_OF_A_NAME = 200
 """Of a target's: the model's part is what a client wrote."""
 
@@ -70,6 +75,8 @@ class LiveServices:
         self._routed_by: Kept | None = None
         self.first_event_wait = settings.first_event_wait_ms / 1000
         self.max_steps = settings.max_steps
+        self.tenant_concurrency = settings.tenant_concurrency
+        self.background_seconds = float(settings.background_seconds)
 
     def now(self) -> float:
         """Seconds since 1970."""
@@ -146,6 +153,26 @@ class LiveServices:
         from lambda_responses.storage.transfers import Transfers
 
         return Transfers(self.store, self.responses)
+
+    @functools.cached_property
+    def jobs(self) -> JobStore:
+        """Responses that are made in the background."""
+        from lambda_responses.storage.background.jobs import JobStore
+
+        return JobStore(
+            self.store,
+            self.responses,
+            self.conversations,
+            now=self.now,
+            lease_seconds=REMOTE_LEASE if self._settings.database is None else LOCAL_LEASE,
+        )
+
+    @functools.cached_property
+    def slots(self) -> Slots:
+        """How many of them a tenant has under way."""
+        from lambda_responses.storage.background.slots import Slots
+
+        return Slots(self.store, now=self.now, lease_seconds=self.jobs.lease_seconds)
 
     @functools.cached_property
     def events(self) -> EventLog:
@@ -321,6 +348,8 @@ class LiveServices:
         made.pop("transfers", None)
         made.pop("claims", None)
         made.pop("events", None)
+        made.pop("jobs", None)
+        made.pop("slots", None)
         made.pop("outbox", None)
         made.pop("webhook_endpoints", None)
         for name in ("queue", "event_bus", "results", "dead_letters", "dropped"):

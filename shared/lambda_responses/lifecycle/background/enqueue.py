@@ -1,0 +1,132 @@
+"""Queue a response: everything that is checked and kept before a worker is told of it.
+
+The response is there from the first moment, `queued`: whoever has its id can read it. Its row is written
+before its message is sent; what is lost in between the sweeper finds, as it finds whatever is lost later.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from lambda_responses.lifecycle.background.messages import message_about
+from lambda_responses.lifecycle.beginning import begin
+from lambda_responses.lifecycle.create import check_request
+from lambda_responses.lifecycle.placement import placed, placed_after, too_large_to_store
+from lambda_responses.lifecycle.ports import Unclaimed
+from lambda_responses.lifecycle.steps import compaction_plan
+from lambda_responses.queue.port import QueueUnavailable
+from lambda_responses.storage.responses import TooLargeToStore
+from lambda_responses.wire.compaction import TRIGGER
+from lambda_responses.wire.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from lambda_responses.lifecycle.beginning import Beginning
+    from lambda_responses.lifecycle.create import Asked
+    from lambda_responses.lifecycle.ports import Claim, Principal, Services
+    from lambda_responses.queue.port import Queue
+    from lambda_responses.storage.background.job import Job
+    from lambda_responses.wire.json import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A response that will be made."""
+
+    asked: Asked
+    job: Job
+    beginning: Beginning
+    """As it is kept by now: what it is asked for, each item under its id, and nothing said yet."""
+
+
+async def enqueue_response(
+    body: Json,
+    *,
+    principal: Principal,
+    using: Services,
+    provider: str | None = None,
+    claim: Claim | None = None,
+    reply: Json | None = None,
+) -> Json:
+    """Check a request and queue it; the response as it is then, `queued`.
+
+    `provider` overrides what the model's name says; `reply` is what a queued request wants with its answer.
+    Raises `APIError` for a fault of the request.
+    """
+    queued = await keep_queued(
+        body, principal=principal, using=using, provider=provider, claim=claim, reply=reply
+    )
+    await announce(queued.job, using)
+    return queued.beginning.queued().response
+
+
+async def keep_queued(
+    body: Json,
+    *,
+    principal: Principal,
+    using: Services,
+    provider: str | None = None,
+    claim: Claim | None = None,
+    reply: Json | None = None,
+    owner: str | None = None,
+) -> Queued:
+    """Check a request and keep it. Nobody has been told of it yet: `announce` does that.
+
+    With an `owner`, who makes it at once, it is kept as being made by that one. Raises `APIError`.
+    """
+    queue_of(using)
+    asked = await check_request(body, principal=principal, using=using, provider=provider)
+    created_at, kept = int(using.now()), asked.request.get("store", True)
+    if kept:
+        place = placed(principal.tenant, asked.known, created_at=created_at, keep=True, using=using)
+    else:
+        place = placed_after(principal.tenant, asked.known, created_at=created_at, using=using)
+    claim = claim or Unclaimed()
+    async with place as placement, claim.held(placement):
+        beginning = begin(
+            asked.request,
+            compaction_plan(asked.request, asked.targets).given(asked.request),
+            asked.known,
+            response_id=placement.response_id,
+            created_at=created_at,
+            entropy=using.entropy,
+        )
+        stored = beginning.queued(asked.targets[0].name)
+        assert placement.reservation is not None  # both kinds of places have one
+        try:
+            job = await using.jobs.create(
+                placement.reservation,
+                replace(stored, input=[each for each in beginning.context.own if each["type"] != TRIGGER]),
+                request=asked.request,
+                provider=provider,
+                key_id=principal.key_id,
+                seal=await using.sealer(principal.tenant),
+                streamed=bool(asked.request.get("stream")),
+                deadline=created_at + using.background_seconds,
+                owner=owner,
+                reply=reply,
+                kept=kept,
+                hold=placement.hold,
+            )
+        except TooLargeToStore:
+            raise too_large_to_store() from None
+        placement.committed = True
+        await claim.keep(stored)
+    return Queued(asked, job, beginning)
+
+
+async def announce(job: Job, using: Services, *, delay: float = 0) -> None:
+    """Send the message by which a worker finds a response. Without it the sweeper finds it, later."""
+    try:
+        message = message_about(job.tenant, job.response_id)
+        await queue_of(using).send(message, group=job.tenant, delay=delay)
+    except QueueUnavailable as fault:
+        using.report(fault)
+
+
+def queue_of(using: Services) -> Queue:
+    """The queue. Raises `UnsupportedError` where a server has none."""
+    if using.queue is None:
+        message = "'background' is not supported by this server: it has no queue."
+        raise UnsupportedError(message, param="background")
+    return using.queue

@@ -1,0 +1,78 @@
+"""What a leased run keeps, under its fence: at the end of each step, and at the end of all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lambda_responses.lifecycle.waiting import Interrupted
+from lambda_responses.storage.background.job import LeaseLost
+from lambda_responses.storage.conversations.leases import ConversationLocked, ConversationNotFound
+from lambda_responses.storage.keyed.port import StoreUnavailable
+from lambda_responses.storage.responses import TooLargeToStore
+from lambda_responses.wire.conversations import conversation_locked
+from lambda_responses.wire.errors import RESPONSE_ERROR_CODES, APIError, ServerError
+from lambda_responses.wire.not_found import conversation_not_found
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from lambda_responses.lifecycle.background.event_writer import EventWriter
+    from lambda_responses.lifecycle.ports import Services
+    from lambda_responses.storage.background.job import Lease
+    from lambda_responses.storage.responses import StoredResponse
+    from lambda_responses.wire.json import Event, Json
+
+
+class Unreached(Interrupted):
+    """The store does not answer, which its `__cause__` tells of: what was saved last is what there is."""
+
+
+class Keeping:
+    """The `Checkpoints` of a leased run, and the way of its end into the store.
+
+    Raises `Interrupted` where the run is over: it has lost its lease, or what it made cannot be kept.
+    """
+
+    def __init__(self, lease: Lease, using: Services, writer: EventWriter | None) -> None:
+        self._lease = lease
+        self._using = using
+        self._writer = writer
+
+    async def save(self, stored: StoredResponse, progress: Json) -> None:
+        """See `Checkpoints`."""
+        await self._kept(stored, lambda: self._using.jobs.save(self._lease, stored, progress))
+
+    async def commit(self, stored: StoredResponse, ending: Sequence[Event]) -> None:
+        """Keep the response as it ended, and with it what its client is told last."""
+        await self._kept(stored, lambda: self._using.jobs.commit(self._lease, stored, ending=ending))
+
+    async def _kept(self, stored: StoredResponse, write: Callable[[], Awaitable[None]]) -> None:
+        try:
+            if self._writer is not None:
+                await self._writer.flush()
+            await write()
+        except LeaseLost:
+            raise Interrupted from None
+        except StoreUnavailable as fault:
+            raise Unreached from fault
+        except TooLargeToStore as fault:
+            self._using.report(fault)
+            await self._fail(ServerError("The response could not be stored."))
+        except ConversationLocked:  # it lapsed while nobody was at work
+            await self._fail(conversation_locked())
+        except ConversationNotFound:
+            await self._fail(conversation_not_found(stored.response["conversation"]["id"]))
+
+    async def _fail(self, fault: APIError) -> None:
+        """End the response as failed, and the run with it."""
+        job = self._lease.job
+        await self._using.jobs.fail(job.tenant, job.response_id, error_of(fault), unless_leased=False)
+        raise Interrupted from fault
+
+
+def error_of(fault: APIError) -> Json:
+    """What a response says in its `error` that failed for this."""
+    code = fault.code
+    if code not in RESPONSE_ERROR_CODES:
+        code = "server_error" if fault.status >= 500 else "invalid_prompt"
+    return {"code": code, "message": fault.message}
