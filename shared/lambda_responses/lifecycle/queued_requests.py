@@ -152,20 +152,18 @@ class _Dropped:
         return await self.queued(request, address)
 
     async def _lines_of(self, address: ObjectAddress) -> AsyncGenerator[Numbered]:
-        """Lines with their numbers, without those that are empty; of one that is too long, too much."""
+        """All lines with their numbers; of one that is too long, too much."""
         objects = self._using.dropped
         assert objects is not None
         number, start, rest = 1, 0, b""
         while piece := await objects.read(address, start, PIECE):
-            *whole, rest = (rest + piece.removeprefix(b"" if start else BYTE_ORDER_MARK)).split(b"\n")
+            *whole, rest = (rest + piece).split(b"\n")
             for text in whole:
-                if text.strip():
-                    yield number, text
+                yield number, text
                 number += 1
             rest = rest[: MAX_BODY_BYTES + 1]
             start += len(piece)
-        if rest.strip():
-            yield number, rest
+        yield number, rest
 
     async def _body(self, request: QueuedRequest) -> Json:
         """The request itself. Raises `BadLine`."""
@@ -203,9 +201,12 @@ class _Dropped:
 
 
 async def _in_groups(lines: AsyncGenerator[Numbered]) -> AsyncGenerator[Sequence[Numbered]]:
+    """Lines, without those that are empty, as many together as are queued at once."""
     group: list[Numbered] = []
-    async for line in lines:
-        group.append(line)
+    async for number, text in lines:
+        text = text.removeprefix(BYTE_ORDER_MARK).strip()
+        if text:
+            group.append((number, text))
         if len(group) == AT_ONCE:
             yield group
             group = []
