@@ -1,7 +1,7 @@
 """A streamed background response, made by whoever was asked for it, as long as that one lives.
 
 So its client waits no longer for the first word than with any other stream. Before it hears anything, a
-message is on its way that is handed out when the first lease has run out: for a response whose maker has died.
+message is on its way that is handed out when the first lease has run out, should the maker have died by then.
 Where the maker has to leave it to another one, the client goes on hearing the log.
 """
 
@@ -73,9 +73,10 @@ class StreamedInBackground:
                 claim=self._claim,
                 owner=None if place is None else owner,
             )
-            self.target, is_ours = queued.asked.targets[0].name, place is not None
-            await announce(queued.job, using, delay=using.jobs.lease_seconds + AFTER_LEASE if is_ours else 0)
-            if is_ours:
+            self.target = queued.asked.targets[0].name
+            wait = 0.0 if place is None else using.jobs.lease_seconds + AFTER_LEASE
+            await announce(queued.job, using, delay=wait)
+            if place is not None:
                 lease = Lease(queued.job, owner)
                 run = LeasedRun(
                     lease, using, deadline=self._deadline, telling=self._telling, whole=False, beats=place
