@@ -1,7 +1,7 @@
 """Forms of the template that no parameter can express: SAM decides on them before parameters have values.
 
     buffered   every answer leaves in one piece, for where nothing streams (the emulator)
-    http       the bucket is reached without TLS, where there is none (the emulator)
+    http       the buckets are reached without TLS, where there is none (the emulator)
     iam        callers sign with AWS credentials; there is no authorizer, and nobody has a key
     rest       there are no function URLs: the REST API, and what stands before it, is the one way in
     arm64      functions run on the processor that this was built for, and nobody is asked for another
@@ -68,12 +68,12 @@ def buffer(template: Json) -> None:
 
 
 def unseal(template: Json) -> None:
-    """Let functions reach the bucket without TLS, which its policy forbids and does nothing else."""
-    statements = _take(template, "Resources", "MediaPolicy", "Properties", "PolicyDocument", "Statement")
-    conditions = [each.get("Condition") for each in statements]
-    if conditions != [{"Bool": {"aws:SecureTransport": "false"}}]:
-        raise VariantError("The bucket's policy says more than that there has to be TLS.")
-    _take(template, "Resources", "MediaPolicy")
+    """Let functions reach the buckets without TLS, which their policies forbid and do nothing else."""
+    for policy in ("MediaPolicy", "ExchangePolicy"):
+        statements = _at(template, "Resources", policy, "Properties", "PolicyDocument", "Statement")
+        if [each.get("Condition") for each in statements] != [{"Bool": {"aws:SecureTransport": "false"}}]:
+            raise VariantError(f"{policy} says more than that there has to be TLS.")
+        _take(template, "Resources", policy)
 
 
 def sign(template: Json) -> None:
@@ -133,6 +133,9 @@ def _settle_auth(template: Json) -> None:
         _replace(template, *section, by=kept)
     if not template["Rules"]:
         _take(template, "Rules")
+    resources = _at(template, "Resources")
+    kept = {name: each for name, each in resources.items() if each.get("Condition") not in gone}
+    _replace(template, "Resources", by=kept)
     for function in _functions(template):
         if "Policies" in function:
             kept = [each for each in _at(function, "Policies") if not gone & _references(each)]

@@ -125,6 +125,8 @@ class Stack:
                 return not one
             case {"Fn::And": each}:
                 return all(each)
+            case {"Fn::Or": each}:
+                return any(each)
             case {"Fn::Join": [separator, parts]}:
                 return separator.join(map(str, parts))
             case {"Fn::Select": [index, found]}:

@@ -40,13 +40,26 @@ def events(door: str) -> list[dict[str, Any]]:
 def statements(door: str, *, untrue: str = "") -> Iterator[dict[str, Any]]:
     """What a door's function may do, conditions of the template taken as true, but for that one."""
     for policy in BY_DOOR[door].get("Policies", []):
-        match policy:
-            case {"Fn::If": [condition, _, {"Ref": "AWS::NoValue"}]} if condition == untrue:
-                pass
-            case {"Fn::If": [_, {"Statement": list(found)}, _]} | {"Statement": list(found)}:
-                yield from found
-            case _:
-                raise AssertionError(f"{door}: spell the actions out, not {policy}")
+        for each in _unless(policy, untrue):
+            match each:
+                case {"Ref": str(name)} if name in RESOURCES:
+                    found = RESOURCES[name]["Properties"]["PolicyDocument"]["Statement"]
+                case {"Statement": list(found)}:
+                    pass
+                case _:
+                    raise AssertionError(f"{door}: spell the actions out, not {policy}")
+            for statement in found:
+                yield from _unless(statement, untrue)
+
+
+def _unless(each: dict[str, Any], untrue: str) -> Iterator[dict[str, Any]]:
+    """What stands there, unless its condition is the one that is not true."""
+    match each:
+        case {"Fn::If": [condition, then, {"Ref": "AWS::NoValue"}]}:
+            if condition != untrue:
+                yield then
+        case _:
+            yield each
 
 
 def actions(statement: dict[str, Any]) -> list[str]:

@@ -22,6 +22,13 @@ STREAMING = {("post", "/responses"), ("get", "/responses/{response_id}"), ("post
 DOORS_WITH_URLS = {"create_response", "get_response"}
 STREAMING_DOORS = {*DOORS_WITH_URLS, "compact_response"}
 """What streams, or waits for a model longer than API Gateway waits for what does not."""
+UNASKED = {
+    "run_background_response": 900,
+    "run_queued_request": 900,
+    "sweep_background_responses": 120,
+    "deliver_notifications": 300,
+}
+"""Seconds of those that no client waits for."""
 TOKENS = {"Auth": "jwt", "JwtIssuer": "https://issuer.example/", "JwtAudience": "responses"}
 SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret"
 KMS_KEY = "arn:aws:kms:eu-central-1:123456789012:key/00000000-0000-0000-0000-000000000000"
@@ -71,7 +78,7 @@ def test_the_streaming_routes_stream_for_fifteen_minutes_and_no_other_does(stack
 def test_what_streams_runs_under_the_streaming_runtime_for_as_long_as_its_route(stack: Stack, door: str):
     function = stack.resources[logical_id(door)]["Properties"]
     streams = door in STREAMING_DOORS
-    assert function["Timeout"] == (900 if streams else 29)
+    assert function["Timeout"] == (900 if streams else UNASKED.get(door, 29))
     wrapper = function["Environment"]["Variables"].get("AWS_LAMBDA_EXEC_WRAPPER")
     assert wrapper == ("/opt/streaming-runtime" if streams else None)
 
@@ -95,7 +102,8 @@ def test_function_urls_stream_and_anybody_may_knock(stack: Stack):
 def test_nothing_else_is_open_to_anybody(stack: Stack):
     knocked = {url["TargetFunctionArn"] for url in of_kind(stack, "AWS::Lambda::Url").values()}
     for permission in of_kind(stack, "AWS::Lambda::Permission").values():
-        assert permission["Principal"] == "apigateway.amazonaws.com" or permission["FunctionName"] in knocked
+        aws = permission["Principal"] in ("apigateway.amazonaws.com", "events.amazonaws.com")
+        assert aws or permission["FunctionName"] in knocked
         assert permission["Principal"] == "*" or "SourceArn" in permission
 
 
@@ -188,6 +196,12 @@ CHANGES = {
     "RequestsPerSecond": "7",
     "RequestBurst": "7",
     "MaxConcurrency": "7",
+    "BackgroundConcurrency": "7",
+    "TenantConcurrency": "7",
+    "BackgroundSeconds": "7",
+    "RequestTenant": "acme",
+    "ResultsTo": "bucket",
+    "Events": "Enabled",
     "SnapStart": "None",
     "Tracing": "Active",
     "Canary": "true",
@@ -299,6 +313,9 @@ def test_what_costs_money_can_be_limited_and_stopped(stack: Stack):
     for name in ("CreateResponseFunction", "CompactResponseFunction"):
         assert "ReservedConcurrentExecutions" not in stack.resources[name]["Properties"]
         assert limited.resources[name]["Properties"]["ReservedConcurrentExecutions"] == "0"
+    for name in ("BackgroundMapping", "RequestMapping"):
+        assert stack.resources[name]["Properties"]["Enabled"] is True
+        assert limited.resources[name]["Properties"]["Enabled"] is False
 
 
 def test_the_rest_api_is_regional_throttled_and_has_one_stage(stack: Stack):

@@ -95,15 +95,19 @@ def test_nothing_streams_in_the_buffered_form_and_the_rest_is_as_it_was(form: Ca
         assert stack.resources[f"{name}Url"]["Properties"]["InvokeMode"] == "BUFFERED"
 
 
-def test_the_bucket_is_reached_without_tls_in_the_http_form_and_the_rest_is_as_it_was(
+def test_the_buckets_are_reached_without_tls_in_the_http_form_and_the_rest_is_as_it_was(
     form: Callable[..., Json],
 ):
-    assert differences(in_long_form(TEMPLATE), form("http")) == {"Resources.MediaPolicy"}
+    assert differences(in_long_form(TEMPLATE), form("http")) == {
+        "Resources.MediaPolicy",
+        "Resources.ExchangePolicy",
+    }
 
 
-def test_whatever_else_the_buckets_policy_forbids_is_not_taken_away(tmp_path: Path):
+@pytest.mark.parametrize("policy", ["MediaPolicy", "ExchangePolicy"])
+def test_whatever_else_a_buckets_policy_forbids_is_not_taken_away(tmp_path: Path, policy: str):
     template = copy.deepcopy(TEMPLATE)
-    statements = template["Resources"]["MediaPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    statements = template["Resources"][policy]["Properties"]["PolicyDocument"]["Statement"]
     statements.append({"Effect": "Deny", "Principal": "*", "Action": "s3:DeleteBucket", "Resource": "*"})
     with pytest.raises(VariantError, match="says more"):
         write_variant(built(template, tmp_path), "http")
@@ -121,7 +125,7 @@ def test_aws_checks_signatures_in_the_iam_form(form: Callable[..., Json]):
         assert stack.resources[f"{name}Url"]["Properties"]["AuthType"] == "AWS_IAM"
     for each in stack.resources.values():
         if each["Type"] == "AWS::Lambda::Permission":
-            assert each["Properties"]["Principal"] == "apigateway.amazonaws.com"
+            assert each["Properties"]["Principal"] in ("apigateway.amazonaws.com", "events.amazonaws.com")
     for each in stack.resources.values():
         if each["Type"] == "AWS::Lambda::Function":
             variables = each["Properties"]["Environment"]["Variables"]
@@ -144,7 +148,7 @@ def test_what_the_iam_form_does_not_concern_is_as_it_was(form: Callable[..., Jso
         for place in differences(in_long_form(TEMPLATE), form("iam"))
         if "Resources" in place
     }
-    assert touched == {"Api", "AuthorizeFunction", *WITH_URLS}
+    assert touched == {"Api", "AuthorizeFunction", "LooksUpKeys", *WITH_URLS}
     places = {place for place in differences(in_long_form(TEMPLATE), form("iam")) if ".Api." in place}
     responses = "Resources.Api.Properties.GatewayResponses.MISSING_AUTHENTICATION_TOKEN"
     assert places == {
@@ -165,7 +169,7 @@ def test_the_rest_api_is_the_one_way_in_in_the_rest_form(form: Callable[..., Jso
     assert left_open == {"AWS::Lambda::Permission"}  # for anybody, who might call them
     for each in after.resources.values():
         if each["Type"] == "AWS::Lambda::Permission":
-            assert each["Properties"]["Principal"] == "apigateway.amazonaws.com"
+            assert each["Properties"]["Principal"] in ("apigateway.amazonaws.com", "events.amazonaws.com")
     assert before.outputs.keys() - after.outputs.keys() == {"CreateResponseUrl", "GetResponseUrl"}
 
 
@@ -185,7 +189,7 @@ def test_keys_are_looked_up_where_callers_show_them(
     found = {
         name.removesuffix("FunctionRole")
         for name, each in deployed(form(*forms)).resources.items()
-        if each["Type"] == "AWS::IAM::Role" and "#K#" in json.dumps(each)
+        if each["Type"] == "AWS::IAM::Role" and "<LooksUpKeys>" in json.dumps(each)
     }
     assert found == looking
 
