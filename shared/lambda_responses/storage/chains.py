@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_SEGMENTS = 8
+READINGS = 4
+"""So often something is read that changes under one's hands."""
+GENERATION = "gen"
+"""Attribute of a control row and of the rows of its turn and envelope: which revision they are of, if any."""
 
 
 class ResponseNotFound(Exception):
@@ -166,17 +170,20 @@ async def read_chain(
 
 
 async def read_again(read: Callable[[], Awaitable[T]]) -> T:
-    """What `read` gives, asked a second time where a blob was gone before it was fetched.
+    """What `read` gives, asked again where a blob was gone before it was fetched, or rows were not of a piece.
 
-    The rows tell by then what there is instead: a delete has changed or removed them, or no delete did it.
-    Raises `ResponseNotFound` where a blob is missing again.
+    The rows tell by then what there is instead: a delete has changed or removed them, or a response that is
+    being made was written again. Raises `ResponseNotFound` where that does not end.
     """
-    with suppress(MediaMissing):
-        return await read()
-    try:
-        return await read()
-    except MediaMissing:
-        raise ResponseNotFound from None
+    for _ in range(READINGS):
+        with suppress(MediaMissing):
+            return await read()
+    raise ResponseNotFound
+
+
+def is_of(control: Row, row: Row) -> bool:
+    """Whether a row of the turn or of the envelope is of the revision that the control row tells of."""
+    return row.values.get(GENERATION) == control.values.get(GENERATION)
 
 
 async def _read_chain(
@@ -198,7 +205,8 @@ async def _read_chain(
     place = placed_row(control)
     if current and "cmp" in control.values:
         place = replace(place, low=place.depth, segments=(), base=None, stretch=None)
-    if not any(turn_of(row.key) == (place.depth, own) for row in rows):
+    ours = [row for row in rows if turn_of(row.key) == (place.depth, own)]
+    if not ours or not all(is_of(control, row) for row in ours):
         # Committed between the two reads. Turns are written before their control row, so now it is there.
         rows = await store.query(table.turns(thread))
     ranges = [table.turns(each.thread, each.low, each.high) for each in place.segments]

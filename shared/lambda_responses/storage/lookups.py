@@ -5,9 +5,16 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from lambda_responses.storage.blobs.lifting import AT_ONCE
+from lambda_responses.storage.blobs.lifting import AT_ONCE, MediaMissing
 from lambda_responses.storage.bundles import read_bundles
-from lambda_responses.storage.chains import ResponseNotFound, addressed, is_deleted, read_again, read_turns
+from lambda_responses.storage.chains import (
+    ResponseNotFound,
+    addressed,
+    is_deleted,
+    is_of,
+    read_again,
+    read_turns,
+)
 from lambda_responses.storage.records import StoredItem, StoredResponse
 from lambda_responses.storage.scheduling import at_once
 from lambda_responses.storage.table import response_of, turn_of
@@ -17,9 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from lambda_responses.storage.blobs.port import Blobs
-    from lambda_responses.storage.keyed.port import KeyedStore, Row
+    from lambda_responses.storage.keyed.port import KeyedStore, Row, Values
     from lambda_responses.storage.table import TenantTable
     from lambda_responses.wire.ids import ThreadKey
+    from lambda_responses.wire.json import Json
 
 
 class Lookups:
@@ -45,9 +53,11 @@ class Lookups:
         bundles = await at_once(map(self._store.query, ranges))
         if not all(bundles):
             raise ResponseNotFound  # Deleted between the two reads.
+        if not all(is_of(row, each) for rows in bundles for each in rows):
+            raise MediaMissing  # Written again between the two reads.
         bundles.append([row])  # Which is the envelope's where that has no rows of its own.
         added, envelope = await read_bundles(bundles[:2], blobs=self._blobs)
-        response = envelope["env"]
+        response = _as_it_is_now(envelope["env"], row.values)
         if added.get("out"):
             response["output"] = added["out"]
         return StoredResponse(response, added.get("in", []), added.get("org", {}), row.values["target"])
@@ -97,3 +107,11 @@ class Lookups:
             for item in (*turn.input, *turn.output)
             if own_part_of(item.get("id") or "") == own  # and not what was sent again with another turn
         }
+
+
+def _as_it_is_now(response: Json, control: Values) -> Json:
+    """The stored object of a background response, which may have moved on, or ended, since it was written."""
+    if "bg" not in control:
+        return response
+    ended = {"error": control["err"]} if "err" in control else {}
+    return {**response, "status": control["st"], **ended}

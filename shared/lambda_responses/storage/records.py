@@ -18,6 +18,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from lambda_responses.storage.bundles import EXPIRY, MAX_BUNDLE, Bundle, TooLargeToStore, bundle_of
+from lambda_responses.storage.chains import GENERATION
 from lambda_responses.storage.codec import encoded, pack
 from lambda_responses.storage.keyed.port import StoreFact
 from lambda_responses.storage.parcels import ROW_BYTES, into_rows
@@ -27,7 +28,7 @@ from lambda_responses.wire.compaction import stands_for_all
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from lambda_responses.storage.chains import Chain, Place
+    from lambda_responses.storage.chains import Chain, KeptBlob, Place
     from lambda_responses.storage.keyed.port import Key, Row
     from lambda_responses.wire.ids import ResponseId
     from lambda_responses.wire.json import Json
@@ -115,6 +116,20 @@ class Reservation:
 
 
 @dataclass(frozen=True, slots=True)
+class Revision:
+    """What a response keeps of the rows that it has, when it is written again while it is being made."""
+
+    number: int
+    """What its new rows are known by."""
+    previous: str | None
+    """Own part of the turn before."""
+    snapshot: int
+    """How many rows that takes, where it has one."""
+    blobs: Mapping[str, KeptBlob]
+    """What its turn refers to, by SHA-256."""
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """The rows of one response. The control row commits; blobs, then the others, are written before it."""
 
@@ -144,14 +159,17 @@ def record_of(
     grace: int,
     lifts: bool = False,
     shares: bool = True,
+    revision: Revision | None = None,
 ) -> Record:
     """Lay a response into rows; those of its turn outlive it by `grace` seconds. Raises `TooLargeToStore`.
+
+    A `revision` leaves the snapshot as it is.
 
     `lifts` says whether there are blobs for what is large. They outlive the rows by another `grace`, so that
     a picture that is sent with every turn is written that seldom, where the turns of a thread `share` it.
     """
     place, previous = reservation.place, reservation.previous
-    kept = _Kept(reservation, reservation.expires + grace, grace, shares=shares)
+    kept = _Kept(reservation, reservation.expires + grace, grace, shares=shares, revision=revision)
     values = {"in": stored.input, "out": stored.response.get("output"), "org": stored.origins}
     turn = bundle_of(values, room=MAX_STORED, lifts=lifts, name=partial(kept.name, "c"))
     snapshot = Bundle({})
@@ -177,17 +195,38 @@ def record_of(
     ]
     if previous is not None:
         rows[0][0]["prev"] = previous.chain.place.own
-    control["n"] = list(map(len, rows))
+    counts = list(map(len, rows))
+    control["n"] = counts
+    if revision is not None:
+        control |= _revised(revision, rows)
     table = TenantTable(reservation.tenant)
-    others = zip(_other_keys(table, place, control["n"]), chain(*rows), strict=True)
+    others = zip(keys_of(table, place, counts), chain(*rows), strict=True)
     key = table.control(place.thread, place.response_id)
     return Record((key, control), list(others), kept.sent, kept.until)
+
+
+def _revised(revision: Revision, rows: Sequence[Sequence[dict[str, Any]]]) -> dict[str, Any]:
+    """Give rows what those of a revision have; what the control row says of them."""
+    turn, pages, _ = rows
+    for row in (*turn, *pages):
+        row[GENERATION] = revision.number
+    if revision.previous is not None:
+        turn[0]["prev"] = revision.previous
+    return {"n": [len(turn), len(pages), revision.snapshot], GENERATION: revision.number}
 
 
 class _Kept:
     """The blobs of one record: what they are called, which are to be sent, until when they are there."""
 
-    def __init__(self, reservation: Reservation, needed: int, grace: int, *, shares: bool) -> None:
+    def __init__(
+        self,
+        reservation: Reservation,
+        needed: int,
+        grace: int,
+        *,
+        shares: bool,
+        revision: Revision | None,
+    ) -> None:
         previous = reservation.previous
         self._writer = reservation.writer or reservation.place.own
         self._shares = shares
@@ -197,13 +236,18 @@ class _Kept:
             kept = {digest: blob for digest, blob in previous.chain.blobs.items() if blob.expires >= needed}
             self._known = {digest: blob.name for digest, blob in kept.items()}
             self._expiries = {blob.name: blob.expires for blob in kept.values()}
+        self._turn: dict[str, str] = {}
+        if revision is not None:
+            self._turn = {digest: blob.name for digest, blob in revision.blobs.items()}
+            self._expiries |= {blob.name: blob.expires for blob in revision.blobs.values()}
         self.until = needed + grace
         self.sent: dict[str, bytes] = {}
 
     def name(self, kind: str, digest: str) -> str:
         """What is known of turns before, or this writer's own: nobody else ever writes under that name."""
         writer = self._writer if self._shares else f"{self._writer}{kind}"
-        return self._known.get(digest) or f"{digest}-{writer}"
+        known = self._known.get(digest) or (self._turn.get(digest) if kind == "c" else None)
+        return known or f"{digest}-{writer}"
 
     def rows(self, bundle: Bundle, expires: int) -> list[dict[str, Any]]:
         """The rows of a bundle."""
@@ -219,15 +263,16 @@ class _Kept:
 def envelope_keys(table: TenantTable, place: Place, control: Row) -> Sequence[Key]:
     """Where a long envelope lies, if there is one."""
     _, pages, _ = control.values["n"]
-    return _other_keys(table, place, [0, pages, 0])
+    return keys_of(table, place, [0, pages, 0])
 
 
 def other_keys(table: TenantTable, place: Place, control: Row) -> Sequence[Key]:
     """Where all rows lie that belong to a control row."""
-    return _other_keys(table, place, control.values["n"])
+    return keys_of(table, place, control.values["n"])
 
 
-def _other_keys(table: TenantTable, place: Place, counts: Sequence[int]) -> list[Key]:
+def keys_of(table: TenantTable, place: Place, counts: Sequence[int]) -> list[Key]:
+    """Where so many rows of turn, envelope and snapshot lie."""
     turn, pages, snapshot = counts
     thread, depth, own = place.thread, place.depth, place.own
     return [

@@ -7,6 +7,7 @@ is: what no control row names does not exist, so nothing half-written is ever re
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from contextlib import suppress
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from lambda_responses.storage.conversations.rows import Stretch
     from lambda_responses.storage.keyed.port import KeyedStore, Row
     from lambda_responses.storage.lookups import Lookups
+    from lambda_responses.storage.records import Record, Revision
     from lambda_responses.storage.removals import Removals
     from lambda_responses.wire.ids import Entropy, ResponseId
     from lambda_responses.wire.json import Json
@@ -193,22 +195,60 @@ class ResponseStore:
             if fact.old is None or fact.old.values != last.values:
                 raise
 
-    async def prepare(self, reservation: Reservation, stored: StoredResponse) -> Put:
+    async def prepare(self, reservation: Reservation, stored: StoredResponse, *, lasting: bool = True) -> Put:
         """Write all of a response but the row by which it is there, and give that: for whoever has something
-        else to say in the same breath. Raises `TooLargeToStore`.
+        else to say in the same breath. Raises like `laid_out`.
+        """
+        record = await self.laid_out(reservation, stored, lasting=lasting)
+        key, values = record.control
+        await at_once(self._store.put(*each) for each in record.others)
+        return Put(key, values, (Absent(ROW),))
+
+    async def laid_out(
+        self,
+        reservation: Reservation,
+        stored: StoredResponse,
+        *,
+        revision: Revision | None = None,
+        lasting: bool = True,
+    ) -> Record:
+        """The rows of a response, once what they refer to is written; for whoever writes the rows.
+
+        Unless it is `lasting`, its turn expires when it does. Raises `TooLargeToStore`.
         """
         weight = weight_of([stored.input, stored.response])
         if reservation.flattens and reservation.previous is not None:
             weight += weight_of(reservation.previous.items)
+        grace = self._grace if lasting else 0
         lifts, shares = self._blobs is not None, not self._erase
         record = await off_the_loop(
-            weight, record_of, reservation, stored, grace=self._grace, lifts=lifts, shares=shares
+            weight,
+            record_of,
+            reservation,
+            stored,
+            grace=grace,
+            lifts=lifts,
+            shares=shares,
+            revision=revision,
         )
-        key, values = record.control
         if self._blobs is not None:
-            await keep(record.blobs, blobs=self._blobs, scope=blobs_of(key), expires=record.blobs_expire)
-        await at_once(self._store.put(*each) for each in record.others)
-        return Put(key, values, (Absent(ROW),))
+            scope = blobs_of(record.control[0])
+            await keep(record.blobs, blobs=self._blobs, scope=scope, expires=record.blobs_expire)
+        return record
+
+    async def drop(self, tenant: str, response_id: str, names: Iterable[str]) -> None:
+        """Remove blobs of a response that no row refers to any more."""
+        if self._blobs is not None:
+            thread, _ = addressed(response_id)
+            scope = TenantTable(tenant).blobs(thread)
+            await self._blobs.delete([f"{scope}/{name}" for name in names])
+
+    async def taken_up(self, tenant: str, response_id: str) -> tuple[Shown, StoredResponse]:
+        """What a response stands on, and the response as far as it is made. Raises `ResponseNotFound`."""
+        found, stored = await asyncio.gather(self._chain(tenant, response_id), self.get(tenant, response_id))
+        *history, own = found.turns
+        before = replace(found, turns=[*history, replace(own, input=[], output=[], origins={})])
+        return Shown(said_in(before.turns), _origins_in(before)), stored
 
     async def get(self, tenant: str, response_id: str) -> StoredResponse:
         """The response as it ended. Raises `ResponseNotFound`."""

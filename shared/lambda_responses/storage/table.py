@@ -248,7 +248,7 @@ WORK_SHARDS = 8
 
 
 def job_work(response_id: str) -> str:
-    """Where in the work index a background response is, for whoever looks after those that nobody works at."""
+    """Where in the work index a background response is, for whoever looks after those that have no worker."""
     return f"W#{int(response_id[-1], 16) % WORK_SHARDS}"
 
 

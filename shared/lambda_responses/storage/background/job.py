@@ -19,15 +19,14 @@ What a control row of a background response has besides what `records` tells of:
     att     how often it was taken since it last got on
     thr     how often it was put back because a provider wanted it to wait
     dl      when it is to have ended, in seconds since 1970
-    segs    [[fence, number of the first event that is valid under it], …]; null stands for a number that is
-            still being looked for
-    open    true as long as the last of those is null: a reader tells nothing, and the first to set it wins
+    cut…    where the log of each fence begins, see `segments`
     gen     how often its turn was written since it was created; the rows of the turn have the same
     ck      how far its run has got, packed
     err     the error that it was failed with by somebody who had no run of it
     key     the id of the API key that asked for it
     rep     what a queued request wants with its answer
     prov    the provider that was asked for by name
+    held    true where the conversation that it is made in is locked for it until it ends
     sec     how many rows the secrets of its tools take
     eph     true where it is kept for no longer than it takes to be fetched
     wk, wt  its place in the work index, and when somebody has to look after it; absent where nobody has to
@@ -38,15 +37,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from lambda_responses.storage.background.segments import cut_of, segments_in
 from lambda_responses.storage.chains import ResponseNotFound, addressed, is_deleted
 from lambda_responses.storage.codec import unpack
 from lambda_responses.storage.keyed.port import StoreFact
 from lambda_responses.storage.table import TenantTable, response_of, tenant_in
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from lambda_responses.storage.background.revisions import Written
+    from lambda_responses.storage.background.segments import Segment
     from lambda_responses.storage.keyed.port import Key, Row
     from lambda_responses.wire.json import Json
 
@@ -115,8 +116,8 @@ class Job:
     deadline: float
     """In seconds since 1970."""
     key_id: str | None
-    segments: Sequence[tuple[int, int | None]] = ()
-    """By fence, the number of the first event that is valid under it; None where that is still open."""
+    segments: Sequence[Segment] = ()
+    """What of its log counts; none where its events are not logged."""
     progress: Json | None = None
     """What its last save said of how far it had got."""
     kept: bool = True
@@ -135,7 +136,7 @@ class Job:
     @property
     def open_cut(self) -> bool:
         """Whether it is not known yet which of its logged events are valid."""
-        return bool(self.segments) and self.segments[-1][1] is None
+        return bool(self.segments) and self.segments[-1].start is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,7 @@ def job_in(row: Row | None) -> Job:
         throttled=values["thr"],
         deadline=values["dl"],
         key_id=values.get("key"),
-        segments=[(fence, start) for fence, start in values.get("segs", ())],
+        segments=segments_in(values) if values["bg"] == STREAMED else (),
         progress=unpack(values["ck"]) if "ck" in values else None,
         kept="eph" not in values,
         owner=values.get("owner"),
@@ -182,27 +183,10 @@ def control_of(tenant: str, response_id: str) -> Key:
     return TenantTable(tenant).control(thread, response_id)
 
 
-def sealed(job: Job) -> dict[str, Any]:
-    """The attributes by which a fence after that of `job` begins: its log is cut off at a place to be found.
+def next_fence(job: Job) -> dict[str, Any]:
+    """The attributes by which a fence after that of `job` begins, and its log is sealed.
 
-    Where nobody has had the job yet there is nothing to be found, and nothing to look for where events are
-    not logged.
+    Where nobody has had the job yet, there is nothing in the log to be cut off.
     """
     fence = job.fence + 1
-    values: dict[str, Any] = {"fence": fence}
-    if job.streamed:
-        known = job.fence == 0
-        values["segs"] = [*map(list, job.segments), [fence, 0 if known else None]]
-        if not known:
-            values["open"] = True
-    return values
-
-
-def overlaid(response: Json, control: Mapping[str, Any]) -> Json:
-    """A stored object as its control row says that it is by now. Of a foreground response, the object itself."""
-    if "bg" not in control:
-        return response
-    told = {**response, "status": control["st"]}
-    if "err" in control:
-        told["error"] = control["err"]
-    return told
+    return {"fence": fence, cut_of(fence): 0} if job.streamed and job.fence == 0 else {"fence": fence}

@@ -25,7 +25,15 @@ from lambda_responses.storage.conversations.leases import (
     insist,
     twice,
 )
-from lambda_responses.storage.conversations.rows import Stretch, all_of, batched, item_bundles, item_puts
+from lambda_responses.storage.conversations.rows import (
+    TRANSACTION_BYTES,
+    Stretch,
+    all_of,
+    batched,
+    item_bundles,
+    item_puts,
+    payload_of,
+)
 from lambda_responses.storage.keyed.conditions import ROW, Absent, equals
 from lambda_responses.storage.keyed.port import Check, ConditionFailed, Put, StoreFact, Update
 from lambda_responses.storage.records import MAX_STORED
@@ -105,7 +113,7 @@ class Additions:
                 await self._store.put(head.key, head.values, head.when)
 
         try:
-            await _settled(write, lambda: self._holds(head))
+            await settled(write, lambda: self._holds(head))
         except StoreFact:
             with suppress(StoreFact):
                 await at_once(self._store.delete(put.key) for put in (head, *puts))
@@ -141,17 +149,25 @@ class Additions:
         raise ConversationLocked
 
     async def commit(
-        self, hold: Hold, items: Sequence[Json], origins: Mapping[str, Json], record: Put
+        self,
+        hold: Hold,
+        items: Sequence[Json],
+        origins: Mapping[str, Json],
+        record: Sequence[Write],
+        is_done: Callable[[], Awaitable[bool]],
     ) -> None:
-        """Add items and write the row that is to be there when they are, and let go.
+        """Add items and do the writes of the record that is to be there when they are, and let go.
 
         There may be as many as the turn that they belong to may have. Raises `ConversationLocked`, and
-        `ConversationNotFound` where it was deleted meanwhile.
+        `ConversationNotFound` where it was deleted meanwhile; `ConditionFailed` for a write of the record, of
+        which `is_done` says whether it was done already.
         """
         added = await self._packed(items, origins, hold.stretch, bounded=False)
         try:
-            await self._add_once(hold, added, record)
+            await self._add_once(hold, added, record, is_done)
         except ConditionFailed as fact:
+            if fact.index:  # which the head never is
+                raise
             self._leases.unlocked(fact.old)
             raise ConversationLocked from None
 
@@ -160,7 +176,7 @@ class Additions:
         unchanged = (*THERE, equals("next", hold.stretch.upto), self._leases.free())
         writes = [_moved(hold.head, len(added.items), unchanged), *puts]
         try:
-            await _settled(lambda: self._transact(writes), lambda: self._is_there(hold, added))
+            await settled(lambda: self._transact(writes), lambda: self._is_there(hold, added))
         except ConditionFailed:
             return False
         return True
@@ -172,27 +188,34 @@ class Additions:
             except ConditionFailed:
                 raise ConversationLocked from None
 
-    async def _add_once(self, hold: Hold, added: Added, record: Put | None = None) -> None:
+    async def _add_once(
+        self,
+        hold: Hold,
+        added: Added,
+        record: Sequence[Write] = (),
+        is_done: Callable[[], Awaitable[bool]] | None = None,
+    ) -> None:
         """Add items under a lease. Raises `ConditionFailed` where it was lost."""
 
         async def is_there() -> bool:
-            return await (self._is_there(hold, added) if record is None else self._holds(record))
+            return await self._is_there(hold, added)
 
         try:
-            await _settled(lambda: self._add(hold, added, record), is_there)
+            await settled(lambda: self._add(hold, added, record), is_done or is_there)
         except StoreFact:
             if added.blobs:
                 with suppress(StoreFact):
                     await self._ends.go_on(hold.table, hold.stretch.conversation)
             raise
 
-    async def _add(self, hold: Hold, added: Added, record: Put | None) -> None:
+    async def _add(self, hold: Hold, added: Added, record: Sequence[Write]) -> None:
         await self._keep_blobs(hold.table, hold.stretch.conversation, added)
-        with_it = [] if record is None else [record]
-        *early, last = batched(added.puts(hold.table, hold.stretch), beside=1 + len(with_it))
+        *early, last = batched(added.puts(hold.table, hold.stretch), beside=1 + len(record))
+        if last and sum(map(payload_of, last)) + sum(map(payload_of, record)) > TRANSACTION_BYTES:
+            early, last = [*early, last], []
         for batch in early:
             await self._transact([Check(hold.head, hold.mine), *batch])
-        await self._transact([*with_it, _moved(hold.head, len(added.items), hold.mine), *last])
+        await self._transact([_moved(hold.head, len(added.items), hold.mine), *record, *last])
 
     async def _keep_blobs(self, table: TenantTable, conversation: ConversationKey, added: Added) -> None:
         """Before the rows that refer to them."""
@@ -231,7 +254,7 @@ def _moved(head: Key, count: int, when: Condition) -> Update:
     return Update(head, add={"next": count, "live": count}, remove=("owner", "until"), when=when)
 
 
-async def _settled(write: Callable[[], Awaitable[None]], is_done: Callable[[], Awaitable[bool]]) -> None:
+async def settled(write: Callable[[], Awaitable[None]], is_done: Callable[[], Awaitable[bool]]) -> None:
     """Write, and again where the answer was lost. Raises `ConditionFailed` for what was never done."""
     try:
         await twice(write)

@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from lambda_responses.storage.keyed.conditions import Absent, AnyOf, Compare, equals
-from lambda_responses.storage.keyed.port import ConditionFailed, StoreFact, StoreUnavailable, WriteConflict
+from lambda_responses.storage.keyed.port import (
+    ConditionFailed,
+    StoreFact,
+    StoreUnavailable,
+    Update,
+    WriteConflict,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -53,6 +59,11 @@ class Hold:
     def mine(self) -> Condition:
         """What holds as long as it does."""
         return (equals("owner", self.owner),)
+
+
+def lasting(hold: Hold, until: float) -> Update:
+    """Go on holding it until then, in seconds since 1970, without renewing it."""
+    return Update(hold.head, set={"until": math.ceil(until)}, when=hold.mine)
 
 
 class Leases:

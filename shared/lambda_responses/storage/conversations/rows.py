@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from lambda_responses.storage.bundles import bundle_of
 from lambda_responses.storage.codec import pack, unpack
-from lambda_responses.storage.keyed.port import MAX_TRANSACTION, Put
+from lambda_responses.storage.keyed.port import MAX_TRANSACTION, Put, Update
 from lambda_responses.storage.parcels import ROW_BYTES, into_rows
 from lambda_responses.storage.table import seq_of
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from lambda_responses.storage.bundles import Bundle
-    from lambda_responses.storage.keyed.port import Key, Row
+    from lambda_responses.storage.keyed.port import Key, Row, Write
     from lambda_responses.storage.table import TenantTable
     from lambda_responses.wire.ids import ConversationKey
     from lambda_responses.wire.json import Json
@@ -118,9 +118,13 @@ def batched(puts: Iterable[Put], *, beside: int) -> Iterator[list[Put]]:
     yield batch
 
 
-def payload_of(put: Put) -> int:
+def payload_of(write: Write) -> int:
     """The bytes that a row is written for."""
-    return sum(len(value) for value in put.values.values() if isinstance(value, bytes))
+    match write:
+        case Put(values=values) | Update(set=values):
+            return sum(len(value) for value in values.values() if isinstance(value, bytes))
+        case _:
+            return 0
 
 
 def items_in(rows: Iterable[Row]) -> list[KeptItem]:
