@@ -28,15 +28,16 @@ from lambda_responses.stream.deltas import (
     ToolCall,
     Usage,
 )
-from lambda_responses.stream.output import Output
+from lambda_responses.stream.output import Finished, Output
 from lambda_responses.stream.parts import OUTPUT_TEXT, REASONING_TEXT, REFUSAL, SUMMARY_TEXT
 from lambda_responses.wire.errors import RESPONSE_ERROR_CODES, APIError, ServerError
 from lambda_responses.wire.usage import add_usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from lambda_responses.stream.output import Ids
+    from lambda_responses.stream.retelling import Retelling
     from lambda_responses.wire.json import Event, Json
 
     Seal = Callable[[str, Json], str | None]
@@ -56,6 +57,17 @@ _OURS = frozenset(
 """Members of the response that no upstream decides."""
 
 
+SUPERSEDED = "superseded"
+"""In an item's origin: it was cut when its run was interrupted, and the next run said it anew behind it."""
+
+_PROMISED = {
+    "response.created": "queued",
+    "response.queued": "queued",
+    "response.in_progress": "in_progress",
+}
+"""The first events of a response that has to wait for its turn, and the status that they show."""
+
+
 def _shown_nothing(item_type: str, origin: Json) -> None:
     """What a client is shown that asked for no seals."""
 
@@ -68,8 +80,8 @@ def _whole(item: Json) -> tuple[Json, Json]:
 class ResponseEmitter:
     """Makes the events of one response.
 
-    `response` is the response object at its start (`wire.responses.new_response`); its `output` holds what
-    earlier runs had finished when an interrupted response is taken up again at `next_sequence_number`.
+    `response` is the response object at its start (`wire.responses.new_response`), or where a `bookmark` was
+    made; `origins` and `unshown` are then those of its output.
     `taken_call_ids` are the call ids of the context, which no call of this response may repeat. `seal` makes
     of an item's type and of what its maker wants back the `encrypted_content` that the client is shown, or
     None where it is shown none; `parted` takes from a finished item what the client did not ask to see.
@@ -80,32 +92,58 @@ class ResponseEmitter:
         response: Json,
         ids: Ids,
         *,
-        next_sequence_number: int = 0,
+        bookmark: Json | None = None,
+        origins: Mapping[str, Json] | None = None,
+        unshown: Mapping[str, Json] | None = None,
         taken_call_ids: Iterable[str] = (),
         seal: Seal = _shown_nothing,
         parted: Parted = _whole,
     ) -> None:
         self.response = response
-        self.origins: dict[str, Json] = {}
+        self.origins: dict[str, Json] = {**(origins or {})}
         """By item id, what the item's maker wants to see again; never shown to the client."""
-        self.unshown: dict[str, Json] = {}
+        self.unshown: dict[str, Json] = {**(unshown or {})}
         """By item id, the members that the client is shown less of."""
         self.stop: StopReason | None = None
         self.ended = False
         self._as_asked = dict(response)
         self._decided: set[str] = set()
         """Members of the response that an upstream has spoken for."""
-        self._output = Output(response["output"], ids, taken_call_ids, self._sealed, self._shown)
+        self._ids = ids
+        self._taken_call_ids = frozenset(taken_call_ids)
+        self._output = self._new_output(response["output"])
+        self._retelling: Retelling | None = None
         self._seal = seal
         self._parted = parted
-        self._next_sequence_number = next_sequence_number
+        self._next_sequence_number = 0
         self._usage_before: Json | None = None
         self._usage: Json | None = None
+        if bookmark is not None:
+            self._open_at(bookmark)
+
+    @property
+    def bookmark(self) -> Json:
+        """What another emitter needs besides the response to go on from here, between two steps.
+
+        `usage` are the tokens of all steps before. The rest is the emitter's own business.
+        """
+        asked = {name: self._as_asked[name] for name in self._decided if name in self._as_asked}
+        return {
+            "usage": self._usage_before,
+            "next": self._next_sequence_number,
+            "decided": sorted(self._decided),
+            "asked": asked,
+        }
 
     @property
     def next_sequence_number(self) -> int:
-        """Where a restored emitter would go on."""
+        """How many events there have been."""
         return self._next_sequence_number
+
+    @property
+    def said(self) -> Sequence[Json]:
+        """What a model that is asked now has said before: the output, if no step is taken again."""
+        return self._output.finished
 
     @property
     def items_begun(self) -> int:
@@ -118,9 +156,20 @@ class ResponseEmitter:
         return 0 if self._usage is None else self._usage.get("total_tokens", 0)
 
     def start(self) -> list[Event]:
-        """`response.created` and `response.in_progress`; the latter alone where one is taken up again."""
-        first = ["response.created"] if self._next_sequence_number == 0 else []
-        return self._numbered(self._lifecycle(name) for name in [*first, "response.in_progress"])
+        """`response.created` and `response.in_progress`."""
+        return self._numbered(self._lifecycle(name) for name in ("response.created", "response.in_progress"))
+
+    def take_up(self, told: Sequence[Event] = ()) -> list[Event]:
+        """Go on with a response that was promised: its first events, as far as they have not been told yet.
+
+        `told` are the events that left since the bookmark. Of the step of which they tell, what is open is
+        closed, superseded; it is to be taken again from its beginning, and nothing that stands is told twice.
+        """
+        if told:
+            self._next_sequence_number = told[-1]["sequence_number"] + 1
+        unsaid = [*_PROMISED.items()][self._next_sequence_number :]
+        promise = self._numbered(self._lifecycle(name, status=status) for name, status in unsaid)
+        return promise + self._tell_again(told)
 
     def apply(self, delta: Delta) -> list[Event]:
         """The events that one delta causes. After the terminal event there are none."""
@@ -131,6 +180,7 @@ class ResponseEmitter:
         if self.ended:
             return []
         events = self._numbered(self._output.end_step())
+        self._end_retelling()
         self._usage_before, self._usage = add_usage(self._usage_before, self._usage), None
         self.stop = None
         return events
@@ -175,6 +225,48 @@ class ResponseEmitter:
         """The terminal event of a response whose end is known: that very object."""
         self.ended = True
         return self._numbered(ending_as(response))
+
+    def _new_output(self, finished: list[Json]) -> Output:
+        return Output(finished, self._ids, self._taken_call_ids, self._sealed, self._shown)
+
+    def _open_at(self, bookmark: Json) -> None:
+        self._usage_before = bookmark["usage"]
+        self._next_sequence_number = bookmark["next"]
+        self._decided.update(bookmark["decided"])
+        self._as_asked = {
+            name: value for name, value in self._as_asked.items() if name not in self._decided
+        } | bookmark["asked"]
+
+    def _tell_again(self, told: Sequence[Event]) -> list[Event]:
+        from lambda_responses.stream.retelling import Retelling  # for what was interrupted alone
+        from lambda_responses.stream.told import told_by
+
+        superseded = {id for id, origin in self.origins.items() if SUPERSEDED in origin}
+        items, said = told_by(told, superseded), list(self.response["output"])
+        if not (items.finished or items.open):
+            return []
+        closing: list[Event] = []
+        standing, begun = items.series, dict(items.finished)
+        for index, item in sorted(items.open.items()):
+            self.origins[item.id] = {SUPERSEDED: True}
+            closing += item.closed("incomplete", None)
+            begun[index] = closing[-1]["item"]
+        self.response["output"] += [item for _, item in sorted(begun.items())]
+        events = self._numbered(closing)
+        self._taken_call_ids |= {item["call_id"] for item in begun.values() if item.get("call_id")}
+        self._retelling = Retelling(Finished(self.response["output"]), standing)
+        self._output = self._new_output(said)
+        return events
+
+    def _end_retelling(self) -> None:
+        """From here on everything is told. What the last step repeated was never there."""
+        if self._retelling is None:
+            return
+        for repeated in self._retelling.known:
+            self.origins.pop(repeated, None)
+            self.unshown.pop(repeated, None)
+        self._retelling = None
+        self._output = self._new_output(self.response["output"])
 
     def _caused_by(self, delta: Delta) -> Iterable[Event]:
         output = self._output
@@ -242,16 +334,19 @@ class ResponseEmitter:
 
     def _end(self, status: str, **fields: Any) -> Iterator[Event]:
         yield from self._output.close_all("completed" if status == "completed" else "incomplete")
+        self._end_retelling()
         self.response.update(status=status, usage=add_usage(self._usage_before, self._usage), **fields)
         if self.response.get("service_tier") == "auto":
             self.response["service_tier"] = "default"
         self.ended = True
         yield self._lifecycle(f"response.{status}")
 
-    def _lifecycle(self, name: str) -> Event:
-        return {"type": name, "response": {**self.response, "output": list(self._output.finished)}}
+    def _lifecycle(self, name: str, **shown: Any) -> Event:
+        return {"type": name, "response": {**self.response, "output": list(self.response["output"]), **shown}}
 
     def _numbered(self, events: Iterable[Event]) -> list[Event]:
+        if self._retelling is not None:
+            events = self._retelling.news(events)
         numbered: list[Event] = []
         for event in events:
             event["sequence_number"] = self._next_sequence_number

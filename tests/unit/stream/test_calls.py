@@ -142,7 +142,7 @@ def test_two_calls_of_one_id_are_two_calls() -> None:
 
 def test_a_call_id_of_an_earlier_run_is_taken() -> None:
     earlier = {"id": "fc_0", "type": "function_call", "call_id": "call_0", "name": "f", "arguments": "{}"}
-    making = emitter({"id": "resp_1", "status": "in_progress", "output": [earlier]}, next_sequence_number=9)
+    making = emitter({"id": "resp_1", "status": "in_progress", "output": [earlier]})
     making.start()
     (added,) = making.apply(ToolCall(0, "call_0", "f"))
     assert added["item"]["call_id"] == "call_new_1"

@@ -110,27 +110,6 @@ def test_the_service_tier_is_resolved_at_the_end() -> None:
     assert events[-1]["response"]["service_tier"] == "priority"
 
 
-def test_a_restored_emitter_goes_on_where_the_first_stopped() -> None:
-    first = emitter()
-    told = [*first.start(), *first.apply(Reasoning(0, "hm")), *first.apply(ToolCall(1, "call_a", "f"))]
-    kept = told[: next(n for n, event in enumerate(told) if event["type"] == "response.output_item.done") + 1]
-    restored = emitter(
-        blank_response(output=[kept[-1]["item"]]),
-        next_sequence_number=len(kept),
-        taken_call_ids=["call_a"],
-    )
-    events = restored.start()
-    assert names(events) == ["in_progress"]
-    for delta in (ToolCall(1, "call_a", "f"), ToolArguments(1, "{}"), Stopped("tool_calls")):
-        events += restored.apply(delta)
-    events += restored.finish(at=3)
-    check([*kept, *events])
-    assert [(item["id"], item.get("call_id")) for item in output_of(events)] == [
-        ("rs_0", None),
-        ("fc_1", "call_new_1"),
-    ]
-
-
 def test_nothing_of_one_step_is_left_open_in_the_next() -> None:
     making = emitter()
     events = making.start()
