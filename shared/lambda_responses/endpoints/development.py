@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from lambda_responses.endpoints.application import whole_application
+from lambda_responses.runtime.processes import Processes
 from lambda_responses.runtime.services import Runtime
 from lambda_responses.runtime.settings import SettingsError, local_environment
 
@@ -52,10 +53,11 @@ def serve(environment: Mapping[str, str]) -> None:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
-        for complaint in await runtime.start():
-            print(complaint, flush=True)
-        print(_banner(runtime, f"http://{HOST}:{listener.getsockname()[1]}/v1"), flush=True)
-        yield
+        async with _workers(runtime, environment):
+            for complaint in await runtime.start():
+                print(complaint, flush=True)
+            print(_banner(runtime, f"http://{HOST}:{listener.getsockname()[1]}/v1"), flush=True)
+            yield
         await runtime.aclose()
 
     config = uvicorn.Config(
@@ -68,6 +70,13 @@ def serve(environment: Mapping[str, str]) -> None:
     )
     logging.getLogger("uvicorn.error").addFilter(_without_text)
     uvicorn.Server(config).run(sockets=[listener])
+
+
+def _workers(runtime: Runtime, environment: Mapping[str, str]) -> Processes:
+    """The processes that run background responses. Beside a table there are none: functions do it."""
+    settings = runtime.settings
+    count = settings.workers if settings.database is not None else 0
+    return Processes([sys.executable, "-m", "lambda_responses", "work", "--attached"], count, environment)
 
 
 def _without_text(record: logging.LogRecord) -> bool:
