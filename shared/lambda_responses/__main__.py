@@ -1,5 +1,6 @@
 """`python -m lambda_responses dev`: serve the API on this machine. `… work`: run its background responses.
-`… keys`: who may use it. `… threads`: what it keeps, as trees.
+`… jobs`: drop requests that are answered in the background. `… keys`: who may use it. `… threads`: what it
+keeps, as trees.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status."""
+    from lambda_responses.runtime.job_commands import add_job_commands, run_job_command
     from lambda_responses.runtime.key_commands import add_key_commands, run_key_command
     from lambda_responses.runtime.settings import SettingsError
 
@@ -26,6 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     worker.add_argument("--attached", action="store_true", help="until standard input ends")
     add_key_commands(commands.add_parser("keys", help="make, list and revoke API keys in $RESPONSES_STORE"))
+    add_job_commands(
+        commands.add_parser("jobs", help="drop jobs on this machine's queue, take what came of them")
+    )
     threads = commands.add_parser("threads", help="list, export and import trees of stored responses")
     if (sys.argv[1:] if arguments is None else arguments)[:1] == [
         "threads"
@@ -37,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given.command == "keys":
             return run_key_command(given, os.environ)
+        if given.command == "jobs":
+            return run_job_command(given, os.environ)
         if given.command == "threads":
             from lambda_responses.library.thread_commands import run_thread_command
 

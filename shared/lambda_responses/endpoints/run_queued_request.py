@@ -13,13 +13,11 @@ if TYPE_CHECKING:
     from lambda_responses.runtime.queue_door import Delivery
     from lambda_responses.runtime.services import Runtime
 
-NAME = "idempotency-key"
-"""The attribute beside a message that names a job which has no word of its own."""
-
 
 async def run_queued_request(delivery: Delivery, runtime: Runtime) -> None:
     """Queue what a message asks for, in the name of whose queue it is. What this raises brings it back."""
     from lambda_responses.lifecycle import queued_requests  # with all that checks a request
+    from lambda_responses.wire.job_messages import NAME
 
     await runtime.renew()
     outcome = await queued_requests.run_queued_request(

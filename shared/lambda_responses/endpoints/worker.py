@@ -153,8 +153,11 @@ async def _run(runtime: Runtime, *, attached: bool) -> None:
         loop.add_signal_handler(number, stop.set)
     if attached:
         when_left_alone(partial(loop.call_soon_threadsafe, stop.set))
+    from lambda_responses.endpoints.job_worker import job_worker
+
     try:
-        await _worker_of(runtime).run(stop)
+        with job_worker(runtime) as jobs:
+            await asyncio.gather(_worker_of(runtime).run(stop), jobs.run(stop))
     finally:
         await runtime.aclose()
 

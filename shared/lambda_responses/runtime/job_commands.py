@@ -18,6 +18,7 @@ from lambda_responses.queue.port import QueueUnavailable
 from lambda_responses.runtime.principals.anybody import TENANT
 from lambda_responses.runtime.services import DEAD_LETTERS, REQUESTS, RESULTS, Runtime
 from lambda_responses.runtime.settings import local_environment
+from lambda_responses.wire.job_messages import NAME
 from lambda_responses.wire.json import to_bytes
 
 if TYPE_CHECKING:
@@ -81,30 +82,25 @@ def run_job_command(arguments: Namespace, environment: Mapping[str, str]) -> int
     return FAILED
 
 
-def _dropped(files: Sequence[str]) -> Iterator[Json]:
-    """Messages, one for each line. The same file holds other jobs when it is dropped again."""
+def _dropped(files: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Lines and their names. The same file holds other jobs when it is dropped again."""
     for file in files:
         run = secrets.token_hex(4)
         with _opened(file, "rb", sys.stdin.buffer) as lines:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
-                    yield dropped_line(line, f"{Path(file).name}#{number}-{run}")
+                    yield line.decode(errors="replace"), f"{Path(file).name}#{number}-{run}"
 
 
-async def _submit(messages: Iterator[Json], queue: PolledQueue, group: str) -> None:
+async def _submit(lines: Iterator[tuple[str, str]], queue: PolledQueue, group: str) -> None:
     dropped = 0
     try:
-        for message in messages:
-            await queue.send(message, group=group)
+        for line, name in lines:
+            await queue.send(line, group=group, attributes={NAME: name})
             dropped += 1
     finally:
         queue.close()
         _say(f"Jobs dropped: {dropped}.")
-
-
-def dropped_line(line: bytes, name: str, tries: int = 1) -> Json:
-    """A message on the queue of jobs of a laptop. Those of AWS have no frame."""
-    return {"text": line.decode(errors="replace"), "name": name, "tries": tries}
 
 
 class _Taken:

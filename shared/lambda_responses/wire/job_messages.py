@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from lambda_responses.wire.json import Json
 
 
+NAME = "idempotency-key"
+"""The attribute beside a message that names a job which has no word of its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class LinesIn:
     """An object whose lines are jobs."""
