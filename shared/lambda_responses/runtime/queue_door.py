@@ -85,7 +85,7 @@ class QueueDoor:
             return self._batch(event["Records"], context, runtime)
         if self._rounds is not None:
             with lines_of(None, context):
-                _loop().run(_told(self._rounds(runtime)))
+                run_told(self._rounds(runtime))
         return None
 
     def _batch(self, records: list[Json], context: Any, runtime: Runtime) -> Json:
@@ -101,7 +101,7 @@ class QueueDoor:
                 _texts_beside(record.raw_event),
             )
             with lines_of(None, context):
-                _loop().run(_told(self._work(delivery, runtime)))
+                run_told(self._work(delivery, runtime))
 
         with processor(records=records, handler=handle):
             processor.process()
@@ -123,6 +123,11 @@ def queue_door(work: Work, *, rounds: Rounds | None = None, asks_models: bool = 
         with starting():
             made.opened()
     return made
+
+
+def run_told(work: Awaitable[None]) -> None:
+    """Do the work. Raises `FailedMessage` where it fails, once that has been told."""
+    _loop().run(_told(work))
 
 
 async def _told(work: Awaitable[None]) -> None:

@@ -8,7 +8,7 @@
     {t}#T#{thread}      F#{own}#{response}              leads from turn `own` to a response that forked off it
     {t}#V#{conversation} H                              head of a conversation
     {t}#V#{conversation} I#{seq:010}[#{k:02}]           one item of it, in one or more rows
-    {t}#E#{response}    {fence:04}#{last:08}[#{k:02}]   events of a response up to number `last`, in one or more rows
+    {t}#E#{response}    {fence:04}#{last:08}[#{k:02}]   events of a response up to `last`, in one or more rows
     {t}#J#{response}    0[#{k:02}]                      what a background response is asked for
     {t}#J#{response}    S[#{k:02}]                      the secrets of its tools, sealed, until it has ended
     {t}#A               SEM#{n:03}                      one of a tenant's places for background responses
@@ -54,8 +54,8 @@ API_KEYS = Range("#A", "KEY#", "KEY#~")
 """The list of API keys."""
 
 NOTIFICATION = "N"
-"""The sort key of a notification, and of no other row: the table's stream tells of keys alone, so that nothing
-of what somebody deletes stays in it, and is filtered by this one."""
+"""The sort key of a notification, and of no other row: the table's stream tells of keys alone, so that
+nothing of what somebody deletes stays in it, and is filtered by this one."""
 
 NOTIFICATION_WORK = tuple(f"N#{place}" for place in range(8))
 """The partitions of the work index in which notifications wait."""
@@ -235,6 +235,11 @@ class TenantTable:
 def notification_work(response_id: str) -> str:
     """The partition of the work index in which a notification waits; the last digit of an id is random."""
     return NOTIFICATION_WORK[int(response_id[-1], 16) % len(NOTIFICATION_WORK)]
+
+
+def is_notification(key: Key) -> bool:
+    """Whether that is an `N#` row."""
+    return key.sk == NOTIFICATION
 
 
 def notification_in(key: Key) -> tuple[str, str]:
