@@ -115,9 +115,14 @@ def _port(text: str) -> int:
     return int(text)
 
 
-_NOWHERE = ("RESPONSES_BUCKET", "RESPONSES_RESULT_BUCKET", "RESPONSES_EVENT_BUS")
+_NOWHERE = (
+    "RESPONSES_BUCKET",
+    "RESPONSES_EVENT_BUS",
+    "RESPONSES_REQUEST_BUCKET",
+    "RESPONSES_RESULT_BUCKET",
+)
 """What of the template's is on AWS alone."""
-_QUEUES = ("RESPONSES_QUEUE_URL", "RESPONSES_RESULT_QUEUE_URL")
+_QUEUES = ("RESPONSES_QUEUE_URL", "RESPONSES_RESULT_QUEUE_URL", "RESPONSES_DEAD_LETTER_QUEUE_URL")
 """What is a file beside a store that is one."""
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sqlite3
 import time
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from infra.host.queues import Message
 from lambda_responses.queue.local import SQLiteQueue
+from lambda_responses.runtime.services import BACKGROUND, DEAD_LETTERS, REQUESTS, RESULTS
 from lambda_responses.wire.json import to_bytes
 
 if TYPE_CHECKING:
@@ -24,8 +24,14 @@ Json = dict[str, Any]
 LOOK = 0.2
 """Seconds between two looks into a file, which tells nobody that it has changed."""
 
-_BACKGROUND = "RESPONSES_QUEUE_URL"
-_ROWS = "SELECT pk, sk, doc, wk, wt FROM rows WHERE wk IS NOT NULL"
+_NAMES = {
+    "BackgroundQueue": BACKGROUND,
+    "RequestQueue": REQUESTS,
+    "RequestDeadLetters": DEAD_LETTERS,
+    "ResultQueue": RESULTS,
+}
+"""What queues are called in a file, by what the template calls them."""
+_ROWS = "SELECT pk, sk FROM rows WHERE wk IS NOT NULL"
 
 
 class Files:
@@ -36,14 +42,10 @@ class Files:
         self._file = database.with_name(f"{database.name}.queue")
         self._queues = list[FileQueue]()
         self._declared = deployment.sources.queues
-        environments = [each.environment for each in deployment.functions.values()]
-        self._background = {each.get(_BACKGROUND) for each in environments} - {None}
 
     def queue(self, logical_id: str) -> FileQueue:
-        """A queue: the one of background responses under the name that functions know it by."""
-        told = self._declared[logical_id]
-        name = "background" if told.url in self._background else logical_id
-        made = FileQueue(self._file, name, told)
+        """A queue, under the name that it has beside a database where functions know it by one."""
+        made = FileQueue(self._file, logical_id, self._declared[logical_id])
         self._queues.append(made)
         return made
 
@@ -58,8 +60,8 @@ class FileQueue:
 
     def __init__(self, file: Path, name: str, told: DeclaredQueue) -> None:
         self._told = told
-        self._queue = SQLiteQueue(file, name=name)
-        self._aside = None if told.aside is None else SQLiteQueue(file, name=told.aside)
+        self._queue = _opened(file, name)
+        self._aside = None if told.aside is None else _opened(file, told.aside)
 
     async def received(self, most: int) -> Sequence[Message]:
         """See `PolledQueue`."""
@@ -98,6 +100,10 @@ class FileQueue:
             self._aside.close()
 
 
+def _opened(file: Path, name: str) -> SQLiteQueue:
+    return SQLiteQueue(file, name=_NAMES.get(name, name))
+
+
 class FileTable:
     """The rows of a file that wait for somebody, as a DynamoDB stream tells of new ones."""
 
@@ -106,30 +112,24 @@ class FileTable:
 
     async def records(self) -> AsyncIterator[Sequence[Json]]:
         """See `Table`. What was there before the first look is old."""
-        known = {_key(row) for row in self._rows()}
+        known = set(self._rows())
         while True:
             await asyncio.sleep(LOOK)
-            rows = {_key(row): row for row in self._rows()}
-            if new := [_record(row) for key, row in rows.items() if key not in known]:
+            rows = self._rows()
+            if new := [_record(row) for row in rows if row not in known]:
                 yield new
             known = set(rows)
 
-    def _rows(self) -> list[tuple[Any, ...]]:
+    def _rows(self) -> list[tuple[str, str]]:
         if not self._file.exists():
             return []
         with closing(sqlite3.connect(f"{self._file.as_uri()}?mode=ro", uri=True)) as connection:
             return connection.execute(_ROWS).fetchall()
 
 
-def _key(row: tuple[Any, ...]) -> tuple[str, str]:
-    return row[0], row[1]
-
-
-def _record(row: tuple[Any, ...]) -> Json:
-    """As Lambda is told of a row that is new."""
-    pk, sk, doc, wk, wt = row
-    attributes: Json = json.loads(doc) | {"pk": pk, "sk": sk, "wk": wk, "wt": wt}
-    image = {name: _typed(each) for name, each in attributes.items()}
+def _record(row: tuple[str, str]) -> Json:
+    """As Lambda is told of a row that is new, where its stream tells keys alone."""
+    pk, sk = row
     return {
         "eventID": f"{pk}/{sk}",
         "eventName": "INSERT",
@@ -137,26 +137,8 @@ def _record(row: tuple[Any, ...]) -> Json:
         "eventSource": "aws:dynamodb",
         "dynamodb": {
             "ApproximateCreationDateTime": time.time(),
-            "Keys": {"pk": image["pk"], "sk": image["sk"]},
-            "NewImage": image,
+            "Keys": {"pk": {"S": pk}, "sk": {"S": sk}},
             "SequenceNumber": str(time.time_ns()),
-            "StreamViewType": "NEW_IMAGE",
+            "StreamViewType": "KEYS_ONLY",
         },
     }
-
-
-def _typed(value: Any) -> Json:
-    """A value as DynamoDB writes it."""
-    match value:
-        case None:
-            return {"NULL": True}
-        case bool():
-            return {"BOOL": value}
-        case str():
-            return {"S": value}
-        case int() | float():
-            return {"N": str(value)}
-        case list():
-            return {"L": [_typed(each) for each in cast("list[Any]", value)]}
-        case _:
-            return {"M": {name: _typed(each) for name, each in value.items()}}
