@@ -131,6 +131,8 @@ def changes(record: Record) -> tuple[dict[str, Any], list[str]]:
 
 
 def _named(turn: Sequence[Row], envelope: Sequence[Row]) -> Named:
+    if not turn:  # and nobody is going to replace them
+        return Named(frozenset(), {})
     names = references(turn)
     expires: int = turn[0].values.get(EXPIRY, 0)
     of_envelope = references(envelope) if envelope else set[str]()
