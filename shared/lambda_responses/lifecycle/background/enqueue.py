@@ -16,8 +16,10 @@ from lambda_responses.lifecycle.placement import placed, placed_after, too_large
 from lambda_responses.lifecycle.ports import Unclaimed
 from lambda_responses.lifecycle.steps import compaction_plan
 from lambda_responses.queue.port import QueueUnavailable
+from lambda_responses.storage.conversations.leases import ConversationLocked
 from lambda_responses.storage.responses import TooLargeToStore
 from lambda_responses.wire.compaction import TRIGGER
+from lambda_responses.wire.conversations import conversation_locked
 from lambda_responses.wire.errors import UnsupportedError
 
 if TYPE_CHECKING:
@@ -91,7 +93,7 @@ async def keep_queued(
             created_at=created_at,
             entropy=using.entropy,
         )
-        stored = beginning.queued(asked.targets[0].name)
+        stored = replace(beginning.queued(asked.targets[0].name), request=placement.request)
         assert placement.reservation is not None  # both kinds of places have one
         try:
             job = await using.jobs.create(
@@ -110,6 +112,8 @@ async def keep_queued(
             )
         except TooLargeToStore:
             raise too_large_to_store() from None
+        except ConversationLocked:
+            raise conversation_locked() from None
         placement.committed = True
         await claim.keep(stored)
     return Queued(asked, job, beginning)

@@ -52,8 +52,10 @@ class StreamedInBackground:
         self._told = -1
         """The number of the last event that the listener has heard from here."""
         self._over = False
+        self.id = ""
+        """The response's; known with the first events, as is its target."""
         self.target = ""
-        """`provider/model` that is asked first; known with the first events."""
+        """`provider/model` that is asked first."""
 
     async def events(self) -> AsyncGenerator[Sequence[Event]]:
         """The response as events, as many at a time as were logged together; the first ones at once.
@@ -73,7 +75,7 @@ class StreamedInBackground:
                 claim=self._claim,
                 owner=None if place is None else owner,
             )
-            self.target = queued.asked.targets[0].name
+            self.id, self.target = queued.job.response_id, queued.asked.targets[0].name
             wait = 0.0 if place is None else using.jobs.lease_seconds + AFTER_LEASE
             await announce(queued.job, using, delay=wait)
             if place is not None:
@@ -86,9 +88,7 @@ class StreamedInBackground:
                         yield events
                 if self._over:
                     return
-        reading = resumed(
-            tenant, queued.job.response_id, after=self._told, using=using, deadline=self._deadline
-        )
+        reading = resumed(tenant, self.id, after=self._told, using=using, deadline=self._deadline)
         async with aclosing(reading) as batches:
             async for events in batches:
                 yield events

@@ -134,6 +134,17 @@ class EventLog:
             after = more[-1].last
         return chunks
 
+    async def holds(self, job: Job) -> bool:
+        """Whether there is anything in a log."""
+        range = TenantTable(job.tenant).all_event_chunks(job.response_id)
+        return bool(await self._store.query(range, limit=1))
+
+    async def remove(self, job: Job) -> None:
+        """Keep nothing of a log, be it what counted or not."""
+        range = TenantTable(job.tenant).all_event_chunks(job.response_id)
+        rows = await self._store.query(range)
+        await at_once(self._store.delete(row.key) for row in rows)
+
     async def seal(self, job: Job) -> Job:
         """The job with a cut made in its log: what others logged counts up to there, and nothing beyond.
 
