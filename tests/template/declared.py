@@ -13,7 +13,14 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 DOORS = sorted(path.parent.name for path in ROOT.glob("functions/*/handler.py"))
 AUTHORIZER = "authorize"
-"""The one door that is no operation of the API."""
+"""Whom API Gateway asks who calls."""
+UNASKED = (
+    "deliver_notifications",
+    "run_background_response",
+    "run_queued_request",
+    "sweep_background_responses",
+)
+"""What queues, a stream and the clock call. All other doors are operations of the API."""
 
 TEMPLATE = read_template(ROOT / "template.yaml")
 RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
@@ -32,9 +39,10 @@ def variables(door: str) -> dict[str, Any]:
     return OF_ALL["Environment"]["Variables"] | BY_DOOR[door].get("Environment", {}).get("Variables", {})
 
 
-def events(door: str) -> list[dict[str, Any]]:
-    """The routes of a door's function."""
-    return [event["Properties"] for event in BY_DOOR[door].get("Events", {}).values()]
+def events(door: str, kind: str = "Api") -> list[dict[str, Any]]:
+    """The routes of a door's function, or what else calls it."""
+    found = BY_DOOR[door].get("Events", {}).values()
+    return [event["Properties"] for event in found if event["Type"] == kind]
 
 
 def statements(door: str, *, untrue: str = "") -> Iterator[dict[str, Any]]:

@@ -21,6 +21,7 @@ from tests.template.declared import (
     RESOURCES,
     ROOT,
     TEMPLATE,
+    UNASKED,
     events,
     variables,
 )
@@ -29,7 +30,7 @@ from tests.template.translated import deployed
 if TYPE_CHECKING:
     from lambda_responses.runtime.operations import Operation
 
-OPERATING = [door for door in DOORS if door != AUTHORIZER]
+OPERATING = [door for door in DOORS if door not in (AUTHORIZER, *UNASKED)]
 SETTINGS = {field.name for field in fields(Settings)}
 
 
@@ -70,8 +71,9 @@ def test_what_is_deployed_make_dev_serves(door: str):
         assert any(covers(event, method, path) for method, path in operation.routes), event
 
 
-def test_the_authorizer_is_no_route():
-    assert events(AUTHORIZER) == []
+@pytest.mark.parametrize("door", [AUTHORIZER, *UNASKED])
+def test_what_no_client_asks_is_no_route(door: str):
+    assert events(door) == []
 
 
 @pytest.mark.parametrize("door", OPERATING)
@@ -111,6 +113,8 @@ def test_a_parameter_has_the_default_of_the_setting_that_it_is():
     assert defaults["DeleteMode"] == Settings().delete_mode
     assert defaults["DefaultProvider"] == Settings().default_provider
     assert defaults["JwtTenantClaim"] == Settings().jwt_tenant_claim
+    assert defaults["BackgroundSeconds"] == Settings().background_seconds
+    assert defaults["TenantConcurrency"] == Settings().tenant_concurrency
 
 
 def test_the_table_outlives_its_stack():
@@ -147,6 +151,11 @@ def test_media_outlive_what_refers_to_them_and_not_by_much(days: int):
     assert rule["Status"] == "Enabled"
     assert rule["Prefix"] == "threads/"  # what is said in conversations stays until somebody deletes it
     assert rule["ExpirationInDays"] == days + 15
+
+
+def test_the_tables_stream_tells_keys_alone():
+    """It keeps them for a day, and what somebody deletes has to be gone."""
+    assert RESOURCES["Table"]["Properties"]["StreamSpecification"] == {"StreamViewType": "KEYS_ONLY"}
 
 
 def test_the_table_is_the_one_that_the_store_expects():
