@@ -35,6 +35,10 @@ HEADERS = {
 }
 
 
+ENDINGS = frozenset({"response.completed", "response.incomplete", "response.failed", "error"})
+"""What a stream ends with: the last is a refusal that comes too late for a status line."""
+
+
 @dataclass(slots=True)
 class Framing:
     """How events become bytes."""
@@ -43,14 +47,19 @@ class Framing:
     """The response's id where deltas are padded; known with the first event at the latest."""
     done_marker: bool = False
 
+    _last: str | None = None
+    """What the last event was."""
+
     def frames(self, events: Sequence[Event]) -> bytes:
         """Whole frames: some readers lose an event that is cut over two writes."""
+        if events:
+            self._last = events[-1]["type"]
         return b"".join([sse.encode(event, obfuscated_for=self.obfuscated_for) for event in events])
 
     @property
     def ending(self) -> bytes:
-        """What follows the terminal event."""
-        return sse.DONE if self.done_marker else b""
+        """What follows the terminal event; nothing where the stream goes on elsewhere."""
+        return sse.DONE if self.done_marker and self._last in ENDINGS else b""
 
 
 async def ends(*, begun: bool) -> bool:

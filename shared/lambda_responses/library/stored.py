@@ -7,6 +7,7 @@ changes nothing.
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from lambda_responses.library.engine import crossing_to, wait_for
@@ -247,14 +248,18 @@ async def _replay(
 ) -> AsyncGenerator[Sequence[JsonObject], None]:
     async with observed(record_about("get_responses", response_id, streamed=True)):
         query = read_retrieve_query(_pairs(options))
-        events = await retrieve.replay_response(
+        told = await retrieve.replay_response(
             response_id,
             starting_after=query.starting_after,
             include=query.include,
             principal=home.principal,
             using=home.services,
         )
-        yield [JsonObject(event) for event in events]
+        yield [JsonObject(event) for event in told.events]
+        if told.rest is not None:
+            async with aclosing(told.rest) as batches:
+                async for events in batches:
+                    yield [JsonObject(event) for event in events]
 
 
 def _pairs(options: Mapping[str, Any]) -> Iterable[tuple[str, str]]:

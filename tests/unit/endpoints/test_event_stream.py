@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lambda_responses.endpoints.event_stream import EventStreamResponse, Framing
+from lambda_responses.endpoints.event_stream import ENDINGS, EventStreamResponse, Framing
 from lambda_responses.stream import sse
+from lambda_responses.stream.grammar import TERMINAL
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -98,12 +99,26 @@ async def test_a_batch_leaves_in_one_write_of_whole_frames() -> None:
     assert len(bodies) == 3
 
 
-async def test_padding_and_end_marker_are_the_framings_choice() -> None:
+async def test_padding_is_the_framings_choice() -> None:
     client, batches = Client(), Batches()
     batches.speak.set()
     await stream(batches, Framing("resp_1", done_marker=True))(SCOPE, client.receive, client.send)
-    assert client.body.endswith(sse.DONE)
     assert client.body.count(b"obfuscation") == 3
+    assert sse.DONE not in client.body
+
+
+@pytest.mark.parametrize("ending", sorted(ENDINGS))
+def test_the_end_marker_follows_an_end_alone(ending: str) -> None:
+    framing = Framing(None, done_marker=True)
+    framing.frames([DELTA])
+    assert framing.ending == b""
+    framing.frames([{"type": ending, "sequence_number": 5}])
+    assert framing.ending == sse.DONE
+    assert Framing(None).ending == b""
+
+
+def test_streams_end_as_the_grammar_says() -> None:
+    assert ENDINGS - {"error"} == TERMINAL
 
 
 async def test_a_fault_of_the_run_is_not_hidden() -> None:

@@ -156,7 +156,7 @@ async def test_nobody_reads_the_summary_but_the_model(play: Play) -> None:
     told = [listed, first, second, await get_response(first["id"], principal=ME, using=services)]
     assert "They like tea" not in str(told)
     assert await get_response(first["id"], principal=ME, using=services) == first
-    check(await replay_response(first["id"], principal=ME, using=services))
+    check((await replay_response(first["id"], principal=ME, using=services)).events)
     own = await list_input_items(first["id"], ListQuery(), principal=ME, using=services)
     assert [item["type"] for item in own["data"]] == ["message"] * 4
 

@@ -550,12 +550,12 @@ async def test_a_finished_stream_can_be_told_again_from_any_point(play: Play) ->
     step = [Text(0, "Hello"), ToolCall(1, "call_1", "f"), Stopped("tool_calls")]
     services = play(Played([step]))
     response = await plain(services)
-    events = list(await replay_response(response["id"], principal=ME, using=services))
+    events = (await replay_response(response["id"], principal=ME, using=services)).events
     check(events)
     assert events[-1]["response"] == response
     for after in range(-1, len(events) + 1):
         again = await replay_response(response["id"], starting_after=after, principal=ME, using=services)
-        assert list(again) == events[max(after + 1, 0) :]
+        assert again.events == events[max(after + 1, 0) :]
 
 
 async def test_a_call_without_its_output_is_refused_before_a_model_is_asked(play: Play) -> None:

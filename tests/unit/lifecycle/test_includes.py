@@ -87,7 +87,7 @@ async def test_what_was_not_included_is_shown_later_to_who_includes_it(play: Pla
     others = [each for each in HOSTED if each != name]
     assert to_bytes(await read(services, response["id"], *others)) == to_bytes(response)
     replayed = await replay_response(response["id"], include=[name], principal=ME, using=services)
-    assert replayed[-1]["response"] == shown
+    assert replayed.events[-1]["response"] == shown
 
 
 @pytest.mark.parametrize("name", HOSTED)
