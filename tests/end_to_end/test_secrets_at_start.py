@@ -70,7 +70,12 @@ UNUSABLE: dict[str, dict[str, str]] = {
     },
 }
 
-USABLE = ("RESPONSES_OUTBOUND_ALLOW",)
+USABLE = (
+    "RESPONSES_OUTBOUND_ALLOW",
+    "RESPONSES_REQUEST_TENANT",
+    "RESPONSES_REQUEST_BUCKET",
+    "RESPONSES_EVENT_BUS",
+)
 """Settings that a word fits, whatever it is."""
 
 FILES: dict[str, Any] = {

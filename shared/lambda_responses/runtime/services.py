@@ -16,7 +16,7 @@ from lambda_responses.runtime.logs import logger, place_of
 from lambda_responses.runtime.metrics import publish_lost_notification, publish_upstream_error
 from lambda_responses.runtime.parameters import OperatorParameters
 from lambda_responses.runtime.principals.callers import Callers
-from lambda_responses.runtime.settings import SettingsError, read_settings
+from lambda_responses.runtime.settings import PREFIX, SettingsError, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -56,6 +56,7 @@ BACKGROUND, REQUESTS, RESULTS, DEAD_LETTERS = "background", "requests", "results
 REMOTE_LEASE, LOCAL_LEASE = 60.0, 4.0
 """Seconds that a worker has a background response without a sign of life. Beside SQLite nothing but a machine
 that stands still can keep one from giving it, and people who start a server anew wait for what they had."""
+PLACES_BESIDE_TABLES = ("queue_url", "dead_letter_queue_url", "result_queue_url", "result_bucket")
 _MOST_OF_A_NAME = 200
 """Of a target's: the model's part is what a client wrote."""
 
@@ -75,6 +76,7 @@ class LiveServices:
         self._routed_by: Kept | None = None
         self.first_event_wait = settings.first_event_wait_ms / 1000
         self.max_steps = settings.max_steps
+        self.max_background_steps = settings.max_background_steps
         self.tenant_concurrency = settings.tenant_concurrency
         self.background_seconds = float(settings.background_seconds)
 
@@ -379,7 +381,8 @@ class Runtime:
 
     def check(self) -> None:
         """Make what may fail for want of the right settings. Raises `SettingsError`."""
-        _ = self._live.router, self._live.outbound, self._live.responses
+        _check_places(self.settings)
+        _ = self._live.router, self._live.outbound, self._live.responses, self._live.queue
 
     async def start(self) -> Sequence[str]:
         """Load what would keep the first request waiting; returns a sentence for each thing that failed."""
@@ -435,6 +438,16 @@ def process_runtime() -> Runtime:
     return Runtime(os.environ)
 
 
+def _check_places(settings: Settings) -> None:
+    """Raises `SettingsError` for a place on AWS that nobody would use, since a file has its part."""
+    if settings.database is not None:
+        for name in PLACES_BESIDE_TABLES:
+            if getattr(settings, name) is not None:
+                raise SettingsError(
+                    f"{PREFIX}{name.upper()} goes with DynamoDB; beside SQLite a file has its part."
+                )
+
+
 def _store(settings: Settings) -> KeyedStore:
     """The store of the settings.
 
@@ -473,8 +486,6 @@ def _queue(settings: Settings, *, now: Callable[[], float]) -> Queue | None:
         from lambda_responses.queue.sqs import SQSQueue
 
         return SQSQueue(settings.queue_url)
-    if settings.queue_url is not None:
-        raise SettingsError("RESPONSES_QUEUE_URL goes with DynamoDB; beside SQLite a file has its part.")
     return _local_queue(settings, BACKGROUND, now=now)
 
 

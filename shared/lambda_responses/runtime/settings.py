@@ -63,7 +63,7 @@ class Settings:
     worker_seconds: int = _setting(0, whole(least=0, most=86_400))
     """Seconds that such a process gives a background response at a time, as functions have 900; 0 for no
     limit."""
-    request_tenant: str | None = _setting(None, NAMED)
+    request_tenant: str | None = _setting(None, text(pattern="^[A-Za-z0-9][A-Za-z0-9._@:+-]{0,127}$"))
     """The tenant that requests from the input queue belong to."""
     request_bucket: str | None = _setting(None, NAMED)
     """The S3 bucket, or `<bucket>/<prefix>`, whose objects queued requests may name."""
@@ -115,6 +115,8 @@ class Settings:
     """Further tries of an upstream request that has not answered yet."""
     max_steps: int = _setting(16, whole(least=1, most=1_000))
     """Upstream steps of one response."""
+    max_background_steps: int = _setting(500, whole(least=1, most=10_000))
+    """The same of a background response, which may take hours."""
     keep_alive_ms: int = _setting(15_000, whole(least=10))
     """Silence after which a stream gets a comment line."""
     done_marker: bool = _setting(False, FLAG)
