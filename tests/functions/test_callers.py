@@ -19,7 +19,13 @@ from lambda_responses.runtime.logs import logger
 from lambda_responses.runtime.services import Runtime
 from lambda_responses.storage.api_keys import ApiKeys
 from lambda_responses.wire.api_keys import render_key
-from lambda_responses.wire.scopes import MODELS_READ, RESPONSES_READ, RESPONSES_WRITE
+from lambda_responses.wire.scopes import (
+    MODELS_READ,
+    RESPONSES_READ,
+    RESPONSES_WRITE,
+    WEBHOOKS_READ,
+    WEBHOOKS_WRITE,
+)
 from tests.functions.events import ACCOUNT, Context, by_api, by_url
 
 if TYPE_CHECKING:
@@ -29,6 +35,7 @@ if TYPE_CHECKING:
     Headers = Sequence[tuple[str, str]]
 
 UNKNOWN = "resp_" + "0" * 48
+NOBODYS = "whe_" + "0" * 48
 HELLO = {"model": "scripted/echo", "input": "Hello"}
 ROUTES = [
     ("create_response", "POST", "/responses", HELLO),
@@ -40,6 +47,9 @@ ROUTES = [
     ("count_input_tokens", "POST", "/responses/input_tokens", {}),
     ("conversations", "POST", "/conversations", {}),
     ("conversations", "GET", "/conversations/conv_1", None),
+    ("webhook_endpoints", "POST", "/webhook_endpoints", {}),
+    ("webhook_endpoints", "GET", "/webhook_endpoints", None),
+    ("webhook_endpoints", "GET", "/webhook_event_types", None),
     ("list_models", "GET", "/models", None),
     ("list_models", "GET", "/models/scripted/echo", None),
 ]
@@ -231,10 +241,38 @@ def test_a_tenants_responses_are_nobody_elses(ask: Any, runtime: Runtime, operat
     assert ask(runtime, "get_response", "GET", path, None, bearer(mine)).status == 200
 
 
+def test_a_tenants_webhook_endpoints_are_nobody_elses(ask: Any, runtime: Runtime, operator: Operator):
+    mine, foreign = operator.key("acme"), operator.key("globex")
+    body = {"name": "n", "url": "https://a.example/", "event_types": ["response.failed"]}
+    made = json.loads(
+        ask(runtime, "webhook_endpoints", "POST", "/webhook_endpoints", body, bearer(mine)).body
+    )
+    path, unknown = (f"/webhook_endpoints/{id}" for id in (made["id"], NOBODYS))
+    for method, more, body in (
+        ("GET", "", None),
+        ("POST", "", {"name": "mine now"}),
+        ("POST", "/rotate_secret", {}),
+        ("POST", "/test", {"event_type": "response.failed"}),
+        ("DELETE", "", None),
+    ):
+        answer, none = (
+            ask(runtime, "webhook_endpoints", method, place + more, body, bearer(foreign))
+            for place in (path, unknown)
+        )
+        assert answer.status == none.status == 404
+        assert answer.body == none.body.replace(NOBODYS, made["id"])
+    listed = ask(runtime, "webhook_endpoints", "GET", "/webhook_endpoints", None, bearer(foreign))
+    assert json.loads(listed.body)["data"] == []
+    kept = json.loads(ask(runtime, "webhook_endpoints", "GET", path, None, bearer(mine)).body)
+    assert kept == {name: value for name, value in made.items() if name != "signing_secret"}
+
+
 @pytest.mark.parametrize(
     ("scope", "opens"),
     [
         (MODELS_READ, {"list_models"}),
+        (WEBHOOKS_READ, {"webhook_endpoints"}),
+        (WEBHOOKS_WRITE, {"webhook_endpoints"}),
         (RESPONSES_READ, {"get_response", "list_input_items", "conversations"}),
         (
             RESPONSES_WRITE,
