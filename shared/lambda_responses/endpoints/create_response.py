@@ -35,8 +35,10 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from lambda_responses.lifecycle.background.inline import StreamedInBackground
     from lambda_responses.lifecycle.checked import CheckedEvents
     from lambda_responses.lifecycle.ports import Principal
+    from lambda_responses.lifecycle.retrieve import Told
     from lambda_responses.lifecycle.run import ResponseRun
     from lambda_responses.runtime.metrics import Meter
     from lambda_responses.storage.request_claims import KeptAnswer
@@ -52,6 +54,17 @@ async def create_response(request: Request) -> Response:
     body = read_json(sent)
     await runtime.renew()
     return await _Asked(request, sent, body, principal, meter).response()
+
+
+async def goes_on(*, begun: bool) -> bool:
+    """Of a background response: that its client has gone is nobody's business."""
+    return True
+
+
+async def _nothing() -> AsyncGenerator[Sequence[Event]]:
+    """No events."""
+    for events in ():
+        yield events
 
 
 class _Asked:
@@ -73,6 +86,7 @@ class _Asked:
             using=self._services,
             attach=self._settings.attach_retries,
         )
+        self._in_background: bool = bool(body.get("background"))
         sink = self._checking(meter) if self._settings.check_streams else meter
         self._bounds = RunBounds(sink=sink, deadline=deadline_of(request), claim=self._once)
 
@@ -91,7 +105,7 @@ class _Asked:
 
     async def _first(self) -> Response:
         answer = await self._once.answer(self._bounds.deadline)
-        return await self._made() if answer is None else self._replayed(answer)
+        return await self._made() if answer is None else await self._replayed(answer)
 
     async def _attached(self) -> Response:
         """What another run may still have to come to. A stream waits no longer for that than it is silent."""
@@ -107,7 +121,7 @@ class _Asked:
             events = self._late_events(answering, framing)
             return self._stream(await anext(events), events, framing, headers={})
         answer = answering.result()
-        return await self._made() if answer is None else self._replayed(answer)
+        return await self._made() if answer is None else await self._replayed(answer)
 
     async def _run(self) -> ResponseRun:
         run = await create.create_response(
@@ -117,7 +131,21 @@ class _Asked:
             await unless_gone_already(self._request)
         return run
 
+    def _streamed_in_background(self) -> StreamedInBackground:
+        from lambda_responses.lifecycle.background.inline import StreamedInBackground  # which few need
+
+        return StreamedInBackground(
+            self._body,
+            principal=self._principal,
+            using=self._services,
+            deadline=self._bounds.deadline,
+            claim=self._once,
+            telling=self._bounds.sink,
+        )
+
     async def _made(self) -> Response:
+        if self._in_background:
+            return await self._made_in_background()
         run = await self._run()
         if not run.request.get("stream"):
             making = run.response()
@@ -128,14 +156,47 @@ class _Asked:
         first = await (beginning if self._once.lasts else unless_gone(self._request, beginning))
         return self._stream(first, events, self._framing(run.id), headers=self._headers(run))
 
-    def _replayed(self, answer: KeptAnswer) -> Response:
+    async def _made_in_background(self) -> Response:
+        if self._body.get("stream"):
+            run = self._streamed_in_background()
+            events = run.events()
+            first = await anext(events)
+            note(self._request, response_id=run.id, target=run.target)
+            headers = {"x-responses-target": printable(run.target)}
+            return self._stream(first, events, self._framing(run.id), headers=headers)
+        from lambda_responses.lifecycle.background.enqueue import enqueue_response
+
+        response = await enqueue_response(
+            self._body, principal=self._principal, using=self._services, claim=self._once
+        )
+        self._request.scope["state"].pop("meter", None)  # it is measured where it is made
+        note(self._request, response_id=response["id"])
+        return json_response(response)
+
+    async def _replayed(self, answer: KeptAnswer) -> Response:
         headers = {"idempotent-replayed": "true", "x-responses-target": printable(answer.target)}
         self._note_replay(answer)
         if not self._body.get("stream"):
             return json_response(answer.response, headers=headers)
         framing = self._framing(answer.response["id"])
-        frames = framing.frames(events_of(answer.response))
-        return Response(frames + framing.ending, headers={**HEADERS, **headers})
+        if not answer.response.get("background"):
+            frames = framing.frames(events_of(answer.response))
+            return Response(frames + framing.ending, headers={**HEADERS, **headers})
+        told = await self._resumed(answer)
+        return self._stream(told.events, told.rest or _nothing(), framing, headers=headers)
+
+    async def _resumed(self, answer: KeptAnswer) -> Told:
+        """What was told of a background response, and is still to be told."""
+        from lambda_responses.lifecycle.background.resume import resume_response
+
+        return await resume_response(
+            answer.response,
+            starting_after=None,
+            include=(),
+            tenant=self._principal.tenant,
+            using=self._services,
+            deadline=self._bounds.deadline,
+        )
 
     async def _late_events(
         self, answering: asyncio.Future[KeptAnswer | None], framing: Framing
@@ -160,7 +221,7 @@ class _Asked:
     async def _told(self, answer: KeptAnswer | None) -> AsyncGenerator[Sequence[Event]]:
         """The events of that answer or, where there is none, of a run of our own."""
         while answer is None:
-            run = await self._run()
+            run = self._streamed_in_background() if self._in_background else await self._run()
             try:
                 async with aclosing(run.events()) as batches:
                     async for events in batches:
@@ -170,7 +231,14 @@ class _Asked:
             except ClaimLost:
                 answer = await self._once.answer(self._bounds.deadline)
         self._note_replay(answer)
-        yield events_of(answer.response)
+        if not answer.response.get("background"):
+            yield events_of(answer.response)
+            return
+        told = await self._resumed(answer)
+        yield told.events
+        async with aclosing(told.rest or _nothing()) as batches:
+            async for events in batches:
+                yield events
 
     def _stream(
         self,
@@ -180,8 +248,9 @@ class _Asked:
         *,
         headers: dict[str, str],
     ) -> Response:
+        stays = goes_on if self._in_background else self._once.stays
         return EventStreamResponse(
-            first, batches, framing, keep_alive=self._keep_alive, headers=headers, stays=self._once.stays
+            first, batches, framing, keep_alive=self._keep_alive, headers=headers, stays=stays
         )
 
     def _framing(self, response_id: str | None) -> Framing:

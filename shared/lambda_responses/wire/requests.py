@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic_core import ValidationError, from_json
 
-from lambda_responses.wire.background import check_background
 from lambda_responses.wire.compaction import TRIGGER, check_trigger_is_last
 from lambda_responses.wire.context import check_json_mentioned
 from lambda_responses.wire.errors import InvalidRequestError
@@ -114,7 +113,10 @@ def check_create_request(body: Json, *, native: bool = False) -> Json:
     if not native:
         _check_tools_and_format(request)
     _check_exclusive(request)
-    check_background(request)
+    if "background_options" in request:
+        from lambda_responses.wire.background import check_background  # which few requests need
+
+        check_background(request)
     check_trigger_is_last(request["input"])
     check_supported(request, native=native)
     return request

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from lambda_responses.lifecycle.background.messages import message_about, read_message
 from lambda_responses.lifecycle.background.patience import TOO_LATE
 from lambda_responses.queue.port import QueueUnavailable
-from lambda_responses.storage.background.job import JobHeld, LeaseLost
+from lambda_responses.storage.background.job import JobHeld, LeaseLost, NotInBackground
 from lambda_responses.storage.keyed.port import StoreFact
 from lambda_responses.storage.responses import ResponseNotFound
 
@@ -64,13 +64,15 @@ async def _help(job: Job, using: Services, queue: Queue, swept: Swept) -> None:
         swept.queued += 1
 
 
-async def bury(message: object, *, attempts: int, using: Services) -> None:
+async def bury(message: object, *, using: Services) -> None:
     """Fail the response that a message was about which no worker could finish with, time and again.
 
     Not while somebody is at work on it: a message may have died of something that has passed since. Raises
     `UnreadableMessage`.
     """
     tenant, response_id = read_message(message)
-    error: Json = {"code": "server_error", "message": f"The generation failed after {attempts} attempts."}
-    with suppress(JobHeld, ResponseNotFound):
+    with suppress(JobHeld, NotInBackground, ResponseNotFound):
+        job = await using.jobs.find(tenant, response_id)
+        message = f"The generation failed after {max(job.attempts, 1)} attempts."
+        error: Json = {"code": "server_error", "message": message}
         await using.jobs.fail(tenant, response_id, error, unless_leased=True)
