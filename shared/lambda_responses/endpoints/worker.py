@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from lambda_responses.lifecycle.ports import Deadline
     from lambda_responses.queue.port import PolledQueue, Received
+    from lambda_responses.wire.json import Json
 
     Work = Callable[[Received], Awaitable[float | None]]
     """What is done with a message: seconds after which it has to come again, or None when that is all."""
@@ -164,9 +165,9 @@ async def _run(runtime: Runtime, *, attached: bool) -> None:
 
 def _worker_of(runtime: Runtime) -> Worker:
     """A worker that does what the functions do that AWS calls with messages, and with the time."""
+    from lambda_responses.endpoints.run_background_response import told_work
     from lambda_responses.lifecycle.background.messages import UnreadableMessage
     from lambda_responses.lifecycle.background.sweep import sweep
-    from lambda_responses.lifecycle.background.work import work
     from lambda_responses.lifecycle.notifications import deliver_due
 
     settings, services = runtime.settings, runtime.services
@@ -174,9 +175,10 @@ def _worker_of(runtime: Runtime) -> Worker:
     owner = f"worker-{os.getpid()}"
 
     async def work_at(received: Received) -> float | None:
+        message = cast("Json", received.message)
         deadline = _deadline(settings.worker_seconds)
         try:
-            verdict = await work(received.message, using=services, owner=owner, deadline=deadline)
+            verdict = await told_work(message, runtime=runtime, owner=owner, deadline=deadline)
         except UnreadableMessage as fault:  # nor would it be the next time
             services.report(fault)
             return None
