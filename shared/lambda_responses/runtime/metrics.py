@@ -31,6 +31,7 @@ UNITS = {
     "UpstreamErrors": "Count",
     "RefusedCallers": "Count",
     "LostNotifications": "Count",
+    "StuckResponses": "Count",
 }
 """All that are published, under `service` and `function`.
 
@@ -89,6 +90,11 @@ def publish_refusal() -> None:
 def publish_lost_notification() -> None:
     """That somebody could not be told of an event, however often it was tried."""
     _publish({"LostNotifications": 1}, {})
+
+
+def publish_stuck_responses(count: int) -> None:
+    """That so many background responses had nobody at work on them, or were past their time."""
+    _publish({"StuckResponses": count}, {})
 
 
 _FIGURES = {
