@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lambda_responses.endpoints.run_queued_request import run_queued_request
-from lambda_responses.endpoints.worker import Worker
 from lambda_responses.lifecycle.ports import Unbounded
+from lambda_responses.queue.worker import Worker
 from lambda_responses.runtime.queue_door import Delivery
 from lambda_responses.runtime.services import REQUESTS
 from lambda_responses.wire.job_messages import NAME

@@ -1,139 +1,22 @@
-"""A process of `make dev` that runs background responses: what functions, a queue and a clock do on AWS."""
+"""A process of `make dev` that runs background responses, and queues what is dropped to become some."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import time
-from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from lambda_responses.queue.port import QueueUnavailable
+from lambda_responses.endpoints.job_worker import job_worker
 from lambda_responses.runtime.processes import when_left_alone
 from lambda_responses.runtime.services import Runtime
 from lambda_responses.runtime.settings import SettingsError, local_environment
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+    from collections.abc import Mapping
 
-    from lambda_responses.lifecycle.ports import Deadline
-    from lambda_responses.queue.port import PolledQueue, Received
-    from lambda_responses.wire.json import Json
-
-    Work = Callable[[Received], Awaitable[float | None]]
-    """What is done with a message: seconds after which it has to come again, or None when that is all."""
-    Round = Callable[[], Awaitable[object]]
-    Report = Callable[[BaseException], None]
-
-POLL_SECONDS = 0.02
-"""How long a message may lie before a worker with nothing to do sees it; a look takes 20 µs."""
-KEPT_SECONDS = 4.0
-"""How long others wait for the message of a worker that was killed: as long as for its lease."""
-BEATS = 3
-"""How often in that time a worker says that it is still there."""
-ROUND_SECONDS = 1.0
-"""How often what nobody works at is looked for."""
-
-
-class TimeLimit:
-    """A `Deadline` that many seconds from now."""
-
-    def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
-
-    def remaining(self) -> float:
-        """Seconds until then."""
-        return self._end - time.monotonic()
-
-
-class Worker:
-    """Takes messages off a queue, so many at once, and makes its rounds."""
-
-    def __init__(
-        self, queue: PolledQueue, work: Work, *, concurrency: int, report: Report, rounds: tuple[Round, ...]
-    ) -> None:
-        self._queue = queue
-        self._work = work
-        self._concurrency = concurrency
-        self._report = report
-        self._rounds = rounds
-        self._at_work: set[asyncio.Task[None]] = set()
-
-    async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set; what is not done then lies on the queue again."""
-        stopping = asyncio.create_task(stop.wait())
-        rounds = [asyncio.create_task(self._again_and_again(each)) for each in self._rounds]
-        try:
-            while not stopping.done():
-                await self._take()
-                full = len(self._at_work) >= self._concurrency
-                await asyncio.wait(
-                    {stopping, *self._at_work},
-                    timeout=None if full else POLL_SECONDS,
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
-        finally:
-            await _cancelled(stopping, *rounds, *self._at_work)
-
-    async def _take(self) -> None:
-        """Begin to work on as much as there is, and as there are hands for."""
-        free = self._concurrency - len(self._at_work)
-        try:
-            received = await self._queue.receive(free, visible_after=KEPT_SECONDS)
-        except QueueUnavailable as fault:
-            self._report(fault)
-            return
-        for each in received:
-            task = asyncio.create_task(self._do(each))
-            self._at_work.add(task)
-            task.add_done_callback(self._at_work.discard)
-
-    async def _do(self, received: Received) -> None:
-        try:
-            async with self._kept(received.receipt):
-                again = await self._work(received)
-            if again is not None:
-                # As a new message: how often one is handed out shall count its crashes, and nothing else.
-                await self._queue.send(received.message, group=received.group, delay=again)
-            await self._queue.acknowledge(received.receipt)
-        except asyncio.CancelledError:
-            with suppress(QueueUnavailable):
-                await self._queue.extend(received.receipt, 0)
-            raise
-        except Exception as fault:
-            self._report(fault)  # and the message comes again when it is no longer kept
-
-    @asynccontextmanager
-    async def _kept(self, receipt: str) -> AsyncGenerator[None]:
-        """Keeps a message from others for as long as it is worked on."""
-
-        async def keep() -> None:
-            while True:
-                await asyncio.sleep(KEPT_SECONDS / BEATS)
-                with suppress(QueueUnavailable):  # there is another beat before the time is up
-                    await self._queue.extend(receipt, KEPT_SECONDS)
-
-        beating = asyncio.create_task(keep())
-        try:
-            yield
-        finally:
-            await _cancelled(beating)
-
-    async def _again_and_again(self, round: Round) -> None:
-        while True:
-            try:
-                await round()
-            except Exception as fault:
-                self._report(fault)
-            await asyncio.sleep(ROUND_SECONDS)
-
-
-async def _cancelled(*tasks: asyncio.Task[object]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    from lambda_responses.queue.port import PolledQueue
+    from lambda_responses.queue.worker import Worker
 
 
 def run_worker(environment: Mapping[str, str], *, attached: bool) -> None:
@@ -154,8 +37,6 @@ async def _run(runtime: Runtime, *, attached: bool) -> None:
         loop.add_signal_handler(number, stop.set)
     if attached:
         when_left_alone(partial(loop.call_soon_threadsafe, stop.set))
-    from lambda_responses.endpoints.job_worker import job_worker
-
     try:
         with job_worker(runtime) as jobs:
             await asyncio.gather(_worker_of(runtime).run(stop), jobs.run(stop))
@@ -164,36 +45,10 @@ async def _run(runtime: Runtime, *, attached: bool) -> None:
 
 
 def _worker_of(runtime: Runtime) -> Worker:
-    """A worker that does what the functions do that AWS calls with messages, and with the time."""
-    from lambda_responses.endpoints.run_background_response import told_work
-    from lambda_responses.lifecycle.background.messages import UnreadableMessage
-    from lambda_responses.lifecycle.background.sweep import sweep
-    from lambda_responses.lifecycle.notifications import deliver_due
+    from lambda_responses.lifecycle.background.local_worker import local_worker
 
     settings, services = runtime.settings, runtime.services
     queue = cast("PolledQueue", services.queue)  # which it is beside SQLite
-    owner = f"worker-{os.getpid()}"
-
-    async def work_at(received: Received) -> float | None:
-        message = cast("Json", received.message)
-        deadline = _deadline(settings.worker_seconds)
-        try:
-            verdict = await told_work(message, runtime=runtime, owner=owner, deadline=deadline)
-        except UnreadableMessage as fault:  # nor would it be the next time
-            services.report(fault)
-            return None
-        return verdict.again
-
-    return Worker(
-        queue,
-        work_at,
-        concurrency=settings.worker_concurrency,
-        report=services.report,
-        rounds=(partial(sweep, services, queue), partial(deliver_due, using=services)),
+    return local_worker(
+        services, queue, concurrency=settings.worker_concurrency, seconds=settings.worker_seconds
     )
-
-
-def _deadline(seconds: int) -> Deadline:
-    from lambda_responses.lifecycle.ports import Unbounded
-
-    return TimeLimit(seconds) if seconds else Unbounded()

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lambda_responses.endpoints import worker as workers
-from lambda_responses.endpoints.worker import Worker
+from lambda_responses.queue import worker as workers
 from lambda_responses.queue.local import SQLiteQueue
 from lambda_responses.queue.port import QueueUnavailable
+from lambda_responses.queue.worker import Worker
 from tests.hosted.hosting import eventually
 
 if TYPE_CHECKING:

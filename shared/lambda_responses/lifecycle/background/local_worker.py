@@ -1,0 +1,47 @@
+"""Who makes background responses beside a database file: what functions, a queue and a clock do on AWS."""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+from lambda_responses.lifecycle.background.messages import UnreadableMessage
+from lambda_responses.lifecycle.background.sweep import sweep
+from lambda_responses.lifecycle.background.work import work
+from lambda_responses.lifecycle.notifications import deliver_due
+from lambda_responses.lifecycle.ports import Unbounded
+from lambda_responses.queue.worker import Worker
+
+if TYPE_CHECKING:
+    from lambda_responses.lifecycle.ports import Services
+    from lambda_responses.queue.port import PolledQueue, Received
+
+
+class TimeLimit:
+    """A `Deadline` that many seconds from now."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    def remaining(self) -> float:
+        """Seconds until then."""
+        return self._end - time.monotonic()
+
+
+def local_worker(using: Services, queue: PolledQueue, *, concurrency: int, seconds: int) -> Worker:
+    """Makes so many responses at once, each for so many `seconds` at a time; 0 is for no limit."""
+    owner = f"worker-{os.getpid()}"
+
+    async def work_at(received: Received) -> float | None:
+        deadline = TimeLimit(seconds) if seconds else Unbounded()
+        try:
+            verdict = await work(received.message, using=using, owner=owner, deadline=deadline)
+        except UnreadableMessage as fault:  # nor would it be the next time
+            using.report(fault)
+            return None
+        return verdict.again
+
+    rounds = (partial(sweep, using, queue), partial(deliver_due, using=using))
+    return Worker(queue, work_at, concurrency=concurrency, report=using.report, rounds=rounds)

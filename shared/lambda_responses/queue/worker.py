@@ -1,0 +1,116 @@
+"""What takes messages off a queue where AWS does not hand them to functions, and looks at the clock."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
+
+from lambda_responses.queue.port import QueueUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable
+
+    from lambda_responses.queue.port import PolledQueue, Received
+
+    Work = Callable[[Received], Awaitable[float | None]]
+    """What is done with a message: seconds after which it has to come again, or None when that is all."""
+    Round = Callable[[], Awaitable[object]]
+    Report = Callable[[BaseException], None]
+
+POLL_SECONDS = 0.02
+"""How long a message may lie before a worker with nothing to do sees it; a look takes 20 µs."""
+KEPT_SECONDS = 4.0
+"""How long others wait for the message of a worker that was killed: as long as for its lease."""
+BEATS = 3
+"""How often in that time a worker says that it is still there."""
+ROUND_SECONDS = 1.0
+"""How often what nobody works at is looked for."""
+
+
+class Worker:
+    """Takes messages off a queue, so many at once, and makes its rounds."""
+
+    def __init__(
+        self, queue: PolledQueue, work: Work, *, concurrency: int, report: Report, rounds: tuple[Round, ...]
+    ) -> None:
+        self._queue = queue
+        self._work = work
+        self._concurrency = concurrency
+        self._report = report
+        self._rounds = rounds
+        self._at_work: set[asyncio.Task[None]] = set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set; what is not done then lies on the queue again."""
+        stopping = asyncio.create_task(stop.wait())
+        rounds = [asyncio.create_task(self._again_and_again(each)) for each in self._rounds]
+        try:
+            while not stopping.done():
+                await self._take()
+                full = len(self._at_work) >= self._concurrency
+                await asyncio.wait(
+                    {stopping, *self._at_work},
+                    timeout=None if full else POLL_SECONDS,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+        finally:
+            await _cancelled(stopping, *rounds, *self._at_work)
+
+    async def _take(self) -> None:
+        """Begin to work on as much as there is, and as there are hands for."""
+        free = self._concurrency - len(self._at_work)
+        try:
+            received = await self._queue.receive(free, visible_after=KEPT_SECONDS)
+        except QueueUnavailable as fault:
+            self._report(fault)
+            return
+        for each in received:
+            task = asyncio.create_task(self._do(each))
+            self._at_work.add(task)
+            task.add_done_callback(self._at_work.discard)
+
+    async def _do(self, received: Received) -> None:
+        try:
+            async with self._kept(received.receipt):
+                again = await self._work(received)
+            if again is not None:
+                # As a new message: how often one is handed out shall count its crashes, and nothing else.
+                await self._queue.send(received.message, group=received.group, delay=again)
+            await self._queue.acknowledge(received.receipt)
+        except asyncio.CancelledError:
+            with suppress(QueueUnavailable):
+                await self._queue.extend(received.receipt, 0)
+            raise
+        except Exception as fault:
+            self._report(fault)  # and the message comes again when it is no longer kept
+
+    @asynccontextmanager
+    async def _kept(self, receipt: str) -> AsyncGenerator[None]:
+        """Keeps a message from others for as long as it is worked on."""
+
+        async def keep() -> None:
+            while True:
+                await asyncio.sleep(KEPT_SECONDS / BEATS)
+                with suppress(QueueUnavailable):  # there is another beat before the time is up
+                    await self._queue.extend(receipt, KEPT_SECONDS)
+
+        beating = asyncio.create_task(keep())
+        try:
+            yield
+        finally:
+            await _cancelled(beating)
+
+    async def _again_and_again(self, round: Round) -> None:
+        while True:
+            try:
+                await round()
+            except Exception as fault:
+                self._report(fault)
+            await asyncio.sleep(ROUND_SECONDS)
+
+
+async def _cancelled(*tasks: asyncio.Task[object]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
