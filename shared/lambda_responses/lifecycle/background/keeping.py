@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lambda_responses.lifecycle.waiting import Interrupted
-from lambda_responses.storage.background.job import LeaseLost
 from lambda_responses.storage.conversations.leases import ConversationLocked, ConversationNotFound
-from lambda_responses.storage.keyed.port import StoreUnavailable
 from lambda_responses.storage.responses import TooLargeToStore
 from lambda_responses.wire.conversations import conversation_locked
 from lambda_responses.wire.errors import RESPONSE_ERROR_CODES, APIError, ServerError
@@ -23,14 +21,11 @@ if TYPE_CHECKING:
     from lambda_responses.wire.json import Event, Json
 
 
-class Unreached(Interrupted):
-    """The store does not answer, which its `__cause__` tells of: what was saved last is what there is."""
-
-
 class Keeping:
     """The `Checkpoints` of a leased run, and the way of its end into the store.
 
-    Raises `Interrupted` where the run is over: it has lost its lease, or what it made cannot be kept.
+    Where that cannot be kept, the response fails and the run is over: `Interrupted`. Both may raise
+    `LeaseLost` and `StoreUnavailable`.
     """
 
     def __init__(self, lease: Lease, using: Services, writer: EventWriter | None) -> None:
@@ -51,10 +46,6 @@ class Keeping:
             if self._writer is not None:
                 await self._writer.flush()
             await write()
-        except LeaseLost:
-            raise Interrupted from None
-        except StoreUnavailable as fault:
-            raise Unreached from fault
         except TooLargeToStore as fault:
             self._using.report(fault)
             await self._fail(ServerError("The response could not be stored."))

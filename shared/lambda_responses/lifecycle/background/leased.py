@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from lambda_responses.lifecycle.background.enqueue import announce
 from lambda_responses.lifecycle.background.event_writer import EventWriter
-from lambda_responses.lifecycle.background.keeping import Keeping, Unreached, error_of
+from lambda_responses.lifecycle.background.keeping import Keeping, error_of
 from lambda_responses.lifecycle.background.patience import PutBack, TimeLeft, WorkersPatience
 from lambda_responses.lifecycle.background.verdict import Verdict
 from lambda_responses.lifecycle.background.watch import watched
@@ -22,7 +22,7 @@ from lambda_responses.lifecycle.known import Known
 from lambda_responses.lifecycle.placement import Placement
 from lambda_responses.lifecycle.ports import NO_ORIGINS
 from lambda_responses.lifecycle.run import ResponseRun, RunBounds
-from lambda_responses.lifecycle.waiting import Interrupted, uninterrupted
+from lambda_responses.lifecycle.waiting import Interrupted, StopRequested, uninterrupted
 from lambda_responses.storage.background.job import LeaseLost
 from lambda_responses.wire.context import without_cut_calls
 from lambda_responses.wire.errors import APIError
@@ -88,9 +88,7 @@ class LeasedRun:
             return self._verdict(Verdict("ended"))
         except PutBack as pause:
             return self._verdict(await self._put_back(pause))
-        except Unreached as fault:
-            raise fault.__cause__ or fault from None
-        except (Interrupted, LeaseLost):
+        except (Interrupted, StopRequested, LeaseLost):
             return self._verdict(Verdict("lost"))
         except asyncio.CancelledError:
             await uninterrupted(self._hand_over())
