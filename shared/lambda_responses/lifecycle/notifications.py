@@ -43,7 +43,8 @@ DELAYS = (5, 60, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000)
 """Seconds after the first try in vain, the second, and so on; a last one is made when 72 hours are over."""
 SPREAD = 0.1
 """By how much of itself a delay may be longer, so that not all come again at the same moment."""
-AT_ONCE = 50
+AT_ONCE = 100
+"""Ends that are told of side by side, so that an endpoint that does not answer holds up few others."""
 GONE = 410
 """The status by which an endpoint asks not to be told any more."""
 EVENT_BUS, RESULTS = "event_bus", "results"

@@ -14,6 +14,7 @@ from lambda_responses.runtime.metrics import (
     NAMESPACE,
     UNITS,
     Meter,
+    publish_lost_notification,
     publish_refusal,
     publish_response,
     publish_upstream_error,
@@ -90,6 +91,7 @@ async def test_a_native_upstreams_odd_usage_is_no_figure(odd: Any, clock: Callab
     assert meter.figures() == {"response_status": "completed"}
 
 
+NO_RESPONSES = ("UpstreamErrors", "RefusedCallers", "LostNotifications")
 FIGURES = {
     "response_status": "completed",
     "first_token_milliseconds": 3.5,
@@ -108,7 +110,7 @@ def test_a_response_is_one_line_of_metrics(told: Told, on_lambda: str):
         ["function", "service", "version"],
     ]
     assert {each["Name"]: each["Unit"] for each in directive["Metrics"]} == {
-        name: unit for name, unit in UNITS.items() if name not in ("UpstreamErrors", "RefusedCallers")
+        name: unit for name, unit in UNITS.items() if name not in NO_RESPONSES
     }
     assert (line["service"], line["function"]) == ("lambda-responses", on_lambda)
     assert line["version"] == "7"
@@ -127,6 +129,14 @@ def test_every_response_says_whether_it_failed(told: Told, on_lambda: str, faile
     (line,) = told()
     assert line["FailedResponses"] == [float(failed)]
     assert not {"TimeToFirstToken", "InputTokens", "OutputTokens"} & line.keys()
+
+
+def test_a_notification_that_is_given_up_counts(told: Told, on_lambda: str):
+    publish_lost_notification()
+    (line,) = told()
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    assert [sorted(each) for each in directive["Dimensions"]] == [["function", "service"]]
+    assert line["LostNotifications"] == [1.0]
 
 
 def test_an_upstream_error_counts_for_all_and_for_its_provider(told: Told, on_lambda: str):
