@@ -49,9 +49,10 @@ def segments_in(values: Values) -> tuple[Segment, ...]:
 
 def span_at(segments: Sequence[Segment], number: int) -> Span | None:
     """Where event `number` lies, or is going to; None as long as an open cut leaves that undecided."""
-    ends = [*(segment.start for segment in segments[1:]), None]
-    for (fence, start), end in zip(reversed(segments), reversed(ends), strict=True):
+    end: int | None = None
+    for fence, start in reversed(segments):
         if start is not None and start <= number:
             is_undecided = end is None and segments[-1].start is None
             return None if is_undecided else Span(fence, start, end)
+        end = start
     return None
