@@ -29,7 +29,7 @@ MOST = 16_384
 """Characters that are not kept waiting for that."""
 _BEHIND = 16
 """So many times that, still unlogged, and the run waits: the store is slower than the model."""
-_PAUSES = (0.1, 0.4, 1.0)
+PAUSES = (0.1, 0.4, 1.0)
 """Seconds between tries to log a chunk while the store does not answer."""
 
 
@@ -126,7 +126,7 @@ class EventWriter:
             self._tell(events)
 
     async def _log_chunk(self, events: Sequence[Event], origins: Mapping[str, Json]) -> None:
-        for pause in (*_PAUSES, None):
+        for pause in (*PAUSES, None):
             try:
                 await self._log.append(self._job, events, origins)
                 return
