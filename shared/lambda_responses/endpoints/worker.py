@@ -45,10 +45,15 @@ async def _run(runtime: Runtime, *, attached: bool) -> None:
 
 
 def _worker_of(runtime: Runtime) -> Worker:
+    from lambda_responses.endpoints.run_background_response import told_work
     from lambda_responses.lifecycle.background.local_worker import local_worker
 
     settings, services = runtime.settings, runtime.services
     queue = cast("PolledQueue", services.queue)  # which it is beside SQLite
     return local_worker(
-        services, queue, concurrency=settings.worker_concurrency, seconds=settings.worker_seconds
+        services,
+        queue,
+        concurrency=settings.worker_concurrency,
+        seconds=settings.worker_seconds,
+        doing=partial(told_work, runtime=runtime),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lambda_responses.lifecycle.background.messages import UnreadableMessage
 from lambda_responses.lifecycle.background.sweep import sweep
@@ -15,8 +15,16 @@ from lambda_responses.lifecycle.ports import Unbounded
 from lambda_responses.queue.worker import Worker
 
 if TYPE_CHECKING:
-    from lambda_responses.lifecycle.ports import Services
+    from lambda_responses.lifecycle.background.verdict import Verdict
+    from lambda_responses.lifecycle.ports import Deadline, Services
     from lambda_responses.queue.port import PolledQueue, Received
+
+    class Doing(Protocol):
+        """What is done with a message."""
+
+        async def __call__(self, message: Any, *, owner: str, deadline: Deadline) -> Verdict:
+            """See `work`."""
+            ...
 
 
 class TimeLimit:
@@ -30,14 +38,19 @@ class TimeLimit:
         return self._end - time.monotonic()
 
 
-def local_worker(using: Services, queue: PolledQueue, *, concurrency: int, seconds: int) -> Worker:
-    """Makes so many responses at once, each for so many `seconds` at a time; 0 is for no limit."""
-    owner = f"worker-{os.getpid()}"
+def local_worker(
+    using: Services, queue: PolledQueue, *, concurrency: int, seconds: int, doing: Doing | None = None
+) -> Worker:
+    """Makes so many responses at once, each for so many `seconds` at a time; 0 is for no limit.
+
+    `doing` is `work`, unless somebody wants to be told of what comes of it.
+    """
+    owner, doing = f"worker-{os.getpid()}", doing or partial(work, using=using)
 
     async def work_at(received: Received) -> float | None:
         deadline = TimeLimit(seconds) if seconds else Unbounded()
         try:
-            verdict = await work(received.message, using=using, owner=owner, deadline=deadline)
+            verdict = await doing(received.message, owner=owner, deadline=deadline)
         except UnreadableMessage as fault:  # nor would it be the next time
             using.report(fault)
             return None
