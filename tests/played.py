@@ -145,6 +145,7 @@ class PlayedServices:
         self.transfers = Transfers(self.store, self.responses)
         self.first_event_wait = first_event_wait
         self.max_steps = 3
+        self.max_background_steps = 200
         self.outbox = Outbox(self.store, now=self.now)
         self.webhook_endpoints = WebhookEndpoints(self.store, now=self.now)
         self.event_bus: Any = None

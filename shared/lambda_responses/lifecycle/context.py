@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lambda_responses.lifecycle.seals import MAKER
 from lambda_responses.lifecycle.unshown import UNSHOWN, with_asked, without_unshown
+from lambda_responses.stream.emitter import SUPERSEDED
 from lambda_responses.wire.compaction import (
     INSTRUCTING,
     beginning,
@@ -106,6 +107,8 @@ class ModelContext:
                 if items[index].get("role") in INSTRUCTING and _gist(items[index]) not in kept:
                     yield items[index], index - past
         for index in range(start, len(items)):
+            if is_superseded(items[index], known):
+                continue
             own = past <= index < past + len(self.own)
             yield items[index], index - past if own else None
 
@@ -135,6 +138,12 @@ def assemble(
             known[item_id] = brought[place]
         own.append({"id": item_id, **item, **({"id": item_id} if "id" in item else {})})
     return ModelContext(history=history, own=own, origins=known)
+
+
+def is_superseded(item: Json, origins: Mapping[str, Json]) -> bool:
+    """Whether the item was cut by an interruption and said anew: clients have seen it, models do not."""
+    origin = origins.get(item.get("id") or "")
+    return origin is not None and SUPERSEDED in origin
 
 
 def unsealed(item: Json) -> Json:

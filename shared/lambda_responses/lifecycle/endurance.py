@@ -48,13 +48,6 @@ class Endurance(Protocol):
         ...
 
 
-class Unsaved:
-    """Keeps nothing: a foreground run has an end, or none."""
-
-    async def save(self, stored: StoredResponse, progress: Json) -> None:
-        """Do nothing."""
-
-
 class Unresting:
     """Neither waits nor leaves: somebody is waiting at the other end."""
 

@@ -215,6 +215,11 @@ class Services(Protocol):
         """Upstream steps of one response, the first included."""
         ...
 
+    @property
+    def max_background_steps(self) -> int:
+        """The same for a response that nobody holds a connection for."""
+        ...
+
     async def sealer(self, tenant: str) -> Sealer:
         """Seals for that tenant, and opens what was sealed for it."""
         ...

@@ -13,15 +13,17 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from lambda_responses.lifecycle.beginning import begin, begin_again, own_items
-from lambda_responses.lifecycle.endurance import Unresting, Unsaved
+from lambda_responses.lifecycle.endurance import Unresting
 from lambda_responses.lifecycle.placement import placed
 from lambda_responses.lifecycle.ports import Unbounded, Unclaimed, Unkept
+from lambda_responses.lifecycle.progress import Progress
 from lambda_responses.lifecycle.seals import MAKER, seal_shown
 from lambda_responses.lifecycle.steps import compaction_plan
 from lambda_responses.lifecycle.targets import Targets
-from lambda_responses.lifecycle.unshown import kept
+from lambda_responses.lifecycle.unshown import kept, made_of
 from lambda_responses.lifecycle.waiting import Interrupted, OutOfTime, StopRequested, stop_signal
 from lambda_responses.lifecycle.weights import TokenWeights
+from lambda_responses.storage.keyed.port import StoreFact
 from lambda_responses.storage.responses import StoredResponse
 from lambda_responses.stream.deltas import Envelope, ItemOpened, Opaque
 from lambda_responses.stream.emitter import ResponseEmitter
@@ -55,7 +57,8 @@ class RunBounds:
     deadline: Deadline = field(default_factory=Unbounded)
     cancellation: Cancellation | None = None
     claim: Claim = field(default_factory=Unclaimed)
-    checkpoints: Checkpoints = field(default_factory=Unsaved)
+    checkpoints: Checkpoints | None = None
+    """None where nobody takes a run up."""
     endurance: Endurance = field(default_factory=Unresting)
 
 
@@ -90,6 +93,7 @@ class ResponseRun:
         self._bounds = bounds
         self._place = place
         self._taken_up = taken_up
+        self._progress = Progress.of(taken_up and taken_up.progress)
         self._stop: asyncio.Future[None] | None = None
         self._started = False
         self._made: list[Event] = []
@@ -100,9 +104,8 @@ class ResponseRun:
         self._context: ModelContext
         self._emitter: ResponseEmitter
         self._targets: Targets
-        self._step_began_at = 0
-        self._tokens_used = 0
-        """By the count of the upstream that took the last step."""
+        self._steps_here = 0
+        """Of those, how many this very run has taken."""
         self._bound: str | None = None
 
     @property
@@ -168,9 +171,9 @@ class ResponseRun:
                         events, self._made = self._made, []
                         yield events
                 closing = self._emitter.finish(at=int(self._using.now()))
-            except Interrupted:
-                raise
             except Exception as error:
+                if self._leaves(error):
+                    raise
                 fault = self._as_api_error(error)
                 if not (streamed and self._started):
                     raise fault from None
@@ -187,15 +190,25 @@ class ResponseRun:
         else:
             beginning = begin_again(given, self._known, self._taken_up, entropy=entropy)
         self._context = beginning.context
+        before = made_of(beginning.response["output"], self._context.origins)
         self._emitter = ResponseEmitter(
             beginning.response,
             beginning.ids,
+            bookmark=self._taken_up and self._taken_up.progress,
+            origins=before.origins,
+            unshown=before.unshown,
             taken_call_ids=self._context.call_ids,
             seal=self._seal,
             parted=self._parted,
         )
-        asked = self._plan.asked(request)
-        self._targets = Targets(self._candidates, asked, self._context, self._using, self._weights)
+        self._targets = Targets(
+            self._candidates,
+            self._plan.asked(request),
+            self._context,
+            self._using,
+            self._weights,
+            current=self._progress.target,
+        )
 
     def _parted(self, item: Json) -> tuple[Json, Json]:
         """An item without what was not asked for; a native upstream has seen to that, and seals have."""
@@ -209,23 +222,53 @@ class ResponseRun:
 
     async def _steps(self, *, patient: bool) -> AsyncGenerator[None, None]:
         """Yields whenever there are events in `_made`, over as many upstream steps as it takes."""
-        emitter, compacted = self._emitter, False
-        for steps in count(1):
-            patience = self._using.first_event_wait if patient and steps == 1 else None
-            compacted = not compacted and await self._is_compaction_due()
-            step = self._compact(patience) if compacted else self._answer(patience)
-            async with aclosing(step) as moments:
+        emitter, bounds, progress = self._emitter, self._bounds, self._progress
+        most_steps = self._using.max_steps
+        if self._taken_up is not None:
+            most_steps = self._using.max_background_steps
+            self._go_on(self._taken_up)
+            if self._made:
+                yield
+        while True:
+            begun = emitter.items_begun
+            patience = self._using.first_event_wait if patient and not self._started else None
+            compacts = not progress.compacted and await self._is_compaction_due()
+            async with aclosing(self._step(compacts, patience)) as moments:
                 async for _ in moments:
                     yield
-            progressed = emitter.next_sequence_number > self._step_began_at
-            if not goes_on(emitter.stop, progressed=progressed):
+            if not goes_on(emitter.stop, progressed=emitter.items_begun > begun):
                 return
-            if steps >= self._using.max_steps:
+            progress.steps += 1
+            if progress.steps >= most_steps:
                 self._bound = "max_steps"
                 return
-            self._tokens_used = 0 if compacted else emitter.tokens_in_step
+            progress.compacted, progress.target = compacts, self._targets.current.name
+            progress.tokens_used = 0 if compacts else emitter.tokens_in_step
             self._made += emitter.end_step()
-            self._step_began_at = emitter.next_sequence_number
+            if bounds.checkpoints is not None:
+                if self._made:
+                    yield
+                await bounds.checkpoints.save(self._record(), progress.kept(emitter.bookmark))
+                self._steps_here += 1
+                await bounds.endurance.before_step(self._steps_here)
+
+    async def _step(self, compacts: bool, patience: float | None) -> AsyncGenerator[None, None]:
+        """One step; the same again for as long as nobody answers it with a word and that can be borne."""
+        emitter, endurance = self._emitter, self._bounds.endurance
+        for tries in count(1):
+            begun = emitter.items_begun
+            step = self._compact(patience) if compacts else self._answer(patience)
+            try:
+                async with aclosing(step) as moments:
+                    async for _ in moments:
+                        yield
+            except APIError as fault:
+                if emitter.items_begun > begun or not await endurance.spared(fault, tries):
+                    raise
+                emitter.forget_upstream()
+                self._targets.start_over(emitter)
+            else:
+                return
 
     async def _answer(self, patience: float | None) -> AsyncGenerator[None, None]:
         """One step in which a model is asked."""
@@ -239,7 +282,7 @@ class ResponseRun:
                 for delta in deltas:
                     self._made += self._emitter.apply(delta)
                     if isinstance(delta, ItemOpened) and is_compaction(delta.item):
-                        said, made = self._emitter.response["output"], self._emitter.origins
+                        said, made = self._emitter.said, self._emitter.origins
                         self._emitter.apply(Opaque(delta.block, self._context.stood_for(said, made)))
                 if self._made:
                     yield
@@ -259,7 +302,7 @@ class ResponseRun:
             patience=patience,
         )
         self._compaction = compaction if self._plan.at_once else None
-        async with aclosing(compaction.summarize(emitter.response["output"], emitter.origins)) as moments:
+        async with aclosing(compaction.summarize(emitter.said, emitter.origins)) as moments:
             async for _ in moments:
                 if not self._started:
                     self._start(())
@@ -271,7 +314,7 @@ class ResponseRun:
 
     async def _is_compaction_due(self) -> bool:
         return await self._plan.is_due(
-            self.request, self._context, self._emitter, used=self._tokens_used, weights=self._weights
+            self.request, self._context, self._emitter, used=self._progress.tokens_used, weights=self._weights
         )
 
     def _start(self, deltas: Sequence[Delta]) -> None:
@@ -281,14 +324,25 @@ class ResponseRun:
                 self._emitter.apply(delta)
         self._started = True
         self._made += self._emitter.start()
-        self._step_began_at = self._emitter.next_sequence_number
+
+    def _go_on(self, taken_up: TakenUp) -> None:
+        """Make the first events that were not told yet, and those that close what was half told."""
+        self._started = True
+        self._made += self._emitter.take_up(taken_up.told)
+
+    def _leaves(self, error: Exception) -> bool:
+        """Whether the run ends here, and its response goes on, or has ended: whoever runs it sees to that."""
+        if isinstance(error, StopRequested | StoreFact):
+            return self._taken_up is not None
+        return isinstance(error, Interrupted)
 
     def _as_api_error(self, error: Exception) -> APIError:
         match error:
             case APIError():
                 return error
             case OutOfTime():
-                return ServerError(self._too_late(), headers={"x-should-retry": "false"})
+                message = self._bounds.endurance.out_of_time(self._steps_here) or self._too_late()
+                return ServerError(message, headers={"x-should-retry": "false"})
             case StopRequested():
                 return ServerError("The response was cancelled.")
             case _:
@@ -309,9 +363,9 @@ class ResponseRun:
         try:
             record = self._record()
             await placement.commit(record, closing)
-        except Interrupted:
-            raise
         except Exception as error:
+            if self._leaves(error):
+                raise
             fault = self._not_kept(error)
             if not streamed:
                 raise fault from None

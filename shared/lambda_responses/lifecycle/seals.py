@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lambda_responses.stream.emitter import SUPERSEDED
 from lambda_responses.transformers.base import SEAL
 from lambda_responses.wire.compaction import COMPACTION, is_compaction
 from lambda_responses.wire.errors import InvalidRequestError
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 MAKER = "maker"
 """In an origin: who made the item, and alone gets the rest of it back."""
 
-_NO_SECRETS = frozenset({MAKER, "id"})
+_NO_SECRETS = frozenset({MAKER, "id", SUPERSEDED})
 """Members of an origin that are not worth a seal."""
 
 

@@ -49,7 +49,7 @@ class CompactionPlan:
         """
         if self.at_once or self.threshold is None:
             return self.at_once
-        items = context.shown_to(None, said.response["output"], said.origins).items
+        items = context.shown_to(None, said.said, said.origins).items
         if not items:
             return False
         return used > self.threshold or await weights.tokens(request, items) > self.threshold

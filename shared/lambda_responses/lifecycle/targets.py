@@ -6,8 +6,9 @@ import re
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from lambda_responses.lifecycle.context import unsealed
+from lambda_responses.lifecycle.context import is_superseded, unsealed
 from lambda_responses.lifecycle.media import carried
+from lambda_responses.lifecycle.seals import MAKER
 from lambda_responses.lifecycle.upstream import deltas_of, is_outage, may_fail_over
 from lambda_responses.lifecycle.waiting import heard
 from lambda_responses.lifecycle.weights import TokenWeights
@@ -42,8 +43,13 @@ class Targets:
         context: ModelContext,
         using: Services,
         weights: TokenWeights | None = None,
+        *,
+        current: str | None = None,
     ) -> None:
-        self.current, *self._waiting = targets
+        """`current` names the one that has answered before, if one has: then those before it had failed."""
+        begun = next((at for at, target in enumerate(targets) if target.name == current), 0)
+        self._in_order = targets[begun:]
+        self.current, *self._waiting = self._in_order
         self._weights = weights or TokenWeights()
         self._request = request
         self._context = context
@@ -112,6 +118,12 @@ class Targets:
                 self._using.router.note(self.current, None)
                 return
 
+    def start_over(self, emitter: ResponseEmitter) -> None:
+        """Ask all of them once more in the next answer, unless the one that spoke has to go on."""
+        if emitter.items_begun <= self._begins_at(emitter):
+            self.current, *self._waiting = self._in_order
+            self._shown = self._rendered = None
+
     async def _answer(self, emitter: ResponseEmitter) -> AsyncGenerator[Sequence[Delta], None]:
         turn, rendered = await self._render(emitter)
         async with aclosing(deltas_of(self.current, turn, rendered, self._using.report)) as said:
@@ -121,13 +133,15 @@ class Targets:
     async def _render(self, emitter: ResponseEmitter) -> tuple[Turn, Rendered]:
         """What the current target is shown, with what the response has said in earlier steps."""
         target = self.current
-        output: list[Json] = emitter.response["output"]
+        output = emitter.said
         said = self._begins_at(emitter)
         if self._shown is None or said != self._said:
             await self._look_at_context(target, output[:said], emitter.origins)
             self._said = said
-        items = [*(self._shown or ()), *map(unsealed, output[said:])]
-        turn = Turn(target.model, self._request, items, {**self._origins, **emitter.origins})
+        origins, maker = emitter.origins, target.maker
+        made = {id: origin for id, origin in origins.items() if origin.get(MAKER, maker) == maker}
+        more = (unsealed(item) for item in output[said:] if not is_superseded(item, origins))
+        turn = Turn(target.model, self._request, [*(self._shown or ()), *more], {**self._origins, **made})
         try:
             self._rendered = target.transformer.render_request(turn, target.profile)
         except InvalidRequestError as error:
@@ -155,7 +169,7 @@ class Targets:
 
     def _begins_at(self, emitter: ResponseEmitter) -> int:
         """How many of the response's own items a compaction among them stands for, itself included."""
-        output: list[Json] = emitter.response["output"]
+        output = emitter.said
         return next(
             (at + 1 for at in reversed(range(len(output))) if stands_for_all(output[at], emitter.origins)), 0
         )

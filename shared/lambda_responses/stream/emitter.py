@@ -125,12 +125,13 @@ class ResponseEmitter:
     def bookmark(self) -> Json:
         """What another emitter needs besides the response to go on from here, between two steps.
 
-        `usage` are the tokens of all steps before. The rest is the emitter's own business.
+        `told` is the number of the last event, `usage` are the tokens of all steps before. The rest is the
+        emitter's own business.
         """
         asked = {name: self._as_asked[name] for name in self._decided if name in self._as_asked}
         return {
             "usage": self._usage_before,
-            "next": self._next_sequence_number,
+            "told": self._next_sequence_number - 1,
             "decided": sorted(self._decided),
             "asked": asked,
         }
@@ -231,7 +232,7 @@ class ResponseEmitter:
 
     def _open_at(self, bookmark: Json) -> None:
         self._usage_before = bookmark["usage"]
-        self._next_sequence_number = bookmark["next"]
+        self._next_sequence_number = bookmark["told"] + 1
         self._decided.update(bookmark["decided"])
         self._as_asked = {
             name: value for name, value in self._as_asked.items() if name not in self._decided
