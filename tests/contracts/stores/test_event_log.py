@@ -286,3 +286,13 @@ async def test_a_store_that_fails_says_so(log: EventLog, held: Held, monkeypatch
     monkeypatch.setattr(held.keyed, "put", fails)
     with pytest.raises(StoreUnavailable):
         await log.append(job, spoken(0, 0))
+
+
+async def test_whether_what_was_logged_counts_is_known_at_once(log: EventLog, held: Held) -> None:
+    first = await held.begun()
+    assert await log.counts(first)
+    second = await held.taken()
+    assert not await log.counts(first)
+    assert await log.counts(second)
+    await held.keyed.transact([Delete(held.key)])
+    assert not await log.counts(second)

@@ -36,6 +36,7 @@ class Log:
     free: asyncio.Event = field(default_factory=asyncio.Event)
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     faults: int = 0
+    lost: bool = False
 
     def __post_init__(self) -> None:
         self.free.set()
@@ -49,6 +50,10 @@ class Log:
             raise StoreUnavailable("gone")
         self.chunks.append([event["sequence_number"] for event in events])
         self.origins.append(origins)
+
+    async def counts(self, job: Job) -> bool:
+        assert job is JOB
+        return not self.lost
 
 
 def writer(log: Log, **options: Any) -> EventWriter:
@@ -192,6 +197,20 @@ async def test_whoever_has_stopped_listening_is_not_told() -> None:
     await writing.keep([said(1)])
     await writing.flush()
     await writing.aclose()
+
+
+async def test_whoever_was_taken_over_tells_nothing_more() -> None:
+    log = Log()
+    writing = writer(log, every=3_600)
+    heard = writing.told()
+    await writing.keep([said(0)])
+    await writing.flush()
+    log.lost = True
+    await writing.keep([said(1)])
+    with pytest.raises(Interrupted):
+        await writing.flush()
+    await writing.aclose()
+    assert [batch async for batch in heard] == [[said(0)]]
 
 
 async def test_a_store_that_does_not_answer_for_a_moment_is_asked_again() -> None:

@@ -1,27 +1,32 @@
 """What a streamed background run says, on its way into the log, and from there to whoever listens.
 
 A run does not wait for the store at every word: what it says is gathered and logged beside it. But nothing is
-told before it is in the log, for what one reader has seen no other may ever see differently.
+told before it is in the log, and counts: what one reader has seen, no other may ever see differently. Who was
+taken over without having noticed keeps silent.
 """
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from lambda_responses.lifecycle.ports import NO_ORIGINS
 from lambda_responses.lifecycle.waiting import Interrupted
+from lambda_responses.storage.background.job import LeaseLost
 from lambda_responses.storage.keyed.port import StoreUnavailable
 from lambda_responses.storage.scheduling import weight_of
 from lambda_responses.stream.grammar import TERMINAL
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 
     from lambda_responses.storage.background.event_log import EventLog
     from lambda_responses.storage.background.job import Lease
     from lambda_responses.wire.json import Event, Json
+
+T = TypeVar("T")
 
 EVERY = 0.3
 """Seconds from one chunk to the next, unless there is much to say."""
@@ -30,7 +35,7 @@ MOST = 16_384
 _BEHIND = 16
 """So many times that, still unlogged, and the run waits: the store is slower than the model."""
 PAUSES = (0.1, 0.4, 1.0)
-"""Seconds between tries to log a chunk while the store does not answer."""
+"""Seconds between tries while the store does not answer."""
 
 
 class EventWriter:
@@ -53,7 +58,7 @@ class EventWriter:
         self._listener: asyncio.Queue[Sequence[Event] | None] | None = None
 
     async def keep(self, events: Sequence[Event], origins: Mapping[str, Json] = NO_ORIGINS) -> None:
-        """See `EventSink`. Raises `Interrupted` where something said before could not be logged."""
+        """See `EventSink`. Raises `Interrupted` where something said before cannot be told."""
         if events[-1]["type"] in TERMINAL:
             self._tell(events)
             return
@@ -105,7 +110,7 @@ class EventWriter:
         if self._logging is not None and self._logging.done():
             try:
                 self._logging.result()
-            except StoreUnavailable as fault:  # It leaves a gap, which nothing may follow.
+            except (StoreUnavailable, LeaseLost) as fault:  # It leaves a gap, which nothing may follow.
                 raise Interrupted from fault
             self._logging = None
         if self._logging is None and self._unlogged:
@@ -121,16 +126,19 @@ class EventWriter:
             events, self._unlogged = self._unlogged, []
             origins, self._origins = self._origins, {}
             self._weight = 0
-            await self._log_chunk(events, origins)
+            await _patiently(partial(self._log.append, self._job, events, origins))
             self._logged_at = asyncio.get_running_loop().time()
-            self._tell(events)
+            if self._listener is not None:
+                if not await _patiently(partial(self._log.counts, self._job)):
+                    raise LeaseLost
+                self._tell(events)
 
-    async def _log_chunk(self, events: Sequence[Event], origins: Mapping[str, Json]) -> None:
-        for pause in (*PAUSES, None):
-            try:
-                await self._log.append(self._job, events, origins)
-                return
-            except StoreUnavailable:
-                if pause is None:
-                    raise
-                await asyncio.sleep(pause)
+
+async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
+    """What the store answers. Raises `StoreUnavailable` where it does not for a while."""
+    for pause in PAUSES:
+        try:
+            return await ask()
+        except StoreUnavailable:
+            await asyncio.sleep(pause)
+    return await ask()

@@ -134,6 +134,11 @@ class EventLog:
             after = more[-1].last
         return chunks
 
+    async def counts(self, job: Job) -> bool:
+        """Whether what was logged under that fence by now counts for good: only then may anybody be told."""
+        row = await self._store.get(control_of(job.tenant, job.response_id))
+        return row is not None and row.values.get("fence") == job.fence
+
     async def holds(self, job: Job) -> bool:
         """Whether there is anything in a log."""
         range = TenantTable(job.tenant).all_event_chunks(job.response_id)
