@@ -170,7 +170,7 @@ async def read_chain(
 
 
 async def read_again(read: Callable[[], Awaitable[T]]) -> T:
-    """What `read` gives, asked again where a blob was gone before it was fetched, or rows were not of a piece.
+    """What `read` gives, asked again where a blob was gone before it was fetched, or rows did not fit.
 
     The rows tell by then what there is instead: a delete has changed or removed them, or a response that is
     being made was written again. Raises `ResponseNotFound` where that does not end.
@@ -201,6 +201,8 @@ async def _read_chain(
         store.get(table.control(thread, response_id)), store.query(table.turns(thread))
     )
     if control is None or (is_deleted(control) and not deleted):
+        raise ResponseNotFound
+    if current and "eph" in control.values:  # It is there to be fetched, and not to be continued.
         raise ResponseNotFound
     place = placed_row(control)
     if current and "cmp" in control.values:

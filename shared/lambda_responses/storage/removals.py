@@ -31,7 +31,13 @@ from typing import TYPE_CHECKING
 
 from lambda_responses.storage.blobs.lifting import MediaMissing, digest_in, keep
 from lambda_responses.storage.bundles import EXPIRY, Bundle, bundle_of, grouped, read_bundles, references
-from lambda_responses.storage.chains import ResponseNotFound, addressed, is_deleted, placed_row
+from lambda_responses.storage.chains import (
+    GENERATION,
+    ResponseNotFound,
+    addressed,
+    is_deleted,
+    placed_row,
+)
 from lambda_responses.storage.codec import unpack
 from lambda_responses.storage.keyed.conditions import ROW, Absent, Present, equals
 from lambda_responses.storage.keyed.port import ConditionFailed, Range
@@ -53,7 +59,7 @@ if TYPE_CHECKING:
 
 UNNEEDED = (Absent("nxt"), Absent("frk"))
 """No turn stands on this one, nor is any about to."""
-_OF_ANY_BUNDLE = ("prev", "ttl")
+_OF_ANY_BUNDLE = ("prev", "ttl", GENERATION)
 NO_FORK = False
 """What `frk` is once the fork that it named is gone: unlike a missing one, it says that links may be left."""
 
@@ -242,17 +248,19 @@ class Removals:
             expires: int = first.values.get(EXPIRY, first.values["ttl"])
             await keep(new, blobs=self._blobs, scope=blobs_of(first.key), expires=expires)
             values[EXPIRY] = expires
-        as_read = equals("erased", first.values["erased"]) if "erased" in first.values else Absent("erased")
+        counted = ("erased", GENERATION)  # once more by whoever changes it, or writes it again
+        as_read = [equals(n, first.values[n]) if n in first.values else Absent(n) for n in counted]
         begun, *more = into_rows(bundle.parts)
         try:
-            await self._store.put(first.key, {**begun, **values}, (Present(ROW), as_read))
+            await self._store.put(first.key, {**begun, **values}, (Present(ROW), *as_read))
         except ConditionFailed:
             written = False
         else:
             written = True
             await at_once(self._store.delete(row.key) for row in rows[1 + len(more) :])
+            of_all = {name: values[name] for name in ("ttl", GENERATION) if name in values}
             for row, part in zip(rows[1:], more, strict=False):
-                await self._store.put(row.key, {**part, "ttl": values["ttl"]}, (Present(ROW),))
+                await self._store.put(row.key, {**part, **of_all}, (Present(ROW),))
         await self._drop(thread_in(first.key), before | bundle.blobs.keys())
         return written
 

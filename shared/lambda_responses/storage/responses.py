@@ -243,6 +243,12 @@ class ResponseStore:
             scope = TenantTable(tenant).blobs(thread)
             await self._blobs.delete([f"{scope}/{name}" for name in names])
 
+    async def let_go(self, tenant: str, place: Place, previous_id: str) -> None:
+        """Keep a response no more for the one at `place`: it can be continued as if that had never been."""
+        table = TenantTable(tenant)
+        thread, _ = addressed(previous_id)
+        await self._removals(table).let_go(place, table.control(thread, previous_id))
+
     async def taken_up(self, tenant: str, response_id: str) -> tuple[Shown, StoredResponse]:
         """What a response stands on, and the response as far as it is made. Raises `ResponseNotFound`."""
         found, stored = await asyncio.gather(self._chain(tenant, response_id), self.get(tenant, response_id))

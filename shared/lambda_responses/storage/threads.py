@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from lambda_responses.storage.blobs.lifting import MediaMissing
 from lambda_responses.storage.chains import ResponseNotFound, Turn, addressed, is_deleted, read_turns
+from lambda_responses.storage.records import RUNNING
 from lambda_responses.storage.table import TenantTable, fork_of, response_of, turn_of
 from lambda_responses.wire.ids import own_part_of
 
@@ -128,7 +129,7 @@ class ThreadStore:
         async for row in self._rows(table.branches(thread)):
             if row.key.sk.startswith("F#"):
                 links.append(fork_of(row.key))
-            elif "v" in row.values:  # else part of an envelope
+            elif "v" in row.values and not _is_passing(row):  # else part of an envelope
                 node = _node_of(row)
                 found.nodes[node.response_id] = node
                 by_own[own_part_of(node.response_id) or ""] = node.response_id
@@ -163,6 +164,11 @@ def _node_of(control: Row) -> TreeNode:
         depth=values["depth"],
         gone=is_deleted(control),
     )
+
+
+def _is_passing(control: Row) -> bool:
+    """Whether a response is still being made, or not to be kept. Nothing stands on it."""
+    return "eph" in control.values or control.values["st"] in RUNNING
 
 
 def _standing_on(first: TreeNode, nodes: Mapping[str, TreeNode]) -> Iterator[TreeNode]:

@@ -40,7 +40,9 @@ from typing import TYPE_CHECKING, Any
 from lambda_responses.storage.background.segments import cut_of, segments_in
 from lambda_responses.storage.chains import ResponseNotFound, addressed, is_deleted
 from lambda_responses.storage.codec import unpack
+from lambda_responses.storage.keyed.conditions import Absent, AnyOf, Compare, equals
 from lambda_responses.storage.keyed.port import StoreFact
+from lambda_responses.storage.records import RUNNING
 from lambda_responses.storage.table import TenantTable, response_of, tenant_in
 
 if TYPE_CHECKING:
@@ -48,11 +50,12 @@ if TYPE_CHECKING:
 
     from lambda_responses.storage.background.revisions import Written
     from lambda_responses.storage.background.segments import Segment
+    from lambda_responses.storage.keyed.conditions import Condition
     from lambda_responses.storage.keyed.port import Key, Row
     from lambda_responses.wire.json import Json
 
-QUEUED, IN_PROGRESS, CANCELLED, FAILED = "queued", "in_progress", "cancelled", "failed"
-RUNNING = (QUEUED, IN_PROGRESS)
+QUEUED, IN_PROGRESS = RUNNING
+CANCELLED, FAILED = "cancelled", "failed"
 PLAIN, STREAMED = 1, 2
 """What `bg` is."""
 MOST_ATTEMPTS = 5
@@ -181,6 +184,21 @@ def control_of(tenant: str, response_id: str) -> Key:
     """Where a response's control row lies. Raises `ResponseNotFound` for ids that are none of ours."""
     thread, _ = addressed(response_id)
     return TenantTable(tenant).control(thread, response_id)
+
+
+def key_of(job: Job) -> Key:
+    """Where a job's control row lies."""
+    return control_of(job.tenant, job.response_id)
+
+
+def mine(lease: Lease) -> Condition:
+    """What holds of the control row as long as the lease does."""
+    return (equals("fence", lease.job.fence), equals("st", IN_PROGRESS))
+
+
+def nobody_has_it(now: float) -> AnyOf:
+    """What holds of the control row where the last lease is over, if there was one."""
+    return AnyOf((Absent("lease"), Compare("lease", "<=", now)))
 
 
 def next_fence(job: Job) -> dict[str, Any]:

@@ -11,20 +11,21 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from lambda_responses.storage.background.holds import hold_in
 from lambda_responses.storage.blobs.lifting import digest_in
 from lambda_responses.storage.bundles import EXPIRY, TooLargeToStore, references
 from lambda_responses.storage.chains import GENERATION, KeptBlob, addressed, placed_row
-from lambda_responses.storage.conversations.leases import Hold
 from lambda_responses.storage.conversations.rows import TRANSACTION_BYTES, payload_of
 from lambda_responses.storage.keyed.port import Delete, Put, Row
-from lambda_responses.storage.records import Reservation, Revision, keys_of
-from lambda_responses.storage.table import TenantTable, response_of, tenant_in
+from lambda_responses.storage.records import OUTPUT_ROOM, Reservation, Revision, keys_of
+from lambda_responses.storage.table import TenantTable, tenant_in
 from lambda_responses.wire.ids import ResponseId
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lambda_responses.storage.chains import Place
+    from lambda_responses.storage.conversations.leases import Hold
     from lambda_responses.storage.keyed.port import Key
     from lambda_responses.storage.records import Record
 
@@ -45,19 +46,33 @@ class Named:
 class Written:
     """A revision as it lies in the store, and what stays the same about its response."""
 
-    tenant: str
-    place: Place
-    previous: str | None
-    """Own part of the turn before."""
+    control: Row
+    """Its control row as it was when that was read."""
     expires: int
-    hold: Hold | None
-    """On the conversation that is locked for the response."""
-    secrets: int
-    """Rows of sealed secrets."""
     number: int
     counts: Sequence[int]
     """Rows of turn, envelope and snapshot."""
     named: Named
+
+    @property
+    def tenant(self) -> str:
+        """Whose it is."""
+        return tenant_in(self.control.key)
+
+    @property
+    def place(self) -> Place:
+        """Where it stands."""
+        return placed_row(self.control)
+
+    @property
+    def hold(self) -> Hold | None:
+        """On the conversation that is locked for the response."""
+        return hold_in(self.control)
+
+    @property
+    def secrets(self) -> int:
+        """Rows of sealed secrets."""
+        return self.control.values.get("sec", 0)
 
     @property
     def keys(self) -> list[Key]:
@@ -68,7 +83,9 @@ class Written:
     @property
     def next(self) -> Revision:
         """What the next revision is to keep."""
-        return Revision(self.number + 1, self.previous, self.counts[2], self.named.of_turn)
+        before = self.control.values.get("prev")
+        previous = None if before is None else addressed(before)[1]
+        return Revision(self.number + 1, previous, self.counts[2], self.named.of_turn)
 
     def reservation(self, fence: int) -> Reservation:
         """The response's place, for whoever writes it again under that fence."""
@@ -84,26 +101,18 @@ class Written:
 def written(control: Row, turn: Sequence[Row], envelope: Sequence[Row]) -> Written:
     """What a control row, and the rows of turn and envelope, say is there."""
     values = control.values
-    before = values.get("prev")
     return Written(
-        tenant=tenant_in(control.key),
-        place=placed_row(control),
-        previous=None if before is None else addressed(before)[1],
+        control,
         expires=values["ttl"],
-        hold=hold_in(control),
-        secrets=values.get("sec", 0),
         number=values.get(GENERATION, 0),
         counts=values["n"],
         named=_named(turn, envelope),
     )
 
 
-def hold_in(control: Row) -> Hold | None:
-    """The lock of the conversation that a response is made in, where there is one."""
-    stretch = placed_row(control).stretch
-    if "held" not in control.values or stretch is None:
-        return None
-    return Hold(TenantTable(tenant_in(control.key)), stretch, response_of(control.key))
+def check_room(record: Record) -> None:
+    """Raises `TooLargeToStore` where a transaction would not hold the response with an answer to it."""
+    _check(record, TRANSACTION_BYTES - OUTPUT_ROOM)
 
 
 def revised(before: Written, record: Record) -> tuple[Written, list[Put | Delete]]:
@@ -113,8 +122,7 @@ def revised(before: Written, record: Record) -> tuple[Written, list[Put | Delete
     """
     _, control = record.control
     puts = [Put(*each) for each in record.others]
-    if sum(map(payload_of, puts)) > TRANSACTION_BYTES:
-        raise TooLargeToStore(f"over {TRANSACTION_BYTES} bytes of one background response")
+    _check(record, TRANSACTION_BYTES)
     rows = [Row(put.key, put.values) for put in puts]
     turn, _, _ = control["n"]
     named = _named(rows[:turn], rows[turn:])
@@ -130,9 +138,13 @@ def changes(record: Record) -> tuple[dict[str, Any], list[str]]:
     return set, [name for name in OF_CONTROL if name not in control]
 
 
+def _check(record: Record, room: int) -> None:
+    turn, pages, _ = record.control[1]["n"]
+    if sum(payload_of(Put(*each)) for each in record.others[: turn + pages]) > room:
+        raise TooLargeToStore(f"over {room} bytes of a background response")
+
+
 def _named(turn: Sequence[Row], envelope: Sequence[Row]) -> Named:
-    if not turn:  # and nobody is going to replace them
-        return Named(frozenset(), {})
     names = references(turn)
     expires: int = turn[0].values.get(EXPIRY, 0)
     of_envelope = references(envelope) if envelope else set[str]()

@@ -66,6 +66,11 @@ def lasting(hold: Hold, until: float) -> Update:
     return Update(hold.head, set={"until": math.ceil(until)}, when=hold.mine)
 
 
+def freed(hold: Hold) -> Update:
+    """Hold it no more."""
+    return Update(hold.head, remove=("owner", "until"), when=hold.mine)
+
+
 class Leases:
     """Takes them."""
 
@@ -94,7 +99,7 @@ class Leases:
     async def release(self, hold: Hold) -> None:
         """Let others have it. Safe after a write of unknown outcome."""
         with suppress(ConditionFailed):  # It ended with what was added, lapsed, or the conversation is gone.
-            await insist(lambda: self._store.update(hold.head, remove=("owner", "until"), when=hold.mine))
+            await insist(lambda: self._store.update(hold.head, remove=freed(hold).remove, when=hold.mine))
 
     @asynccontextmanager
     async def held(self, hold: Hold) -> AsyncGenerator[None]:

@@ -1,0 +1,131 @@
+"""Ends jobs without a run of them, and clears away what a job needs no longer."""
+
+from __future__ import annotations
+
+import math
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from lambda_responses.storage.background.holds import hold_in, written_and_freed
+from lambda_responses.storage.background.job import (
+    JobHeld,
+    control_of,
+    job_in,
+    key_of,
+    next_fence,
+    nobody_has_it,
+)
+from lambda_responses.storage.background.outbox import outbox_row
+from lambda_responses.storage.background.payloads import secret_deletes
+from lambda_responses.storage.chains import placed_row
+from lambda_responses.storage.keyed.conditions import OneOf, equals
+from lambda_responses.storage.keyed.port import ConditionFailed, Row, StoreFact, Update, WriteConflict
+from lambda_responses.storage.records import RUNNING, keys_of
+from lambda_responses.storage.scheduling import at_once
+from lambda_responses.storage.table import TenantTable, job_work
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from lambda_responses.storage.background.job import Job
+    from lambda_responses.storage.keyed.conditions import Condition
+    from lambda_responses.storage.keyed.port import KeyedStore, Write
+    from lambda_responses.storage.responses import ResponseStore
+
+OVER = ("owner", "lease", "wk", "wt", "sec", "held")
+"""What a control row has no longer once its job has ended."""
+UNKEPT = 600
+"""Seconds that a response that is not to be stored can be fetched after its end."""
+TRIES = 5
+"""So often a change is tried that another one of the same job gets in the way of."""
+
+
+class Ends:
+    """Every method may raise `StoreUnavailable`."""
+
+    def __init__(
+        self,
+        store: KeyedStore,
+        responses: ResponseStore,
+        *,
+        now: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._responses = responses
+        self._now = now
+
+    async def end(
+        self, tenant: str, response_id: str, values: Mapping[str, Any], *, unless_leased: bool = False
+    ) -> Job:
+        """The job as it has ended, with these values unless it had before.
+
+        Raises `JobHeld` where somebody works at it and is to be left alone; and like `job_in`.
+        """
+        key = control_of(tenant, response_id)
+        for _ in range(TRIES):
+            control = await self._store.get(key)
+            job = job_in(control)
+            if control is None or not job.running:
+                return job
+            now = self._now()
+            if unless_leased and job.lease is not None and job.lease > now:
+                raise JobHeld(job.lease)
+            leased = (nobody_has_it(now),) if unless_leased else ()
+            update = self._ending(job, values, when=leased)
+            writes = [update, *self.beside(job, values["st"], control.values.get("sec", 0))]
+            try:
+                await written_and_freed(
+                    self._store, writes, hold_in(control), partial(self._is_there, update)
+                )
+            except ConditionFailed:
+                continue  # Somebody has just taken or ended it.
+            await self.tidy(job, control)
+            return job_in(Row(key, update.applied_to(control.values)))
+        raise WriteConflict("a job changed hands again and again")
+
+    def beside(self, job: Job, status: str, secrets: int) -> list[Write]:
+        """What every end writes in the same breath: who has to be told, and no secrets any more."""
+        table = TenantTable(job.tenant)
+        told = outbox_row(job, status, job.reply, now=self._now())
+        return [told, *secret_deletes(table, job.response_id, secrets)]
+
+    def unkept_until(self) -> int:
+        """Until when a response that ends now can be fetched that is not to be stored."""
+        return math.ceil(self._now()) + UNKEPT
+
+    async def tidy(self, job: Job, control: Row) -> None:
+        """Let go of what a job has no use for once it has ended; `control` was its row until then.
+
+        What is left of it expires by itself.
+        """
+        with suppress(StoreFact):
+            rows = await self._store.query(TenantTable(job.tenant).whole_job(job.response_id))
+            await at_once(self._store.delete(row.key) for row in rows)
+        if not job.kept:
+            with suppress(StoreFact):
+                await self._let_go(job, control)
+
+    async def _is_there(self, update: Update) -> bool:
+        """Whether an ending was written, be it only that one's own answer was lost."""
+        row = await self._store.get(update.key)
+        return row is not None and all(row.values.get(name) == update.set[name] for name in ("fence", "st"))
+
+    def _ending(self, job: Job, values: Mapping[str, Any], *, when: Condition) -> Update:
+        set, remove = {**values, **next_fence(job)}, [*OVER]
+        if job.streamed and job.fence:  # Somebody has to make the cut, if no reader does.
+            set |= {"wk": job_work(job.response_id), "wt": self._now()}
+            remove = [name for name in OVER if name not in set]
+        if not job.kept:
+            set["ttl"] = self.unkept_until()
+        unchanged = (equals("fence", job.fence), OneOf("st", RUNNING), *when)
+        return Update(key_of(job), set=set, remove=remove, when=unchanged)
+
+    async def _let_go(self, job: Job, control: Row) -> None:
+        """Have the rows of an unkept response expire with it, and keep what it stands on no more for it."""
+        place, (turn, pages, _) = placed_row(control), control.values["n"]
+        if "prev" in control.values:
+            await self._responses.let_go(job.tenant, place, control.values["prev"])
+        expires = {"ttl": self.unkept_until()}
+        keys = keys_of(TenantTable(job.tenant), place, (turn, pages, 0))
+        await at_once(self._store.update(key, set=expires) for key in keys)

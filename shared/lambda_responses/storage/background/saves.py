@@ -1,0 +1,117 @@
+"""Writes all that a run has said so far, under the fence of whoever runs it, and nothing else."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from lambda_responses.storage.background.holds import written_and_freed
+from lambda_responses.storage.background.job import LeaseLost, key_of, mine
+from lambda_responses.storage.background.revisions import changes, revised, written
+from lambda_responses.storage.chains import GENERATION, placed_row
+from lambda_responses.storage.keyed.port import ConditionFailed, StoreFact, StoreUnavailable, Update
+from lambda_responses.storage.records import RUNNING
+from lambda_responses.storage.scheduling import at_once
+from lambda_responses.storage.table import TenantTable
+from lambda_responses.wire.tool_secrets import public_item
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+
+    from lambda_responses.storage.background.job import Job, Lease
+    from lambda_responses.storage.background.revisions import Written
+    from lambda_responses.storage.conversations.store import ConversationStore, Hold
+    from lambda_responses.storage.keyed.port import KeyedStore, Write
+    from lambda_responses.storage.responses import ResponseStore, StoredResponse
+
+ADDED = frozenset({"completed", "incomplete"})
+"""How a response may end so that its conversation goes on from it. What failed can be tried again."""
+
+
+class Saves:
+    """Every method may raise `StoreUnavailable` and `LeaseLost`."""
+
+    def __init__(self, store: KeyedStore, responses: ResponseStore, conversations: ConversationStore) -> None:
+        self._store = store
+        self._responses = responses
+        self._conversations = conversations
+
+    async def lying(self, lease: Lease) -> Written:
+        """The rows of the response, which nobody but the lease's holder changes."""
+        if not lease.written:
+            job = lease.job
+            table = TenantTable(job.tenant)
+            control = await self._store.get(key_of(job))
+            if control is None or control.values.get("fence") != job.fence:
+                raise LeaseLost
+            place = placed_row(control)
+            ranges = (
+                table.turn_parts(place.thread, place.depth, place.own),
+                table.envelopes(place.thread, job.response_id),
+            )
+            turn, envelope = await at_once(map(self._store.query, ranges))
+            if not turn:
+                raise LeaseLost
+            lease.written.append(written(control, turn, envelope))
+        return lease.written[0]
+
+    async def write(
+        self,
+        lease: Lease,
+        lying: Written,
+        stored: StoredResponse,
+        *,
+        set: Mapping[str, Any],
+        remove: Sequence[str] = (),
+        also: Sequence[Write] = (),
+    ) -> None:
+        """Put the response in the place of what is `lying` there, and change its control row.
+
+        `also` is written in the same breath, and the end of the lock of its conversation, if it is over.
+        Raises `TooLargeToStore`, `ConversationNotFound`, `ConversationLocked`.
+        """
+        job = lease.job
+        public = replace(stored, input=[public_item(item) for item in stored.input])
+        record = await self._responses.laid_out(
+            lying.reservation(job.fence), public, revision=lying.next, lasting=job.kept
+        )
+        after, rows = revised(lying, record)
+        changed, gone = changes(record)
+        control = Update(key_of(job), set={**changed, **set}, remove=[*gone, *remove], when=mine(lease))
+        told_apart_by = {"fence": job.fence, GENERATION: after.number, "st": set["st"]}
+        writes: list[Write] = [control, *rows, *also]
+        try:
+            await self._write(writes, lying.hold, public, lambda: self._is_there(control, told_apart_by))
+        except ConditionFailed:
+            await self._drop(job, record.blobs.keys() - lying.named.names)
+            raise LeaseLost from None
+        except StoreUnavailable:
+            lease.written.clear()  # Nobody knows what lies there now.
+            raise
+        lease.written[:] = [after]
+        await self._drop(job, filter(lying.is_own, lying.named.names - after.named.names))
+
+    async def _write(
+        self,
+        writes: Sequence[Write],
+        hold: Hold | None,
+        stored: StoredResponse,
+        is_done: Callable[[], Awaitable[bool]],
+    ) -> None:
+        """Do the writes. A response that is over adds itself to its conversation, and lets that go."""
+        status = stored.response["status"]
+        if hold is not None and status in ADDED:
+            items = [*stored.input, *stored.response["output"]]
+            await self._conversations.commit_with(hold, items, stored.origins, record=writes, is_done=is_done)
+        else:
+            await written_and_freed(self._store, writes, None if status in RUNNING else hold, is_done)
+
+    async def _is_there(self, control: Update, values: Mapping[str, Any]) -> bool:
+        """Whether a control row has these values, by which a lost write of one's own is known again."""
+        row = await self._store.get(control.key)
+        return row is not None and all(row.values.get(name) == value for name, value in values.items())
+
+    async def _drop(self, job: Job, names: Iterable[str]) -> None:
+        with suppress(StoreFact):  # They expire.
+            await self._responses.drop(job.tenant, job.response_id, list(names))
