@@ -46,18 +46,3 @@ class Endurance(Protocol):
         Returns what the client is told of a response that fails for it; None for the usual words.
         """
         ...
-
-
-class Unresting:
-    """Neither waits nor leaves: somebody is waiting at the other end."""
-
-    async def before_step(self, taken: int) -> None:
-        """Go on at once."""
-
-    async def spared(self, fault: APIError, tries: int) -> bool:
-        """Never: who asked may decide that."""
-        return False
-
-    def out_of_time(self, taken: int) -> str | None:
-        """The usual words."""
-        return None

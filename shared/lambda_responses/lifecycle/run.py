@@ -13,12 +13,10 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from lambda_responses.lifecycle.beginning import begin, begin_again, own_items
-from lambda_responses.lifecycle.endurance import Unresting
 from lambda_responses.lifecycle.placement import placed
 from lambda_responses.lifecycle.ports import Unbounded, Unclaimed, Unkept
-from lambda_responses.lifecycle.progress import Progress
 from lambda_responses.lifecycle.seals import MAKER, seal_shown
-from lambda_responses.lifecycle.steps import compaction_plan
+from lambda_responses.lifecycle.steps import Progress, compaction_plan
 from lambda_responses.lifecycle.targets import Targets
 from lambda_responses.lifecycle.unshown import kept, made_of
 from lambda_responses.lifecycle.waiting import Interrupted, OutOfTime, StopRequested, stop_signal
@@ -59,7 +57,8 @@ class RunBounds:
     claim: Claim = field(default_factory=Unclaimed)
     checkpoints: Checkpoints | None = None
     """None where nobody takes a run up."""
-    endurance: Endurance = field(default_factory=Unresting)
+    endurance: Endurance | None = None
+    """None where somebody waits at the other end, and had rather hear of a fault than wait it out."""
 
 
 class ResponseRun:
@@ -250,6 +249,7 @@ class ResponseRun:
                     yield
                 await bounds.checkpoints.save(self._record(), progress.kept(emitter.bookmark))
                 self._steps_here += 1
+            if bounds.endurance is not None:
                 await bounds.endurance.before_step(self._steps_here)
 
     async def _step(self, compacts: bool, patience: float | None) -> AsyncGenerator[None, None]:
@@ -263,7 +263,8 @@ class ResponseRun:
                     async for _ in moments:
                         yield
             except APIError as fault:
-                if emitter.items_begun > begun or not await endurance.spared(fault, tries):
+                spoken = emitter.items_begun > begun
+                if spoken or endurance is None or not await endurance.spared(fault, tries):
                     raise
                 emitter.forget_upstream()
                 self._targets.start_over(emitter)
@@ -341,7 +342,9 @@ class ResponseRun:
             case APIError():
                 return error
             case OutOfTime():
-                message = self._bounds.endurance.out_of_time(self._steps_here) or self._too_late()
+                endurance = self._bounds.endurance
+                message = None if endurance is None else endurance.out_of_time(self._steps_here)
+                message = message or self._too_late()
                 return ServerError(message, headers={"x-should-retry": "false"})
             case StopRequested():
                 return ServerError("The response was cancelled.")

@@ -1,4 +1,4 @@
-"""Which steps a response takes besides asking its model: what it asks to be done with its context."""
+"""Which steps a response takes: how far it has got, and what it asks to be done with its context."""
 
 from __future__ import annotations
 
@@ -19,6 +19,37 @@ if TYPE_CHECKING:
 DEFAULT_THRESHOLD = 100_000
 """Tokens of a context that is compacted where the request leaves the number to the server: it leaves room for
 an answer in the windows that models have at least today, 128,000 tokens."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """What the next step depends on, besides what was said."""
+
+    steps: int = 0
+    """Upstream steps that are over."""
+    compacted: bool = False
+    """Whether the last of them made the context shorter, which two in a row would not do."""
+    tokens_used: int = 0
+    """By the count of the upstream that took the last step, in which a model answered."""
+    target: str | None = None
+    """`provider/model` that answered."""
+
+    @classmethod
+    def of(cls, kept: Json | None) -> Progress:
+        """What `kept` made of it; the very beginning for None."""
+        if kept is None:
+            return cls()
+        return cls(kept["steps"], kept["compacted"], kept["tokens_used"], kept["target"])
+
+    def kept(self, bookmark: Json) -> Json:
+        """All that another run needs, together with the bookmark of the emitter."""
+        return {
+            **bookmark,
+            "steps": self.steps,
+            "compacted": self.compacted,
+            "tokens_used": self.tokens_used,
+            "target": self.target,
+        }
 
 
 @dataclass(frozen=True, slots=True)
