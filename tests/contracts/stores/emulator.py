@@ -1,4 +1,4 @@
-"""An emulator of DynamoDB, S3 and SQS, of our own for as long as the tests need it."""
+"""An emulator of DynamoDB, S3, SQS and EventBridge, of our own for as long as the tests need it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def emulator(directory: Path) -> Generator[str]:
     settings = {
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
-        "SERVICES": "dynamodb,s3,sqs",
+        "SERVICES": "dynamodb,s3,sqs,events",
         "IOT_MTLS_ENABLED": "0",  # It would listen on port 8883 too.
         "SFTP_ENABLED": "0",
         "LOG_LEVEL": "ERROR",
