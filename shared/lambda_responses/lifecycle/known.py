@@ -16,6 +16,7 @@ from lambda_responses.wire.context import without_cut_calls
 from lambda_responses.wire.not_found import (
     conversation_not_found,
     previous_response_not_found,
+    previous_response_running,
     prompt_not_found,
 )
 from lambda_responses.wire.requests import check_input_present
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from lambda_responses.storage.conversations.store import ConversationContext
     from lambda_responses.storage.responses import Context
     from lambda_responses.wire.json import Json
+
+RUNNING = ("queued", "in_progress")
+"""How a response stands that is being made in the background: nobody knows yet what it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +96,12 @@ async def _look_up(
     if previous_response_id is None:
         return conversation, None
     try:
-        return None, await using.responses.context(principal.tenant, previous_response_id)
+        previous = await using.responses.context(principal.tenant, previous_response_id)
     except ResponseNotFound:
         raise previous_response_not_found(previous_response_id) from None
+    if previous.status in RUNNING:
+        raise previous_response_running(previous_response_id)
+    return None, previous
 
 
 async def _conversation(named: str | Json, principal: Principal, using: Services) -> ConversationContext:

@@ -20,6 +20,12 @@ def previous_response_not_found(id: str) -> InvalidRequestError:
     )
 
 
+def previous_response_running(id: str) -> InvalidRequestError:
+    """A request that continues a response of which nobody knows yet what it says."""
+    message = f"Previous response with id '{clip(id)}' is still in progress. Continue it when it has ended."
+    return InvalidRequestError(message, param="previous_response_id")
+
+
 def conversation_not_found(id: str) -> NotFoundError:
     """A request, or an operation, in a conversation."""
     return NotFoundError(f"Conversation with id '{clip(id)}' not found.")
