@@ -71,8 +71,8 @@ def write_script(scene: Scene) -> Script:
     if wishes.fault and _STATUS.fullmatch(wishes.fault):
         return Script(failure=_failure(int(wishes.fault), wishes))
     calls = calls_of(scene)
-    said = [*_reasoning(scene), *(_calls(calls) if calls else _answer(scene))]
-    stop: StopReason = "tool_calls" if calls else "end"
+    said = [*_reasoning(scene), *(_calls(calls) if calls else (*_step(scene), *_answer(scene)))]
+    stop: StopReason = "tool_calls" if calls else "pause" if scene.step < scene.wishes.steps else "end"
     limit = scene.request.get("max_output_tokens")
     if limit is not None and _words(said) > limit:
         said, stop = _first_words(said, limit), "max_output_tokens"
@@ -91,6 +91,12 @@ def write_count(scene: Scene) -> Script:
     if fault and _STATUS.fullmatch(fault):
         return Script(failure=_failure(int(fault), scene.wishes))
     return Script(steps=(Usage(usage(scene.input_words, 0)),), plain=True)
+
+
+def _step(scene: Scene) -> Iterator[Delta]:
+    """The words by which the answers of several steps are told apart."""
+    if scene.wishes.steps > 1:
+        yield from (Text("answer", piece) for piece in _pieces(f"Step {scene.step}: "))
 
 
 def _answer(scene: Scene) -> Iterator[Delta]:

@@ -1,6 +1,7 @@
 """What a prompt asks the scripted model to do, in `[[double brackets]]`:
 
     [[words:N]]           an answer of N words
+    [[steps:N]]           take N upstream steps, each with an answer of its own
     [[call:NAME]]         call that tool; [[calls:N]] make N calls at once
     [[refuse]]            refuse to answer
     [[reason]]            reason first
@@ -24,6 +25,7 @@ LONGEST_WAIT_MS = 600_000
 """Longer than any gateway bears silence, so that one can be shown to be kept awake."""
 MOST_WORDS = 100_000
 MOST_CALLS = 16
+MOST_STEPS = 10_000
 
 _KEYWORD = re.compile(r"\s*\[\[(?:(refuse|reason|codex|plain)|(\w+):([^\[\]]{1,128}))\]\]")
 
@@ -33,6 +35,7 @@ class Keywords:
     """The wishes of one prompt."""
 
     words: int | None = None
+    steps: int = 1
     call: str | None = None
     calls: int = 1
     refuse: bool = False
@@ -64,6 +67,8 @@ def _set(wishes: Keywords, name: str, value: str) -> bool:
     match name:
         case "words" if value.isdecimal():
             wishes.words = min(int(value), MOST_WORDS)
+        case "steps" if value.isdecimal():
+            wishes.steps = min(max(int(value), 1), MOST_STEPS)
         case "calls" if value.isdecimal():
             wishes.calls = min(max(int(value), 1), MOST_CALLS)
         case "slow" if value.isdecimal():

@@ -30,6 +30,8 @@ class Scene:
     """Functions and custom tools; namespaces are opened up."""
     others: Sequence[OfferedTool]
     """Tools that run on a provider's servers: nothing that a script can play."""
+    step: int
+    """How many answers it has given to the question, the next one included."""
     outputs: Sequence[str]
     """What tools have said since the question."""
     input_words: int
@@ -47,6 +49,7 @@ def look_at(turn: Turn) -> Scene:
         wishes=wishes,
         tools=[each for each in offered if each.tool.get("type") in ("function", "custom")],
         others=[each for each in offered if each.tool.get("type") not in ("function", "custom")],
+        step=1 + sum(item.get("role") == "assistant" for item in turn.items[asked + 1 :]),
         outputs=["".join(_texts(i)) for i in turn.items[asked + 1 :] if i.get("type") in _OUTPUTS],
         input_words=sum(len(text.split()) for text in said),
     )

@@ -24,7 +24,12 @@ from lambda_responses.stream.deltas import (
 from lambda_responses.transformers.base import Turn, UpstreamFailure
 from lambda_responses.transformers.scripted import SCRIPTED
 from lambda_responses.transformers.scripted.answer import FAULTS
-from lambda_responses.transformers.scripted.keywords import LONGEST_WAIT_MS, MOST_CALLS, MOST_WORDS
+from lambda_responses.transformers.scripted.keywords import (
+    LONGEST_WAIT_MS,
+    MOST_CALLS,
+    MOST_STEPS,
+    MOST_WORDS,
+)
 from lambda_responses.transformers.scripted.script import Cut, Script, Wait
 from lambda_responses.wire.errors import InvalidRequestError
 from lambda_responses.wire.usage import usage
@@ -132,6 +137,20 @@ def test_it_refuses_by_request():
 def test_it_says_as_many_words_as_wanted():
     assert len(text_for("[[words:500]]").split()) == 500
     assert len(script(f"[[words:{MOST_WORDS * 10}]]").steps) == MOST_WORDS + 2
+
+
+def test_it_takes_as_many_steps_as_wanted_and_says_which_one_it_is_at():
+    context: list[Any] = ["go [[steps:3]]"]
+    for said, stop in (("Step 1: go", "pause"), ("Step 2: go", "pause"), ("Step 3: go", "end")):
+        assert text_for(*context) == said
+        assert script(*context).steps[-1] == Stopped(stop)
+        context.append({"type": "message", "role": "assistant", "content": said})
+    assert script(f"[[steps:{MOST_STEPS * 10}]]").steps[-1] == Stopped("pause")
+    assert script("[[steps:0]]").steps[-1] == Stopped("end")
+
+
+def test_a_call_ends_the_steps():
+    assert script("[[steps:3]] [[call:roll]]", tools=[MCP]).steps[-1] == Stopped("tool_calls")
 
 
 def test_it_stops_at_the_limit():
