@@ -1,4 +1,8 @@
-"""Making a response on the library's loop: the use case of `POST /v1/responses`, plain and as events."""
+"""Making a response on the library's loop: the use case of `POST /v1/responses`, plain and as events.
+
+What is asked for in the background is queued, and made by whoever works at the store's queue: this process
+too, as long as it lives. So it knows nothing of what was said beside the request in one call.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,8 @@ from lambda_responses.library.routes import services_for
 from lambda_responses.library.streams import Source
 from lambda_responses.library.waits import within
 from lambda_responses.lifecycle import create
+from lambda_responses.lifecycle.ports import Unbounded, Unkept
+from lambda_responses.wire.errors import InvalidRequestError
 from lambda_responses.wire.json import from_text, to_bytes
 from lambda_responses.wire.requests import read_model
 
@@ -19,6 +25,7 @@ if TYPE_CHECKING:
 
     from lambda_responses.library.home import Home
     from lambda_responses.library.options import Call
+    from lambda_responses.lifecycle.background.inline import StreamedInBackground
     from lambda_responses.lifecycle.run import ResponseRun
     from lambda_responses.wire.json import Event
 
@@ -27,6 +34,8 @@ _TERMINAL = ("response.completed", "response.incomplete", "response.failed")
 
 async def created(home: Home, call: Call) -> Response:
     """The whole response. Raises `exceptions.APIError`."""
+    if call.body.get("background"):
+        return await _queued(home, call)
     async with observed(_record(call)) as record, within(call.timeout):
         run = await _prepared(home, call)
         try:
@@ -36,6 +45,19 @@ async def created(home: Home, call: Call) -> Response:
         record.response = response = Response(
             made, call.parse, target=run.target, dropped=run.dropped, bound=run.bound
         )
+    return response
+
+
+async def _queued(home: Home, call: Call) -> Response:
+    """The response as it is before it is made."""
+    from lambda_responses.lifecycle.background.enqueue import enqueue_response  # which few programs need
+
+    async with observed(_record(call)) as record, within(call.timeout):
+        await _expect_workers(home, call)
+        queued = await enqueue_response(
+            call.body, principal=home.principal, using=home.services, provider=call.route.provider
+        )
+        record.response = response = Response(queued, call.parse)
     return response
 
 
@@ -49,13 +71,14 @@ async def opened(home: Home, call: Call) -> Source:
 async def _events(home: Home, call: Call) -> AsyncGenerator[Sequence[JsonObject], None]:
     async with observed(_record(call)) as record:
         async with within(call.timeout):
-            run = await _prepared(home, call)
+            background = call.body.get("background")
+            run = await (_prepared_in_background(home, call) if background else _prepared(home, call))
         async with aclosing(run.events()) as batches:
             while (events := await _next(batches, call.timeout)) is not None:
                 record.target = run.target
                 shown = [_event(event, call) for event in events]
                 if events and events[-1]["type"] in _TERMINAL:
-                    _note_end(record, run, shown[-1])
+                    _note_end(record, shown[-1])
                 yield shown
 
 
@@ -68,7 +91,7 @@ async def _next(
         return await anext(batches, None)
 
 
-def _note_end(record: CallRecord, run: ResponseRun, event: JsonObject) -> None:
+def _note_end(record: CallRecord, event: JsonObject) -> None:
     response: Response = event.response
     record.error = failure_told(response.model_dump())
     if record.error is None:
@@ -87,6 +110,29 @@ async def _prepared(home: Home, call: Call) -> ResponseRun:
     return await create.create_response(
         call.body, principal=home.principal, using=services, provider=call.route.provider
     )
+
+
+async def _prepared_in_background(home: Home, call: Call) -> StreamedInBackground:
+    from lambda_responses.lifecycle.background.inline import StreamedInBackground
+
+    await _expect_workers(home, call)
+    return StreamedInBackground(
+        call.body,
+        principal=home.principal,
+        using=home.services,
+        deadline=Unbounded(),
+        provider=call.route.provider,
+        telling=Unkept(),
+    )
+
+
+async def _expect_workers(home: Home, call: Call) -> None:
+    """Raises `InvalidRequestError` for what they would not know of."""
+    if (alone := call.route.for_one_call) is not None:
+        message = f"'{alone}' cannot go with 'background': whoever makes the response may be another process."
+        raise InvalidRequestError(message, code="unsupported_parameter", param=alone)
+    await home.live.renew()
+    home.work()
 
 
 def _record(call: Call) -> CallRecord:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections import OrderedDict
 from typing import TYPE_CHECKING, cast
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from lambda_responses.library.services import LibraryServices
     from lambda_responses.lifecycle.ports import Principal, Services
     from lambda_responses.providers.routing import ProviderRouter
+    from lambda_responses.queue.port import PolledQueue
     from lambda_responses.runtime.settings import Settings
 
 
@@ -26,6 +28,7 @@ class Home:
         self._tenant = tenant
         self.own_routers: OwnRouters = OrderedDict()
         """Routers of calls with keys or addresses of their own; the one used last is at the end."""
+        self._working: asyncio.Task[None] | None = None
 
     @functools.cached_property
     def settings(self) -> Settings:
@@ -57,6 +60,23 @@ class Home:
     def router(self) -> ProviderRouter:
         """What model names stand for, by the environment alone."""
         return self.live.router
+
+    def work(self) -> None:
+        """Make background responses here as well, from now on until the loop cancels it.
+
+        Beside a table functions make them, and with `RESPONSES_WORKERS` at 0 somebody else.
+        """
+        if self._working is not None or self.settings.database is None or not self.settings.workers:
+            return
+        from lambda_responses.lifecycle.background.local_worker import local_worker
+
+        worker = local_worker(
+            self.services,
+            cast("PolledQueue", self.services.queue),  # which it is beside SQLite
+            concurrency=self.settings.worker_concurrency,
+            seconds=self.settings.worker_seconds,
+        )
+        self._working = asyncio.create_task(worker.run(asyncio.Event()))
 
     async def aclose(self) -> None:
         """Close what was opened. What was never used is not opened for it."""

@@ -189,6 +189,19 @@ class Route:
     fallbacks: tuple[str, ...] = ()
     mock_response: str | None = None
 
+    @property
+    def for_one_call(self) -> str | None:
+        """An option of it that counts for one call alone, by its name; None where there is none."""
+        said = {
+            next(iter(self.account), ""): self.account,
+            "extra_headers": self.headers,
+            "extra_query": self.query,
+            "max_retries": self.retries is not None,
+            "fallbacks": self.fallbacks,
+            "mock_response": self.mock_response is not None,
+        }
+        return next((name for name, value in said.items() if value), None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:

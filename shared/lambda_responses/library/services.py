@@ -48,6 +48,10 @@ class LibraryServices(LiveServices):
         """Tell the kind and place of a fault; its text may quote what somebody said."""
         _logger.error("unforeseen %s at %s", type(error).__name__, place_of(error))
 
+    def delivery_failed(self, tenant: str, target: str, reason: str, *, final: bool) -> None:
+        """Tell which kind of target, and why; never where it was to go, which may hold a secret."""
+        _logger.warning("delivery to %s failed%s: %s", target, ", for good" if final else "", reason)
+
     def upstream_failed(self, target: str, fault: APIError) -> None:
         """Tell which target, how the caller is told, and what was seen; never what was said."""
         seen = fault.__cause__ or fault

@@ -17,6 +17,7 @@ from lambda_responses.library.objects import ItemPage, JsonObject, Response
 from lambda_responses.library.options import without_routes
 from lambda_responses.library.streams import AsyncEventStream, EventStream, Source
 from lambda_responses.lifecycle import cancel, delete, input_items, retrieve
+from lambda_responses.storage.background.job import RUNNING
 from lambda_responses.wire.queries import read_list_query, read_retrieve_query
 
 if TYPE_CHECKING:
@@ -206,6 +207,8 @@ async def _retrieved(home: Home, response_id: str, options: Mapping[str, Any]) -
         found = await retrieve.get_response(
             response_id, include=query.include, principal=home.principal, using=home.services
         )
+        if found["status"] in RUNNING:
+            home.work()
         record.response = response = Response(found)
     return response
 
@@ -257,6 +260,7 @@ async def _replay(
         )
         yield [JsonObject(event) for event in told.events]
         if told.rest is not None:
+            home.work()
             async with aclosing(told.rest) as batches:
                 async for events in batches:
                     yield [JsonObject(event) for event in events]
