@@ -6,7 +6,7 @@ import logging
 import socket
 import sys
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import uvicorn
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
 
     from starlette.applications import Starlette
+
+    from lambda_responses.queue.port import PolledQueue
 
 HOST = "127.0.0.1"
 _BANNER = """
@@ -74,9 +76,12 @@ def serve(environment: Mapping[str, str]) -> None:
 
 def _workers(runtime: Runtime, environment: Mapping[str, str]) -> Processes:
     """The processes that run background responses. Beside a table there are none: functions do it."""
-    settings = runtime.settings
-    count = settings.workers if settings.database is not None else 0
-    return Processes([sys.executable, "-m", "lambda_responses", "work", "--attached"], count, environment)
+    local = runtime.settings.database is not None
+    command = [sys.executable, "-m", "lambda_responses", "work", "--attached"]
+    workers = Processes(command, runtime.settings.workers if local else 0, environment)
+    if local:
+        cast("PolledQueue", runtime.services.queue).on_send = workers.nudge
+    return workers
 
 
 def _without_text(record: logging.LogRecord) -> bool:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from lambda_responses.endpoints.job_worker import job_worker
-from lambda_responses.runtime.processes import when_left_alone
+from lambda_responses.runtime.processes import listen
 from lambda_responses.runtime.services import Runtime
 from lambda_responses.runtime.settings import SettingsError, local_environment
 
@@ -35,11 +35,15 @@ async def _run(runtime: Runtime, *, attached: bool) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    worker = _worker_of(runtime)
     if attached:
-        when_left_alone(partial(loop.call_soon_threadsafe, stop.set))
+        listen(
+            nudged=partial(loop.call_soon_threadsafe, worker.wake),
+            left_alone=partial(loop.call_soon_threadsafe, stop.set),
+        )
     try:
         with job_worker(runtime) as jobs:
-            await asyncio.gather(_worker_of(runtime).run(stop), jobs.run(stop))
+            await asyncio.gather(worker.run(stop), jobs.run(stop))
     finally:
         await runtime.aclose()
 

@@ -75,6 +75,7 @@ class SQLiteQueue:
         now: Callable[[], float] = time.time,
         busy_seconds: float = BUSY_SECONDS,
     ) -> None:
+        self.on_send: Callable[[], object] = lambda: None
         self._name = name
         self._now = now
         self._path = Path(path)
@@ -99,6 +100,8 @@ class SQLiteQueue:
             "due": self._now() + delay,
         }
         await self._in_thread(self._write, _SEND, values)
+        if delay <= 0:
+            self.on_send()
 
     async def receive(self, most: int, *, visible_after: float) -> Sequence[Received]:
         """See `PolledQueue`. Looks before it writes, so that whoever finds nothing disturbs nobody."""

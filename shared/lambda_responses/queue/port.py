@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from lambda_responses.wire.json import Json
 
@@ -64,6 +64,9 @@ class Received:
 
 class PolledQueue(Queue, Protocol):
     """A queue that is asked for messages. Where AWS hands them to a function, nobody asks."""
+
+    on_send: Callable[[], object]
+    """Called when this process has put a message in that may be handed out at once."""
 
     async def receive(self, most: int, *, visible_after: float) -> Sequence[Received]:
         """Up to so many messages, at once: none where none is due.

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     Round = Callable[[], Awaitable[object]]
     Report = Callable[[BaseException], None]
 
-POLL_SECONDS = 0.02
-"""How long a message may lie before a worker with nothing to do sees it; a look takes 20 µs."""
+POLL_SECONDS = 0.1
+"""How often a worker looks for messages that nobody tells it of: those delayed, or sent elsewhere."""
 KEPT_SECONDS = 4.0
 """How long others wait for the message of a worker that was killed: as long as for its lease."""
 BEATS = 3
@@ -40,20 +40,25 @@ class Worker:
         self._report = report
         self._rounds = rounds
         self._at_work: set[asyncio.Task[None]] = set()
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look for messages now."""
+        self._woken.set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; what is not done then lies on the queue again."""
         stopping = asyncio.create_task(stop.wait())
+        stopping.add_done_callback(lambda _: self.wake())
         rounds = [asyncio.create_task(self._again_and_again(each)) for each in self._rounds]
         try:
             while not stopping.done():
+                self._woken.clear()
                 await self._take()
                 full = len(self._at_work) >= self._concurrency
-                await asyncio.wait(
-                    {stopping, *self._at_work},
-                    timeout=None if full else POLL_SECONDS,
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(None if full else POLL_SECONDS):
+                        await self._woken.wait()
         finally:
             await _cancelled(stopping, *rounds, *self._at_work)
 
@@ -68,7 +73,11 @@ class Worker:
         for each in received:
             task = asyncio.create_task(self._do(each))
             self._at_work.add(task)
-            task.add_done_callback(self._at_work.discard)
+            task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._at_work.discard(task)
+        self.wake()
 
     async def _do(self, received: Received) -> None:
         try:

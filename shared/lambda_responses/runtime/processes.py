@@ -1,7 +1,7 @@
 """Processes that work beside a server: started with it, started again when they die, and gone when it is.
 
-Each has a pipe from the server as its input. That it ends is how a process knows that the server has gone,
-whatever ended it: `kill -9` closes pipes as well.
+Each has a pipe from the server as its input. What comes through it means that there is something to do. That
+it ends is how a process knows that the server has gone, whatever ended it: `kill -9` closes pipes as well.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ YOUNG = 30.0
 """Seconds that a process has to live for its death not to look like the next one's."""
 GRACE = 2.0
 """Seconds that a process has to put its work down when the server goes."""
+_NUDGE = b"."
+_MOST_NUDGES = 4_096
+"""So many are one, if they come together."""
 
 
 class Processes:
@@ -35,6 +38,13 @@ class Processes:
         self._count = count
         self._environment = environment
         self._keepers: list[asyncio.Task[None]] = []
+        self._running: set[asyncio.subprocess.Process] = set()
+
+    def nudge(self) -> None:
+        """Tell all of them that there is something to do."""
+        for process in self._running:
+            assert process.stdin is not None
+            process.stdin.write(_NUDGE)
 
     async def __aenter__(self) -> None:
         self._keepers = [asyncio.create_task(self._keep()) for _ in range(self._count)]
@@ -64,9 +74,11 @@ class Processes:
             env=dict(self._environment),
             process_group=0,  # Ctrl-C is for the server, which ends the others in good order
         )
+        self._running.add(process)
         try:
             return await process.wait()
         finally:
+            self._running.discard(process)
             await _end(process)
 
 
@@ -81,15 +93,18 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         await process.wait()
 
 
-def when_left_alone(stop: Callable[[], object]) -> None:
-    """In such a process: when the server has gone, call this, on a thread. Seconds are left to end in."""
+def listen(*, nudged: Callable[[], object], left_alone: Callable[[], object]) -> None:
+    """In such a process: call these, on a thread, when the server says so, and when it has gone.
 
-    def watch() -> None:
+    After that, seconds are left to end in.
+    """
+
+    def hear() -> None:
         with suppress(OSError):
-            while os.read(0, 1):
-                pass
-        stop()
+            while os.read(0, _MOST_NUDGES):
+                nudged()
+        left_alone()
         time.sleep(GRACE)
         os._exit(1)
 
-    threading.Thread(target=watch, name="server", daemon=True).start()
+    threading.Thread(target=hear, name="server", daemon=True).start()

@@ -236,3 +236,13 @@ def test_the_file_is_for_its_user_alone(tmp_path: Path):
     modes = {path.name: os.stat(path).st_mode & 0o777 for path in tmp_path.iterdir()}
     queue.close()
     assert set(modes.values()) == {0o600}
+
+
+async def test_of_what_is_sent_without_delay_somebody_is_told(opened: Open):
+    queue = opened()
+    told: list[int] = []
+    queue.on_send = lambda: told.append(1)
+    await queue.send({}, group="acme", delay=5)
+    assert told == []
+    await queue.send({}, group="acme")
+    assert told == [1]

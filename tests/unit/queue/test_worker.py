@@ -215,3 +215,19 @@ async def test_rounds_are_made_again_and_again_whatever_comes_of_one(
     async with working(queue, desk, rounds=(round,)):
         await desk.until(lambda: len(made) == 3)
     assert [str(fault) for fault in desk.faults] == ["the first"]
+
+
+async def test_a_worker_that_is_told_of_a_message_takes_it_at_once(
+    queue: SQLiteQueue, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(workers, "POLL_SECONDS", 3_600)
+    desk, stop = Desk(), asyncio.Event()
+    worker = Worker(queue, desk.work, concurrency=1, report=desk.report, rounds=())
+    queue.on_send = worker.wake
+    running = asyncio.create_task(worker.run(stop))
+    for name in ("a", "b"):
+        await send(queue, name)
+        await emptied(queue)
+    stop.set()
+    await running
+    assert desk.seen == ["a", "b"]

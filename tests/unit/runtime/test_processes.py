@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lambda_responses.runtime.processes import Processes
+from tests.hosted.hosting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -24,10 +25,10 @@ ROOT = Path(__file__).parents[3]
 
 COMMAND = """
 import os, pathlib, signal, sys, threading
-from lambda_responses.runtime.processes import when_left_alone
-stopped = threading.Event()
-when_left_alone(stopped.set)
+from lambda_responses.runtime.processes import listen
 mine = pathlib.Path(sys.argv[1], str(os.getpid()))
+stopped = threading.Event()
+listen(nudged=lambda: mine.write_text("nudged"), left_alone=stopped.set)
 mine.touch()
 stopped.wait()
 mine.unlink()
@@ -73,6 +74,14 @@ async def test_so_many_run_as_were_asked_for_and_end_in_good_order(tmp_path: Pat
         found = await until(lambda found: len(found) == 3, tmp_path)
     assert not any(map(alive, found))
     assert seen(tmp_path, lambda _: True) == set()
+
+
+async def test_all_are_told_that_there_is_something_to_do(tmp_path: Path):
+    running = processes(tmp_path, 2)
+    async with running:
+        found = await until(lambda found: len(found) == 2, tmp_path)
+        running.nudge()
+        assert await eventually(lambda: {(tmp_path / str(pid)).read_text() for pid in found} == {"nudged"})
 
 
 async def test_one_that_is_killed_is_replaced(tmp_path: Path):
