@@ -87,19 +87,19 @@ def test_each_minute_all_that_is_due_is_told(runtime: PlayedRuntime) -> None:
 def test_a_store_that_fails_for_news_leaves_them_for_the_next_minute(runtime: PlayedRuntime) -> None:
     key = ended(runtime, 1)
     services: Any = runtime.services
-    take = services.outbox.take
-    takes = 0
+    find = services.outbox.find
+    looks = 0
 
     async def failing(*arguments: Any) -> Any:
-        nonlocal takes
-        takes += 1
+        nonlocal looks
+        looks += 1
         raise StoreUnavailable("not now")
 
-    services.outbox.take = failing
+    services.outbox.find = failing
     assert call({"Records": [news(key)]}, runtime) is None
     call(SCHEDULE, runtime)
-    assert 1 < takes <= 1 + MOST_PAGES
-    services.outbox.take = take
+    assert 1 < looks <= 1 + MOST_PAGES
+    services.outbox.find = find
     call(SCHEDULE, runtime)
     assert runtime.services.event_bus.told == [f"resp_{1:048x}"]
 

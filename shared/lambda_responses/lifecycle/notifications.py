@@ -76,15 +76,20 @@ async def deliver_each(ends: Iterable[tuple[str, str]], *, using: Services) -> N
 
 async def deliver(tenant: str, response_id: str, *, using: Services) -> None:
     """Tell of one end, if it is time and nobody else is at it. Raises `StoreUnavailable`."""
-    notification = await using.outbox.take(tenant, response_id)
-    if notification is None:
+    found = await using.outbox.find(tenant, response_id)
+    if found is None:
         return
-    targets = await _targets(notification, using)
+    targets = await _targets(found, using)
     now = using.now()
-    waiting: Mapping[str, Waiting] = notification.waiting or {}
-    if notification.waiting is None:
+    waiting: Mapping[str, Waiting] = found.waiting or {}
+    if found.waiting is None:
         waiting = {name: Waiting(0, now) for name in targets}
     left = {name: entry for name, entry in waiting.items() if name in targets}
+    notification = (
+        await using.outbox.take(found) if left else found
+    )  # with nobody to tell, nobody is kept off
+    if notification is None:
+        return
     due = [name for name, entry in left.items() if entry.next <= now]
     tries = (_tried(name, targets[name], left[name], notification, using) for name in due)
     for name, entry in zip(due, await asyncio.gather(*tries), strict=True):

@@ -144,6 +144,15 @@ async def test_every_write_may_fail_or_its_answer_be_lost(
     await telling.check()
 
 
+async def test_an_end_that_nobody_waits_for_costs_one_write(telling: Telling) -> None:
+    for endpoint in await telling.services.webhook_endpoints.list(telling.tenant):
+        await telling.services.webhook_endpoints.delete(telling.tenant, endpoint.id)
+    telling.watched.reset()
+    await telling.attempt()
+    assert telling.watched.requests == {"get": 1, "query": 1, "delete": 1}
+    assert await telling.keyed.get(TenantTable(telling.tenant).notification(telling.response_id)) is None
+
+
 async def test_an_end_that_all_took_costs_four_requests(telling: Telling) -> None:
     telling.watched.reset()
     await telling.attempt()

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lambda_responses.storage.background.job import Job
-from lambda_responses.storage.background.outbox import GRACE, LEASE, TRIED, Outbox, Waiting, outbox_row
+from lambda_responses.storage.background.outbox import (
+    GRACE,
+    LEASE,
+    TRIED,
+    Notification,
+    Outbox,
+    Waiting,
+    outbox_row,
+)
 from lambda_responses.storage.table import NOTIFICATION_WORK, TenantTable
 
 if TYPE_CHECKING:
@@ -42,6 +50,11 @@ async def ended(keyed: KeyedStore, clock: Clock, tenant: str, status: str = "com
     return job
 
 
+async def taken_by(outbox: Outbox, job: Job) -> Notification | None:
+    found = await outbox.find(job.tenant, job.response_id)
+    return found and await outbox.take(found)
+
+
 async def due_of(outbox: Outbox, tenant: str) -> set[str]:
     """The shared table holds other tests' ends as well."""
     return {response_id for owner, response_id in await outbox.due(1_000) if owner == tenant}
@@ -52,41 +65,41 @@ async def test_an_end_lies_there_until_it_was_told(
 ) -> None:
     job = await ended(keyed, clock, tenant, "failed")
     assert await due_of(outbox, tenant) == {job.response_id}
-    taken = await outbox.take(tenant, job.response_id)
+    taken = await taken_by(outbox, job)
     assert taken is not None
     assert (taken.type, taken.at, taken.reply) == ("response.failed", int(clock()), REPLY)
     assert taken.waiting is None
     await outbox.settle(taken, {})
     assert await due_of(outbox, tenant) == set()
     clock.advance(LEASE + 1)
-    assert await outbox.take(tenant, job.response_id) is None
+    assert await taken_by(outbox, job) is None
 
 
 async def test_an_end_is_one_workers_at_a_time(
     outbox: Outbox, keyed: KeyedStore, clock: Clock, tenant: str
 ) -> None:
     job = await ended(keyed, clock, tenant)
-    taken = await asyncio.gather(*(outbox.take(tenant, job.response_id) for _ in range(5)))
+    taken = await asyncio.gather(*(taken_by(outbox, job) for _ in range(5)))
     assert len([each for each in taken if each is not None]) == 1
     assert await due_of(outbox, tenant) == set()
     clock.advance(LEASE - 1)
-    assert await outbox.take(tenant, job.response_id) is None
+    assert await taken_by(outbox, job) is None
 
 
 async def test_what_a_dead_worker_had_taken_comes_again(
     outbox: Outbox, keyed: KeyedStore, clock: Clock, tenant: str
 ) -> None:
     job = await ended(keyed, clock, tenant)
-    lost = await outbox.take(tenant, job.response_id)
+    lost = await taken_by(outbox, job)
     clock.advance(LEASE)
     assert await due_of(outbox, tenant) == {job.response_id}
-    again = await outbox.take(tenant, job.response_id)
+    again = await taken_by(outbox, job)
     assert lost is not None
     assert again is not None
     await outbox.settle(lost, {})  # a zombie, which is not asked any more
     await outbox.settle(again, {"whe_1": Waiting(1, clock() + 5)})
     clock.advance(5)
-    taken = await outbox.take(tenant, job.response_id)
+    taken = await taken_by(outbox, job)
     assert taken is not None
     assert taken.waiting == {"whe_1": Waiting(1, clock())}
 
@@ -95,16 +108,16 @@ async def test_it_comes_again_at_the_earliest_of_its_times(
     outbox: Outbox, keyed: KeyedStore, clock: Clock, tenant: str
 ) -> None:
     job = await ended(keyed, clock, tenant)
-    taken = await outbox.take(tenant, job.response_id)
+    taken = await taken_by(outbox, job)
     assert taken is not None
     waiting = {"a": Waiting(2, clock() + 300.25), "b": Waiting(1, clock() + 5.5)}
     await outbox.settle(taken, waiting)
     clock.advance(5.25)
     assert await due_of(outbox, tenant) == set()
-    assert await outbox.take(tenant, job.response_id) is None
+    assert await taken_by(outbox, job) is None
     clock.advance(0.25)
     assert await due_of(outbox, tenant) == {job.response_id}
-    again = await outbox.take(tenant, job.response_id)
+    again = await taken_by(outbox, job)
     assert again is not None
     assert again.waiting == waiting
 
@@ -125,7 +138,7 @@ async def test_an_end_that_nobody_looks_at_goes_by_itself(
 ) -> None:
     job = await ended(keyed, clock, tenant)
     clock.advance(TRIED + GRACE + 1)
-    assert await outbox.take(tenant, job.response_id) is None
+    assert await taken_by(outbox, job) is None
     assert await keyed.get(TenantTable(tenant).notification(job.response_id)) is None
 
 

@@ -301,18 +301,18 @@ async def test_a_store_that_fails_for_one_end_fails_for_that_one_only(office: Of
     await office.endpoint()
     lost, told = await office.end(), await office.end()
     services: Any = office.services
-    take = services.outbox.take
+    find = services.outbox.find
 
     async def failing(tenant: str, response_id: str) -> Any:
         if response_id == lost:
             raise StoreUnavailable("not now")
-        return await take(tenant, response_id)
+        return await find(tenant, response_id)
 
-    services.outbox.take = failing
+    services.outbox.find = failing
     [post] = await office.deliver()
     assert office.event(post)["data"]["id"] == told
     assert [type(fault) for fault in office.services.reported] == [StoreUnavailable]
-    services.outbox.take = take
+    services.outbox.find = find
     [post] = await office.deliver()
     assert office.event(post)["data"]["id"] == lost
 

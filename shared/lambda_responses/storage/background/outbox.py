@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import math
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -64,8 +64,8 @@ class Notification:
     """What a queued request wants with its answer."""
     waiting: Mapping[str, Waiting] | None
     """By target; None before the first try."""
-    lease: float
-    """Until when it is ours."""
+    due: float
+    """When it is time to tell it. Whoever takes it moves this on, and everybody else knows by it who did."""
 
 
 def outbox_row(job: Job, status: str, reply: Json | None, *, now: float) -> Put:
@@ -100,17 +100,10 @@ class Outbox:
         rows = sorted(chain(*found), key=lambda row: row.values["wt"])
         return [notification_in(row.key) for row in rows[:most]]
 
-    async def take(self, tenant: str, response_id: str) -> Notification | None:
-        """The event, for us alone while `LEASE` lasts; None where it is not time, or somebody else has it."""
-        key = TenantTable(tenant).notification(response_id)
-        row = await self._store.get(key)
-        now = self._now()
-        if row is None or row.values["wt"] > now:
-            return None
-        lease = math.floor(now) + LEASE
-        try:
-            await self._store.update(key, set={"wt": lease}, when=(equals("wt", row.values["wt"]),))
-        except ConditionFailed:
+    async def find(self, tenant: str, response_id: str) -> Notification | None:
+        """The event, as it is now; None where there is nothing to be done about it yet, or any more."""
+        row = await self._store.get(TenantTable(tenant).notification(response_id))
+        if row is None or row.values["wt"] > self._now():
             return None
         values = row.values
         waiting = values.get("to")
@@ -121,16 +114,26 @@ class Outbox:
             values["at"],
             values.get("reply"),
             None if waiting is None else {name: Waiting(*entry) for name, entry in waiting.items()},
-            lease,
+            values["wt"],
         )
+
+    async def take(self, notification: Notification) -> Notification | None:
+        """The event, for us alone while `LEASE` lasts; None where somebody has been faster."""
+        key = TenantTable(notification.tenant).notification(notification.response_id)
+        until = math.floor(self._now()) + LEASE
+        try:
+            await self._store.update(key, set={"wt": until}, when=(equals("wt", notification.due),))
+        except ConditionFailed:
+            return None
+        return replace(notification, due=until)
 
     async def settle(self, notification: Notification, waiting: Mapping[str, Waiting]) -> None:
         """Keep whom it could not be told yet; with nobody left it is gone.
 
-        Somebody who has taken it since, because we were slow, settles it instead.
+        Somebody who has taken it since it was found, or since our lease ran out, settles it instead.
         """
         key = TenantTable(notification.tenant).notification(notification.response_id)
-        when = (equals("wt", notification.lease),)
+        when = (equals("wt", notification.due),)
         with suppress(ConditionFailed):
             if not waiting:
                 await self._store.delete(key, when)
