@@ -12,6 +12,7 @@ import boto3
 
 from infra.deployed import make_key
 from infra.emulator.emulator import KEY, REGION, ROOT, SECRET, EmulatorError
+from infra.emulator.event_sources import put_concurrency
 from infra.emulator.gateway_responses import put_gateway_responses
 from infra.variants import write_variant
 
@@ -44,6 +45,7 @@ class Stack:
         told = _parameters(Architecture=_processor(), **parameters)
         self._sam("deploy", "--template-file", str(form), *quiet, *asked, *told)
         put_gateway_responses(self.client("apigateway"), self.api_id, "v1", form)
+        put_concurrency(self.client("lambda"))
 
     def delete(self) -> None:
         """Take the stack away; the table stays, as it does on AWS. Raises `EmulatorError`."""
