@@ -60,8 +60,8 @@ class WatchedStore:
                 self.write_units += units(_size(fact.old) if fact.old else 0, 1_024)
                 raise
             match verb:
-                case "get" | "query":
-                    rows = result if verb == "query" else [result] if result else []
+                case "get" | "query" | "due":
+                    rows = result if verb != "get" else [result] if result else []
                     self.read_units += units(sum(map(_size, rows)), 4_096)
                 case "put":
                     self.write_units += units(item_size(*arguments[:2]), 1_024)
