@@ -36,6 +36,12 @@ class TakenUp:
     told: Sequence[Event] = ()
     """The events that left since then, in order. None of a response that is not streamed."""
 
+    @property
+    def made(self) -> list[Json]:
+        """The finished items, those that were told since then included."""
+        told = [event["item"] for event in self.told if event["type"] == "response.output_item.done"]
+        return [*self.response["output"], *told]
+
 
 @dataclass(frozen=True, slots=True)
 class Beginning:

@@ -189,7 +189,7 @@ class ResponseRun:
         else:
             beginning = begin_again(given, self._known, self._taken_up, entropy=entropy)
         self._context = beginning.context
-        before = made_of(beginning.response["output"], self._context.origins)
+        before = made_of(self._taken_up.made if self._taken_up else (), self._context.origins)
         self._emitter = ResponseEmitter(
             beginning.response,
             beginning.ids,
