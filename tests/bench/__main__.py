@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.bench import cold_start, engine, imports, stores, traffic
+from tests.bench import background, cold_start, engine, imports, stores, traffic
 from tests.bench.doors import FORMATS, OWN_FORMATS, Door, litellm, ours, start_seconds, upstream_itself
 from tests.bench.layout import RUNS_HERE
 from tests.bench.table import BEST, OURS, UPSTREAM, Figure, render
@@ -57,6 +57,7 @@ def main() -> None:
         _print_traffic(upstream, doors, rounds)
         _print_deltas(quiet, rounds)
         running.pop_all().close()
+        _print_background(_made(place / "background"))
         _print_rest(place)
         _print_cold_starts(_made(place / "lambda"), rounds)
     print(f"\n{_load()} after; what else runs adds to all times but processor time")
@@ -155,6 +156,10 @@ def _figures(values: dict[str, dict[str, float]]) -> Iterator[Figure]:
         else:
             limit = _RATES[rest] if kind.startswith("one") else None
             yield Figure(name, taken, "events/s", limit, rate=True)
+
+
+def _print_background(place: Path) -> None:
+    print("\n" + render("background responses", [OURS], background.figures(place)), flush=True)
 
 
 def _print_rest(place: Path) -> None:
