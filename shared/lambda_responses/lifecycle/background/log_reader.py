@@ -98,7 +98,10 @@ class LogReader:
         # Only what the job says after they were found is about them.
         self._job = await self._using.jobs.find(self._tenant, self._response_id)
         now = span_at(self._job.segments, self._next)
-        if now is None or now.fence != span.fence:
+        if now is None:
+            self.look_again()
+            return ()
+        if now.fence != span.fence:
             return ()
         return chunks if now.end is None else [chunk for chunk in chunks if chunk.last < now.end]
 
