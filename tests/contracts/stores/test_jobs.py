@@ -1,4 +1,4 @@
-"""What the job store promises on every keyed store: who may have a background response, and what it can do."""
+"""What the job store promises on every keyed store: who may have a background response, and what then."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from lambda_responses.storage.background.jobs import (
     NotInBackground,
     TooManyAttempts,
 )
-from lambda_responses.storage.responses import ResponseNotFound
+from lambda_responses.storage.keyed.port import Range
+from lambda_responses.storage.responses import ResponseNotFound, StoredResponse
 from tests.contracts.stores.desk import LEASE, LIFETIME, desk_over, said_by
 from tests.contracts.stores.kit import WatchedStore, texts
 
@@ -117,7 +118,8 @@ async def test_one_of_many_takers_has_it(desk: Desk) -> None:
     tries = await asyncio.gather(*(desk.take(job) for _ in range(8)), return_exceptions=True)
     [lease] = [each for each in tries if isinstance(each, Lease)]
     held = [each for each in tries if isinstance(each, JobHeld)]
-    assert len(held) == 7 and {each.until for each in held} == {desk.clock() + LEASE}
+    assert len(held) == 7
+    assert {each.until for each in held} == {desk.clock() + LEASE}
     assert (lease.job.fence, lease.job.status, lease.job.attempts) == (1, "in_progress", 1)
 
 
@@ -166,10 +168,12 @@ async def test_a_lease_that_nobody_took_over_is_still_good_when_it_ran_out(desk:
 async def test_each_fence_but_the_first_waits_for_its_cut(desk: Desk, clock: Clock) -> None:
     job = await desk.queue(streamed=True)
     first = await desk.take(job)
-    assert not first.job.open_cut and [tuple(each) for each in first.job.segments] == [(1, 0)]
+    assert not first.job.open_cut
+    assert [tuple(each) for each in first.job.segments] == [(1, 0)]
     clock.advance(LEASE)
     second = await desk.take(job)
-    assert second.job.open_cut and [tuple(each) for each in second.job.segments] == [(1, 0), (2, None)]
+    assert second.job.open_cut
+    assert [tuple(each) for each in second.job.segments] == [(1, 0), (2, None)]
 
 
 async def test_a_job_without_a_log_has_nothing_to_cut(desk: Desk, clock: Clock) -> None:
@@ -232,7 +236,8 @@ async def test_a_save_is_what_the_next_one_goes_on_from(desk: Desk, clock: Clock
     assert [part["text"] for item in restart.response["output"] for part in item["content"]] == ["a", "b"]
     assert restart.progress == again.job.progress == {"step": 2, "notes": [None, {"x": 1.5}]}
     assert [origin["of"] for origin in restart.origins.values()] == ["a", "b"]
-    assert texts(restart.input) == ["ask hello"] and restart.request["input"] == restart.input
+    assert texts(restart.input) == ["ask hello"]
+    assert restart.request["input"] == restart.input
     assert (restart.request["temperature"], restart.provider, restart.key_id) == (0.5, "scripted", "key_1")
     assert restart.history == []
 
@@ -511,8 +516,6 @@ async def test_a_run_whose_response_was_deleted_has_lost_it(desk: Desk) -> None:
 
 
 async def _anything(desk: Desk, job: Job) -> Any:
-    from lambda_responses.storage.responses import StoredResponse
-
     return StoredResponse({"id": job.response_id, "status": "in_progress", "output": []}, [])
 
 
@@ -560,8 +563,6 @@ async def test_nothing_is_left_of_an_unkept_response(
 
 
 async def _thread_of(keyed: KeyedStore, desk: Desk, job: Job) -> Any:
-    from lambda_responses.storage.keyed.port import Range
-
     return await keyed.query(Range(f"{desk.tenant}#T#{job.response_id[13:37]}", " ", "~"))
 
 
