@@ -149,6 +149,18 @@ async def test_a_job_that_is_read_before_the_events_would_let_a_late_one_through
     assert not await reader.read()
 
 
+async def test_of_what_was_read_at_once_that_counts_which_lies_before_the_cut(scene: Scene) -> None:
+    first = await scene.begun()
+    await scene.log.append(first, spoken(0, 1))
+
+    async def taken_over_and_written_to() -> None:
+        await scene.log.seal(await scene.taken_over(first))
+        await scene.log.append(first, spoken(2, 3, "late"))
+
+    scene.store.pending["query"] = taken_over_and_written_to
+    assert await scene.reader(first).read() == spoken(0, 1)
+
+
 async def test_nothing_is_told_while_a_cut_is_being_made(scene: Scene) -> None:
     """Those who made the log so far may still add to it: what counts of that is not decided."""
     first = await scene.begun()
