@@ -191,4 +191,4 @@ def _line(reply: Json, response: Json | None, notification: Notification) -> Jso
     if response is not None:
         return result_line(reply, response)
     fault = NotFoundError(f"The response '{notification.response_id}' was deleted before it could be told.")
-    return rejection_line(reply["custom_id"], fault, key=notification.response_id)
+    return rejection_line(reply, fault, key=notification.response_id)

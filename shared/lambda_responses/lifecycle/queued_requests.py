@@ -21,10 +21,11 @@ from lambda_responses.wire.batch_lines import (
     ObjectAddress,
     QueuedRequest,
     Unreadable,
+    line_key,
     read_body,
     read_line,
     rejection_line,
-    reply_of,
+    reply_to,
     to_background,
 )
 from lambda_responses.wire.errors import APIError, InvalidRequestError
@@ -76,7 +77,7 @@ async def run_queued_request(
     except Unreadable as fault:
         return await run.unreadable(str(fault))
     except BadLine as fault:
-        return await run.refused(fault.custom_id, name, fault.fault)
+        return await run.refused(reply_to(fault.custom_id), name, fault.fault)
     outcome: Counter[str] = Counter()
     for each in found:
         outcome += await (run.lines(each.address) if isinstance(each, LinesIn) else run.queued(each))
@@ -94,15 +95,16 @@ class _Dropped:
 
     async def queued(self, request: QueuedRequest, source: ObjectAddress | None = None) -> Counter[str]:
         """Make a response of a job, unless that was done before."""
+        reply = reply_to(request.custom_id, source)
         try:
             body = await self._body(request)
-            made = await self._once(request, to_background(body), reply_of(request, source))
+            made = await self._once(request, to_background(body), reply)
         except BadLine as fault:
-            return await self.refused(request.custom_id, request.key, fault.fault)
+            return await self.refused(reply, request.key, fault.fault)
         except APIError as fault:
             if _passes(fault) and not self._last:
                 raise ComeAgain(fault.code) from None
-            return await self.refused(request.custom_id, request.key, _in_words_of_jobs(fault))
+            return await self.refused(reply, request.key, _in_words_of_jobs(fault))
         return Counter({QUEUED if made else REPEATED: 1})
 
     async def _once(self, request: QueuedRequest, body: Json, reply: Json) -> bool:
@@ -124,6 +126,8 @@ class _Dropped:
         if objects is None or not objects.has(address):
             return await self.unreadable(f"It names {address}, which is not where queued requests may lie.")
         outcome: Counter[str] = Counter()
+        if objects.is_body(address):
+            return outcome
         waiting = 0
         try:
             async for some in _in_groups(self._lines_of(address)):
@@ -148,7 +152,8 @@ class _Dropped:
         try:
             request = read_line(text, address=address, number=number)
         except BadLine as fault:
-            return await self.refused(fault.custom_id, f"{address} {address.etag}", fault.fault)
+            key = line_key(address, str(number))
+            return await self.refused(reply_to(fault.custom_id, address), key, fault.fault)
         return await self.queued(request, address)
 
     async def _lines_of(self, address: ObjectAddress) -> AsyncGenerator[Numbered]:
@@ -182,12 +187,12 @@ class _Dropped:
             raise BadLine(request.custom_id, _bad_reference("there is no such object")) from None
         return read_body(b"".join(pieces), request.custom_id)
 
-    async def refused(self, custom_id: str, key: str, fault: APIError) -> Counter[str]:
+    async def refused(self, reply: Json, key: str, fault: APIError) -> Counter[str]:
         """Answer a job with what is wrong with it."""
         results = self._using.results
         if results is None:
-            return await self.unreadable(f"The job {custom_id!r} cannot be done: {fault.message}")
-        await results.send(rejection_line(custom_id, fault, key=key), tenant=self._principal.tenant)
+            return await self.unreadable(f"The job {reply['custom_id']!r} cannot be done: {fault.message}")
+        await results.send(rejection_line(reply, fault, key=key), tenant=self._principal.tenant)
         return Counter({REFUSED: 1})
 
     async def unreadable(self, reason: str) -> Counter[str]:

@@ -21,6 +21,10 @@ _BEYOND = {"InvalidRange", "416"}
 _CHANGED = {"PreconditionFailed", "412"}
 
 
+BODIES = "bodies/"
+"""Below this lie bodies that jobs name. All else in the place is lines of jobs."""
+
+
 class ObjectGone(Exception):
     """There is no such object, or not in the state that was named."""
 
@@ -30,6 +34,10 @@ class Objects(Protocol):
 
     def has(self, address: ObjectAddress) -> bool:
         """Whether an object at that address belongs to the place. Nobody looks whether it is there."""
+        ...
+
+    def is_body(self, address: ObjectAddress) -> bool:
+        """Whether that is where bodies lie until a job names them."""
         ...
 
     async def read(self, address: ObjectAddress, start: int, size: int) -> bytes:
@@ -55,6 +63,10 @@ class S3Objects(S3Blobs):
     def has(self, address: ObjectAddress) -> bool:
         """See `Objects`."""
         return address.bucket == self._bucket and address.key.startswith(self._prefix)
+
+    def is_body(self, address: ObjectAddress) -> bool:
+        """See `Objects`."""
+        return self.has(address) and address.key.startswith(self._prefix + BODIES)
 
     async def read(self, address: ObjectAddress, start: int, size: int) -> bytes:
         """See `Objects`."""

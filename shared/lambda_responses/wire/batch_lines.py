@@ -6,7 +6,8 @@
 
 https://platform.openai.com/docs/guides/batch. A body alone is a job as well, and one that is too large for a
 message stands in an object that `body_ref` names. `error` is null exactly where there is an answer, whole or
-incomplete; what was never made is told as the API would have told it, and in `error` besides.
+incomplete; what was never made is told as the API would have told it, and in `error` besides. `batch` names
+the object whose line a job was: a `custom_id` says no more than which line.
 """
 
 from __future__ import annotations
@@ -148,16 +149,15 @@ def to_background(body: Json) -> Json:
     return {**body, **told, **odd}
 
 
-def reply_of(request: QueuedRequest, source: ObjectAddress | None = None) -> Json:
-    """What is kept beside a job for its result line. `batch` is the object whose line the job was, if any."""
-    reply: Json = {"custom_id": request.custom_id}
-    return reply if source is None else {**reply, "batch": str(source)}
+def reply_to(custom_id: str, source: ObjectAddress | None = None) -> Json:
+    """What is kept beside a job for its result line; `source` is the object whose line it was, if any."""
+    return {"custom_id": custom_id} if source is None else {"custom_id": custom_id, "batch": str(source)}
 
 
 def result_line(reply: Json, response: Json) -> Json:
     """The line that answers a job with a response that has ended, however it did.
 
-    `reply` is what `reply_of` made of the job. The same response has the same line, `id` included.
+    `reply` is what `reply_to` made of the job. The same response has the same line, `id` included.
     """
     error = None
     if response["status"] in UNANSWERED:
@@ -166,13 +166,13 @@ def result_line(reply: Json, response: Json) -> Json:
             "code": told.get("code") or response["status"],
             "message": told.get("message") or f"The response was {response['status']}.",
         }
-    return _line(reply["custom_id"], response["id"], 200, response, error)
+    return _line(reply, response["id"], 200, response, error)
 
 
-def rejection_line(custom_id: str, fault: APIError, *, key: str) -> Json:
+def rejection_line(reply: Json, fault: APIError, *, key: str) -> Json:
     """The line that answers a job for which nothing was made. `key`: see `QueuedRequest`."""
     error = {"code": fault.code or fault.type, "message": fault.message}
-    return _line(custom_id, key, fault.status, fault.body(), error)
+    return _line(reply, key, fault.status, fault.body(), error)
 
 
 def with_body_elsewhere(line: Json, address: str) -> Json:
@@ -218,11 +218,11 @@ def _body(found: Json) -> Json | ObjectAddress:
         raise InvalidRequestError(message, code="invalid_value", param="body_ref") from None
 
 
-def _line(custom_id: str, seed: str, status: int, body: Json, error: Json | None) -> Json:
-    own = sha256(json.dumps([custom_id, seed]).encode()).hexdigest()[:32]
+def _line(reply: Json, seed: str, status: int, body: Json, error: Json | None) -> Json:
+    own = sha256(json.dumps([reply["custom_id"], seed]).encode()).hexdigest()[:32]
     return {
         "id": f"batch_req_{own}",
-        "custom_id": custom_id,
+        **reply,
         "response": {"status_code": status, "request_id": f"req_{own}", "body": body},
         "error": error,
     }

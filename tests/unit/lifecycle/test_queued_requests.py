@@ -44,6 +44,9 @@ class HeldObjects:
     def has(self, address: ObjectAddress) -> bool:
         return address.bucket == "in"
 
+    def is_body(self, address: ObjectAddress) -> bool:
+        return address.key.startswith("bodies/")
+
     async def read(self, address: ObjectAddress, start: int, size: int) -> bytes:
         if address.key not in self.held:
             raise ObjectGone
@@ -242,7 +245,9 @@ async def test_each_line_of_an_object_is_a_job(
 async def test_a_bad_line_does_not_keep_those_around_it(services: PlayedServices):
     services.dropped.held["f"] = file_of(line("a"), b"{", BODY, {"order": 1}, line("b", model="nobody"))
     assert await drop(services, news("f")) == {"queued": 2, "refused": 3}
-    told = {each["custom_id"]: each["error"]["code"] for each in await results(services)}
+    lines = await results(services)
+    assert {each["batch"] for each in lines} == {"s3://in/f"}
+    told = {each["custom_id"]: each["error"]["code"] for each in lines}
     assert told == {"f#2": "invalid_json_line", "f#4": "invalid_json_line", "b": "model_not_found"}
 
 
@@ -271,8 +276,13 @@ async def test_an_object_with_nothing_in_it_is_done_with(services: PlayedService
 
 
 async def test_a_body_may_lie_in_an_object(services: PlayedServices):
-    services.dropped.held["big"] = json.dumps(BODY).encode()
-    assert await drop(services, {"custom_id": "one", "body_ref": "s3://in/big"}) == {"queued": 1}
+    services.dropped.held["bodies/big"] = json.dumps(BODY).encode()
+    assert await drop(services, {"custom_id": "one", "body_ref": "s3://in/bodies/big"}) == {"queued": 1}
+
+
+async def test_a_body_is_no_job_by_itself(services: PlayedServices):
+    services.dropped.held["bodies/big"] = json.dumps(BODY).encode()
+    assert await drop(services, news("bodies/big")) == {"nothing": 1}
 
 
 @pytest.mark.parametrize("place", ["s3://in/nothing", "s3://elsewhere/big"])

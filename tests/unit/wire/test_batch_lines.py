@@ -15,7 +15,7 @@ from lambda_responses.wire.batch_lines import (
     read_body,
     read_line,
     rejection_line,
-    reply_of,
+    reply_to,
     result_line,
     to_background,
     with_body_elsewhere,
@@ -131,23 +131,22 @@ def test_a_result_has_the_members_of_a_batch_line_and_is_the_same_however_often_
 
 def test_a_rejection_is_told_as_the_api_would_and_in_a_lines_own_words():
     fault = InvalidRequestError("No such thing.", code="unknown_parameter", param="thing")
-    told = rejection_line("one", fault, key="k")
+    told = rejection_line({"custom_id": "one"}, fault, key="k")
     assert told["response"]["status_code"] == 400
     assert told["response"]["body"] == fault.body()
     assert told["error"] == {"code": "unknown_parameter", "message": "No such thing."}
-    assert rejection_line("one", fault, key="other")["id"] != told["id"]
+    assert rejection_line({"custom_id": "one"}, fault, key="other")["id"] != told["id"]
 
 
 def test_a_rejection_has_the_status_of_its_fault():
-    told = rejection_line("one", RateLimitError("Too much."), key="k")
+    told = rejection_line({"custom_id": "one"}, RateLimitError("Too much."), key="k")
     assert told["response"]["status_code"] == 429
     assert told["error"]["code"] == "rate_limit_exceeded"
 
 
 def test_a_fault_without_a_code_is_called_by_its_type():
-    assert (
-        rejection_line("one", InvalidRequestError("No."), key="k")["error"]["code"] == "invalid_request_error"
-    )
+    told = rejection_line({"custom_id": "one"}, InvalidRequestError("No."), key="k")
+    assert told["error"]["code"] == "invalid_request_error"
 
 
 def test_a_line_may_say_where_its_body_is():
@@ -157,10 +156,11 @@ def test_a_line_may_say_where_its_body_is():
     assert list(told) == ["id", "custom_id", "response", "error"]
 
 
-def test_a_job_of_an_object_keeps_where_it_stood():
-    found = read_line(line(custom_id="one", body=BODY), address=OBJECT, number=1)
-    assert reply_of(found) == {"custom_id": "one"}
-    assert reply_of(found, OBJECT) == {"custom_id": "one", "batch": "s3://in/day/one.jsonl"}
+def test_an_answer_to_a_line_of_an_object_says_of_which():
+    assert "batch" not in result_line(reply_to("one"), answer())
+    assert result_line(reply_to("one", OBJECT), answer())["batch"] == "s3://in/day/one.jsonl"
+    fault = InvalidRequestError("No.")
+    assert rejection_line(reply_to("one", OBJECT), fault, key="k")["batch"] == "s3://in/day/one.jsonl"
 
 
 TOLD = st.sampled_from(["background", "stream", "stream_options"])
@@ -176,4 +176,4 @@ def test_a_request_is_made_a_background_one_once_and_for_all(told: Json):
 @given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=512), st.integers(1, 10**9))
 def test_a_line_and_its_answer_have_one_word(custom_id: str, number: int):
     found = read_line(line(custom_id=custom_id, body=BODY), address=OBJECT, number=number)
-    assert result_line(reply_of(found), answer())["custom_id"] == custom_id
+    assert result_line(reply_to(found.custom_id), answer())["custom_id"] == custom_id
