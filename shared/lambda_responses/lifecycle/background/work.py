@@ -9,12 +9,13 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from lambda_responses.lifecycle.background.cuts import cut_off
 from lambda_responses.lifecycle.background.leased import LeasedRun
 from lambda_responses.lifecycle.background.messages import read_message
 from lambda_responses.lifecycle.background.places import place_for
 from lambda_responses.lifecycle.background.verdict import Verdict
 from lambda_responses.lifecycle.ports import Unkept
-from lambda_responses.storage.background.job import JobEnded, JobHeld, TooManyAttempts
+from lambda_responses.storage.background.job import JobEnded, JobHeld, NotInBackground, TooManyAttempts
 from lambda_responses.storage.responses import ResponseNotFound
 
 if TYPE_CHECKING:
@@ -77,9 +78,9 @@ async def _taken(tenant: str, response_id: str, using: Services, owner: str) -> 
         return await using.jobs.take(tenant, response_id, owner=owner)
     except JobHeld as held:
         return Verdict("held", again=max(held.until - using.now(), 0) + AFTER_LEASE)
-    except (JobEnded, ResponseNotFound):
+    except (JobEnded, NotInBackground, ResponseNotFound):
         return Verdict("gone")
     except TooManyAttempts as fact:
         with suppress(JobHeld, ResponseNotFound):
-            await using.jobs.fail(tenant, response_id, GIVEN_UP, unless_leased=True)
+            await cut_off(await using.jobs.fail(tenant, response_id, GIVEN_UP, unless_leased=True), using)
         return Verdict("given_up", key_id=fact.job.key_id, attempts=fact.job.attempts)

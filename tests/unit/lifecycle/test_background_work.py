@@ -1,0 +1,439 @@
+"""What becomes of messages about background responses, as their control rows say."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lambda_responses.lifecycle.background import patience, watch
+from lambda_responses.lifecycle.background.enqueue import enqueue_response
+from lambda_responses.lifecycle.background.messages import UnreadableMessage, message_about
+from lambda_responses.lifecycle.background.sweep import bury, sweep
+from lambda_responses.lifecycle.background.work import work
+from lambda_responses.lifecycle.cancel import cancel_response
+from lambda_responses.lifecycle.conversations import create_conversation
+from lambda_responses.lifecycle.create import create_response
+from lambda_responses.lifecycle.delete import delete_response
+from lambda_responses.lifecycle.ports import Unbounded
+from lambda_responses.lifecycle.retrieve import get_response
+from lambda_responses.queue.port import QueueUnavailable
+from lambda_responses.storage.keyed.port import StoreUnavailable
+from lambda_responses.stream.deltas import Stopped, Text
+from lambda_responses.wire.errors import (
+    InsufficientQuotaError,
+    InvalidRequestError,
+    NotFoundError,
+    OverloadedError,
+    RateLimitError,
+    UnsupportedError,
+)
+from tests.played import ME, YOU, Played
+
+if TYPE_CHECKING:
+    from lambda_responses.lifecycle.background.verdict import Verdict
+    from tests.played import Play, PlayedServices
+
+pytestmark = pytest.mark.anyio
+
+Json = dict[str, Any]
+
+BODY: Json = {"model": "m", "input": "hi", "background": True}
+ANSWER = [Text("b", "hello"), Stopped("end")]
+FIRST = [Text("b", "first"), Stopped("pause")]
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.seconds = 1_700_000_000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+class Silence(asyncio.Event):
+    """A model says nothing until this is set; `begun` is, once somebody listens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = asyncio.Event()
+
+    async def wait(self) -> Any:
+        self.begun.set()
+        return await super().wait()
+
+
+class Limited:
+    """A `Deadline` that has so much left."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def remaining(self) -> float:
+        return self.seconds
+
+
+async def queued(services: PlayedServices, **changes: Any) -> str:
+    response = await enqueue_response({**BODY, **changes}, principal=ME, using=services)
+    assert response["status"] == "queued"
+    return response["id"]
+
+
+async def done(services: PlayedServices, id: str, deadline: Any = None) -> Verdict:
+    return await work(
+        message_about("me", id),
+        using=services,
+        owner="w",
+        deadline=deadline or Unbounded(),
+    )
+
+
+async def got(services: PlayedServices, id: str) -> Json:
+    return await get_response(id, principal=ME, using=services)
+
+
+def texts(response: Json) -> list[str]:
+    return [item["content"][0]["text"] for item in response["output"]]
+
+
+async def test_what_is_queued_is_made(play: Play):
+    services = play(Played([ANSWER]))
+    id = await queued(services)
+    verdict = await done(services, id)
+    assert (verdict.outcome, verdict.again, verdict.target) == ("ended", None, "played/m")
+    response = await got(services, id)
+    assert (response["status"], texts(response)) == ("completed", ["hello"])
+
+
+async def test_a_message_that_comes_again_finds_nothing_to_be_done(play: Play):
+    services = play(Played([ANSWER]))
+    id = await queued(services)
+    await done(services, id)
+    assert (await done(services, id)).outcome == "gone"
+    assert (await done(services, "resp_" + "0" * 48)).outcome == "gone"
+    assert (await done(services, "no id")).outcome == "gone"
+
+
+async def test_what_runs_in_the_foreground_is_no_worker_s_business(play: Play):
+    services = play(Played([ANSWER]))
+    run = await create_response({**BODY, "background": False}, principal=ME, using=services)
+    assert (await done(services, (await run.response())["id"])).outcome == "gone"
+
+
+@pytest.mark.parametrize("message", [None, {}, [], {"v": 2, "tenant": "me", "response_id": "resp_1"}])
+async def test_what_is_no_message_of_ours_is_said_to_be_none(play: Play, message: Any):
+    with pytest.raises(UnreadableMessage):
+        await work(message, using=play(Played([])), owner="w", deadline=Unbounded())
+
+
+async def test_one_that_somebody_is_at_comes_again_when_their_lease_may_have_run_out(
+    play: Play, clock: Clock
+):
+    services = play(Played([ANSWER]), now=clock)
+    id = await queued(services)
+    await services.jobs.take("me", id, owner="another")
+    verdict = await done(services, id)
+    assert (verdict.outcome, verdict.again) == ("held", services.jobs.lease_seconds + 1)
+    clock.seconds += verdict.again or 0
+    assert (await done(services, id)).outcome == "ended"
+
+
+async def test_no_more_run_at_once_than_a_tenant_may_have(play: Play):
+    hold = Silence()
+    services = play(Played([[hold, *ANSWER], ANSWER]))
+    services.tenant_concurrency = 1
+    first, second = await queued(services), await queued(services)
+    working = asyncio.ensure_future(done(services, first))
+    await hold.begun.wait()
+    verdict = await done(services, second)
+    assert verdict.outcome == "crowded"
+    assert 10 <= (verdict.again or 0) <= 30
+    assert (await got(services, second))["status"] == "queued"
+    hold.set()
+    assert (await working).outcome == "ended"
+    assert (await done(services, second)).outcome == "ended"
+
+
+async def test_one_that_never_got_on_is_failed(play: Play, clock: Clock):
+    services = play(Played([]), now=clock)
+    id = await queued(services)
+    for number in range(5):
+        await services.jobs.take("me", id, owner=f"killed {number}")
+        clock.seconds += 61
+    assert (await done(services, id)).outcome == "given_up"
+    response = await got(services, id)
+    assert (response["status"], response["error"]["code"]) == ("failed", "server_error")
+
+
+async def test_a_provider_that_has_no_room_for_long_has_the_response_put_back(play: Play, clock: Clock):
+    busy = RateLimitError("slow down", headers={"retry-after": "120"})
+    services = play(Played([FIRST, [busy], ANSWER]), now=clock)
+    id = await queued(services)
+    verdict = await done(services, id)
+    assert verdict.outcome == "put_back"
+    assert 120 <= (verdict.again or 0) <= 150
+    response = await got(services, id)
+    assert (response["status"], texts(response)) == ("queued", ["first"])
+    job = await services.jobs.find("me", id)
+    assert (job.throttled, job.attempts) == (1, 0)
+    assert (await done(services, id)).outcome == "ended"
+    assert texts(await got(services, id)) == ["first", "hello"]
+
+
+async def test_a_provider_that_has_no_room_for_a_moment_is_waited_for(play: Play):
+    busy = OverloadedError("in a moment", headers={"retry-after": "0.05"})
+    services = play(Played([[busy], ANSWER]))
+    id = await queued(services)
+    assert (await done(services, id)).outcome == "ended"
+    assert texts(await got(services, id)) == ["hello"]
+
+
+async def test_a_provider_that_wants_money_is_not_waited_for(play: Play):
+    services = play(Played([[InsufficientQuotaError("pay", headers={"retry-after": "1"})]]))
+    id = await queued(services)
+    assert (await done(services, id)).outcome == "ended"
+    response = await got(services, id)
+    assert (response["status"], response["error"]["code"]) == ("failed", "insufficient_quota")
+
+
+async def test_a_worker_whose_time_is_nearly_up_lets_another_go_on(play: Play):
+    services = play(Played([FIRST, ANSWER]))
+    id = await queued(services)
+    left = Limited(900)
+
+    async def next_step() -> None:
+        left.seconds = 30.0
+
+    save = services.jobs.save
+
+    async def saved(*arguments: Any) -> None:
+        await save(*arguments)
+        await next_step()
+
+    services.jobs.save = saved  # type: ignore[method-assign]
+    verdict = await done(services, id, left)
+    assert (verdict.outcome, verdict.again) == ("put_back", 0)
+    assert texts(await got(services, id)) == ["first"]
+    assert (await done(services, id)).outcome == "ended"
+    assert texts(await got(services, id)) == ["first", "hello"]
+
+
+async def test_a_step_for_which_no_worker_has_the_time_fails(play: Play):
+    services = play(Played([[asyncio.Event()]]))
+    id = await queued(services)
+    assert (await done(services, id, Limited(0.05))).outcome == "ended"
+    response = await got(services, id)
+    assert (response["status"], response["error"]["message"]) == ("failed", patience.TOO_LONG)
+
+
+async def test_one_that_may_take_no_longer_fails_in_mid_step(play: Play):
+    services = play(Played([[asyncio.Event()]]), now=time.time)
+    services.background_seconds = 1.2  # from the second in which it was asked for
+    id = await queued(services)
+    verdict = await done(services, id)
+    response = await got(services, id)
+    assert (verdict.outcome, response["status"]) == ("ended", "failed")
+    assert response["error"]["message"] == patience.TOO_LATE
+
+
+@pytest.mark.parametrize("gone", ["cancelled", "deleted", "taken over"])
+async def test_a_model_is_hung_up_on_once_nobody_waits_for_it(play: Play, clock: Clock, gone: str):
+    hold = Silence()
+    model = Played([[Text("b", "hel"), hold]])
+    services = play(model, now=clock)
+    id = await queued(services)
+    working = asyncio.ensure_future(done(services, id))
+    await hold.begun.wait()
+    match gone:
+        case "cancelled":
+            await cancel_response(id, principal=ME, using=services)
+        case "deleted":
+            await delete_response(id, principal=ME, using=services)
+        case _:
+            clock.seconds += 61
+            await services.jobs.take("me", id, owner="another")
+    began_at = time.monotonic()
+    assert (await working).outcome == "lost"
+    assert time.monotonic() - began_at < 2
+    assert model.open_answers == 0
+    assert services.reported == []
+
+
+async def test_what_was_cancelled_stays_cancelled_whatever_a_late_worker_does(play: Play):
+    hold = Silence()
+    model = Played([[hold, *ANSWER]])
+    services = play(model)
+    id = await queued(services)
+    working = asyncio.ensure_future(done(services, id))
+    await hold.begun.wait()
+    cancelled = await cancel_response(id, principal=ME, using=services)
+    hold.set()
+    assert (await working).outcome == "lost"
+    assert await got(services, id) == cancelled
+    assert (cancelled["status"], cancelled["output"], cancelled["error"]) == ("cancelled", [], None)
+
+
+async def test_a_lease_is_renewed_for_as_long_as_a_model_speaks(
+    play: Play, clock: Clock, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(watch, "LOOK_EVERY", 0.02)
+    hold = Silence()
+    model = Played([[hold, *ANSWER]])
+    services = play(model, now=clock)
+    services.jobs.lease_seconds = 0.1
+    id = await queued(services)
+    working = asyncio.ensure_future(done(services, id))
+    await hold.begun.wait()
+    renew, renewed = services.jobs.renew, asyncio.Event()
+
+    async def renewing(lease: Any) -> None:
+        await renew(lease)
+        renewed.set()
+
+    monkeypatch.setattr(services.jobs, "renew", renewing)
+    clock.seconds += 100
+    await renewed.wait()
+    assert (await services.jobs.find("me", id)).lease == clock.seconds + services.jobs.lease_seconds
+    hold.set()
+    assert (await working).outcome == "ended"
+
+
+async def test_a_run_ends_whose_lease_cannot_be_renewed(play: Play, monkeypatch: pytest.MonkeyPatch):
+    async def unavailable(*_: Any) -> None:
+        raise StoreUnavailable("throttled")
+
+    model = Played([[asyncio.Event()]])
+    services = play(model)
+    services.jobs.lease_seconds = 0.1
+    monkeypatch.setattr(services.jobs, "look", unavailable)
+    monkeypatch.setattr(services.jobs, "renew", unavailable)
+    id = await queued(services)
+    assert (await done(services, id)).outcome == "lost"
+    assert model.open_answers == 0
+
+
+async def test_a_worker_that_is_stopped_lets_another_go_on_at_once(play: Play):
+    hold = Silence()
+    model = Played([[hold], ANSWER])
+    services = play(model)
+    id = await queued(services)
+    await services.queue.receive(9, visible_after=900)
+    working = asyncio.ensure_future(done(services, id))
+    await hold.begun.wait()
+    working.cancel()
+    await asyncio.wait({working})
+    assert (await got(services, id))["status"] == "queued"
+    [received] = await services.queue.receive(9, visible_after=900)
+    assert received.message == message_about("me", id)
+    assert (await done(services, id)).outcome == "ended"
+
+
+async def test_a_model_that_is_not_there_any_more_fails_the_response(play: Play):
+    services = play(Played([ANSWER]))
+    id = await queued(services)
+    services.resolve = lambda *_, **__: (_ for _ in ()).throw(InvalidRequestError("Gone."))  # type: ignore[method-assign]
+    assert (await done(services, id)).outcome == "lost"
+    response = await got(services, id)
+    assert (response["status"], response["error"]) == (
+        "failed",
+        {"code": "invalid_prompt", "message": "Gone."},
+    )
+
+
+async def test_it_goes_on_though_what_it_continues_is_deleted(play: Play):
+    model = Played([ANSWER, ANSWER])
+    services = play(model)
+    before = await queued(services)
+    await done(services, before)
+    id = await queued(services, previous_response_id=before, input="and?")
+    await delete_response(before, principal=ME, using=services)
+    assert (await done(services, id)).outcome == "ended"
+    assert [item["type"] for item in model.turns[1].items] == ["message"] * 3
+
+
+async def test_a_conversation_is_kept_for_it_until_it_has_ended(play: Play):
+    services = play(Played([ANSWER, ANSWER]))
+    conversation = await create_conversation({}, principal=ME, using=services)
+    id = await queued(services, conversation=conversation["id"])
+    with pytest.raises(InvalidRequestError) as caught:
+        await queued(services, conversation=conversation["id"])
+    assert caught.value.code == "conversation_locked"
+    await done(services, id)
+    context = await services.conversations.context("me", conversation["id"])
+    assert [item["role"] for item in context.items] == ["user", "assistant"]
+    await done(services, await queued(services, conversation=conversation["id"]))
+
+
+async def test_a_lost_message_is_sent_again(play: Play, clock: Clock, monkeypatch: pytest.MonkeyPatch):
+    async def lost(*_: Any, **__: Any) -> None:
+        raise QueueUnavailable("lost")
+
+    services = play(Played([ANSWER]), now=clock)
+    with monkeypatch.context() as broken:
+        broken.setattr(services.queue, "send", lost)
+        id = await queued(services)
+    assert (await sweep(services, services.queue)).queued == 0
+    clock.seconds += 61
+    assert (await sweep(services, services.queue)).queued == 1
+    assert (await sweep(services, services.queue)).queued == 0
+    [received] = await services.queue.receive(9, visible_after=60)
+    assert received.message == message_about("me", id)
+
+
+async def test_one_whose_worker_died_is_queued_again(play: Play, clock: Clock):
+    services = play(Played([ANSWER]), now=clock)
+    id = await queued(services)
+    await services.queue.receive(9, visible_after=900)
+    await services.jobs.take("me", id, owner="killed")
+    assert (await sweep(services, services.queue)).queued == 0
+    clock.seconds += services.jobs.lease_seconds * 1.5
+    assert (await sweep(services, services.queue)).queued == 1
+
+
+async def test_one_that_took_too_long_is_failed_by_whoever_looks(play: Play, clock: Clock):
+    services = play(Played([]), now=clock)
+    id = await queued(services)
+    clock.seconds += services.background_seconds
+    assert (await sweep(services, services.queue)).failed == 1
+    response = await got(services, id)
+    assert (response["status"], response["error"]["message"]) == ("failed", patience.TOO_LATE)
+    assert (await sweep(services, services.queue)).failed == 0
+
+
+async def test_a_message_that_was_given_up_fails_what_it_was_about(play: Play, clock: Clock):
+    services = play(Played([]), now=clock)
+    id = await queued(services)
+    await services.jobs.take("me", id, owner="at work")
+    await bury(message_about("me", id), using=services)
+    assert (await got(services, id))["status"] == "in_progress"
+    clock.seconds += 61
+    await bury(message_about("me", id), using=services)
+    response = await got(services, id)
+    assert (response["status"], response["error"]["code"]) == ("failed", "server_error")
+    assert "after 1 attempts" in response["error"]["message"]
+    await bury(message_about("me", "resp_" + "0" * 48), using=services)
+    with pytest.raises(UnreadableMessage):
+        await bury("{", using=services)
+
+
+async def test_nobody_else_s_response_can_be_cancelled(play: Play):
+    services = play(Played([]))
+    id = await queued(services)
+    with pytest.raises(NotFoundError):
+        await cancel_response(id, principal=YOU, using=services)
+    assert (await got(services, id))["status"] == "queued"
+
+
+async def test_without_a_queue_nothing_runs_in_the_background(play: Play, monkeypatch: pytest.MonkeyPatch):
+    services = play(Played([]))
+    monkeypatch.setattr(services, "queue", None)
+    with pytest.raises(UnsupportedError) as caught:
+        await enqueue_response(BODY, principal=ME, using=services)
+    assert caught.value.param == "background"
