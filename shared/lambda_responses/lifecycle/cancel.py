@@ -22,11 +22,15 @@ async def cancel_response(response_id: str, *, principal: Principal, using: Serv
     does not run in the background.
     """
     try:
-        await using.jobs.cancel(principal.tenant, response_id)
+        job = await using.jobs.cancel(principal.tenant, response_id)
     except ResponseNotFound:
         raise response_not_found(response_id) from None
     except NotInBackground:
         raise InvalidRequestError("Cannot cancel a synchronous response.") from None
     except NotCancellable:
         raise InvalidRequestError("Cannot cancel a completed response.") from None
+    if job.open_cut:
+        from lambda_responses.lifecycle.background.cuts import cut_off
+
+        await cut_off(job, using)
     return await get_response(response_id, principal=principal, using=using)

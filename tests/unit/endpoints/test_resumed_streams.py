@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import pytest
 
 from lambda_responses.endpoints.application import whole_application
+from lambda_responses.lifecycle.background.cuts import cut_off
 from lambda_responses.lifecycle.background.messages import message_about
 from lambda_responses.lifecycle.background.work import work
 from lambda_responses.lifecycle.ports import Unbounded
@@ -301,7 +302,8 @@ async def test_a_stream_that_somebody_ends_has_one_end_for_all(estate: Estate, h
         assert (await other.asked("POST", f"/v1/responses/{id}/cancel")).status == 200
     else:
         error = {"code": "server_error", "message": "Too late."}
-        await other.services.jobs.fail(ME.tenant, id, error, unless_leased=False)
+        job = await other.services.jobs.fail(ME.tenant, id, error, unless_leased=False)
+        await cut_off(job, other.services)
     after = [server.resuming(id, starting_after=after) for after in range(TOLD + 4)]
     whole = await server.resumed(id)
     names = [event["type"].removeprefix("response.") for event in whole.events[TOLD:]]

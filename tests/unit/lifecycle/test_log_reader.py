@@ -225,19 +225,21 @@ async def test_one_who_never_made_a_cut_leaves_no_trace(scene: Scene) -> None:
     assert await reader.read() == spoken(2, 2, "mine")
 
 
-async def test_a_reader_makes_the_cut_that_whoever_cancelled_did_not_come_to_make(scene: Scene) -> None:
+async def test_how_a_cancelled_response_ends_is_told_once_its_log_is_cut(scene: Scene) -> None:
     first = await scene.begun()
     await scene.log.append(first, spoken(0, 1))
     cancelled = await scene.jobs.cancel(ME.tenant, first.response_id)
     assert cancelled.open_cut
     reader = scene.reader(first)
+    assert not await reader.read()
+    assert not await reader.read()
+    await scene.log.seal(cancelled)
     assert await reader.read() == spoken(0, 1)
     await scene.log.append(first, spoken(2, 3, "late"))
     ending = await reader.read()
     assert [event["type"] for event in ending][-2:] == ["response.output_item.done", "response.failed"]
     assert ending[0]["sequence_number"] == 2
     assert reader.over
-    assert not (await scene.jobs.find(ME.tenant, first.response_id)).open_cut
     assert await scene.reader(first, after=1).read() == ending
     assert await scene.reader(first, after=2).read() == ending[1:]
 

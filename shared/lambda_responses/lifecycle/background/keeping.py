@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lambda_responses.lifecycle.background.cuts import cut_off
 from lambda_responses.lifecycle.waiting import Interrupted
 from lambda_responses.storage.conversations.leases import ConversationLocked, ConversationNotFound
 from lambda_responses.storage.responses import TooLargeToStore
@@ -56,8 +57,9 @@ class Keeping:
 
     async def _fail(self, fault: APIError) -> None:
         """End the response as failed, and the run with it."""
-        job = self._lease.job
-        await self._using.jobs.fail(job.tenant, job.response_id, error_of(fault), unless_leased=False)
+        job, using = self._lease.job, self._using
+        failed = await using.jobs.fail(job.tenant, job.response_id, error_of(fault), unless_leased=False)
+        await cut_off(failed, using)
         raise Interrupted from fault
 
 

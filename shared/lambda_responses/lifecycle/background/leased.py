@@ -11,6 +11,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from lambda_responses.lifecycle.background.cuts import cut_off
 from lambda_responses.lifecycle.background.enqueue import announce
 from lambda_responses.lifecycle.background.event_writer import EventWriter
 from lambda_responses.lifecycle.background.keeping import Keeping, error_of
@@ -136,9 +137,10 @@ class LeasedRun:
         try:
             targets = using.router.resolve(read_model(request), provider=restart.provider)
         except APIError as fault:  # a model that was there when it was asked for
-            await using.jobs.fail(
+            failed = await using.jobs.fail(
                 self._job.tenant, self._job.response_id, error_of(fault), unless_leased=False
             )
+            await cut_off(failed, using)
             raise Interrupted from fault
         known = Known(
             previous=None,

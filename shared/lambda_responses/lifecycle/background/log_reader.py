@@ -13,7 +13,7 @@ from lambda_responses.lifecycle.ports import Principal
 from lambda_responses.lifecycle.retrieve import as_asked, get_response
 from lambda_responses.lifecycle.seals import asked_for
 from lambda_responses.storage.background.event_log import told_in_full
-from lambda_responses.storage.background.job import CANCELLED, LeaseLost
+from lambda_responses.storage.background.job import CANCELLED
 from lambda_responses.storage.background.segments import span_at
 from lambda_responses.storage.chains import ResponseNotFound
 from lambda_responses.stream.cut_log import ending_of
@@ -63,7 +63,7 @@ class LogReader:
         """
         try:
             events = await self._read()
-        except (ResponseNotFound, NotFoundError, LeaseLost):  # deleted
+        except (ResponseNotFound, NotFoundError):  # deleted
             self.over = True
             return ()
         if events:
@@ -72,23 +72,19 @@ class LogReader:
         return events
 
     async def _read(self) -> Sequence[Event]:
-        while True:
-            job = self._job = self._job or await self._using.jobs.find(self._tenant, self._response_id)
-            if chunks := await self._chunks(job):
-                return await self._told_by(chunks)
-            if job.running:
-                return ()
-            if not job.open_cut:
-                self.over = True
-                return await self._ending(job)
-            self._job = await self._using.events.seal(job)
+        job = self._job = self._job or await self._using.jobs.find(self._tenant, self._response_id)
+        if chunks := await self._chunks(job):
+            return await self._told_by(chunks)
+        if job.running or job.open_cut:
+            return ()
+        self.over = True
+        return await self._ending(job)
 
     async def _chunks(self, job: Job) -> Sequence[Chunk]:
         """The chunks that come next, as far as they count."""
         span = span_at(job.segments, self._next)
         if span is None:
-            if job.running:
-                self.look_again()
+            self.look_again()
             return ()
         chunks = await self._using.events.read(
             self._tenant, self._response_id, fence=span.fence, first=self._next, end=span.end

@@ -10,10 +10,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lambda_responses.lifecycle.background.cuts import cut_off
 from lambda_responses.lifecycle.background.messages import message_about, read_message
 from lambda_responses.lifecycle.background.patience import TOO_LATE
 from lambda_responses.queue.port import QueueUnavailable
-from lambda_responses.storage.background.job import JobHeld, LeaseLost, NotInBackground
+from lambda_responses.storage.background.job import JobHeld, NotInBackground
 from lambda_responses.storage.keyed.port import StoreFact
 from lambda_responses.storage.responses import ResponseNotFound
 
@@ -51,11 +52,11 @@ async def sweep(using: Services, queue: Queue) -> Swept:
 
 async def _help(job: Job, using: Services, queue: Queue, swept: Swept) -> None:
     if not job.running:
-        with suppress(LeaseLost):  # another one has cut it, or it is gone
-            await using.jobs.settle(await using.events.seal(job))
+        await cut_off(job, using)
         swept.closed += 1
     elif job.deadline <= using.now():
-        await using.jobs.fail(job.tenant, job.response_id, OVERDUE, unless_leased=False)
+        failed = await using.jobs.fail(job.tenant, job.response_id, OVERDUE, unless_leased=False)
+        await cut_off(failed, using)
         swept.failed += 1
     else:
         # Sent first: a message too many does no harm.
@@ -75,4 +76,4 @@ async def bury(message: object, *, using: Services) -> None:
         job = await using.jobs.find(tenant, response_id)
         message = f"The generation failed after {max(job.attempts, 1)} attempts."
         error: Json = {"code": "server_error", "message": message}
-        await using.jobs.fail(tenant, response_id, error, unless_leased=True)
+        await cut_off(await using.jobs.fail(tenant, response_id, error, unless_leased=True), using)
