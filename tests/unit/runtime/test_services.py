@@ -78,6 +78,37 @@ async def test_blobs_are_closed_too(environment: dict[str, str]):
     assert set(threading.enumerate()) <= before
 
 
+async def test_answers_and_events_have_the_ways_out_that_the_operator_names(environment: dict[str, str]):
+    before = set(threading.enumerate())
+    table = {"RESPONSES_STORE": "dynamodb://responses"}
+    runtime = Runtime(table)
+    assert (runtime.services.results, runtime.services.event_bus) == (None, None)
+    for named in ("RESULT_QUEUE_URL", "RESULT_BUCKET"):
+        runtime = Runtime({**table, f"RESPONSES_{named}": "x"})
+        assert runtime.services.results is not None
+        assert runtime.services.event_bus is None
+        await runtime.aclose()
+    runtime = Runtime({**environment, "RESPONSES_EVENT_BUS": "default"})
+    assert runtime.services.results is not None  # beside a file there always is one
+    assert runtime.services.event_bus is not None
+    await runtime.aclose()
+    assert set(threading.enumerate()) <= before
+
+
+async def test_what_is_not_delivered_is_logged_and_what_is_given_up_is_counted(
+    environment: dict[str, str], told: Any, on_lambda: str
+):
+    services = Runtime(environment).services
+    for final in (False, True):
+        services.delivery_failed("acme", "whe_1", "it answered with status 500", final=final)
+    first, last, counted = told()
+    for line, final in ((first, False), (last, True)):
+        assert (line["level"], line["message"]) == ("WARNING", "delivery failed")
+        assert (line["tenant"], line["target"], line["final"]) == ("acme", "whe_1", final)
+        assert line["reason"] == "it answered with status 500"
+    assert counted["LostNotifications"] == [1.0]
+
+
 async def test_the_level_of_the_log_is_a_setting(environment: dict[str, str]):
     try:
         Runtime({**environment, "RESPONSES_LOG_LEVEL": "WARNING"})
