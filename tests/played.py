@@ -19,6 +19,7 @@ from lambda_responses.storage.background.event_log import EventLog
 from lambda_responses.storage.background.jobs import JobStore
 from lambda_responses.storage.background.outbox import Outbox
 from lambda_responses.storage.background.slots import Slots
+from lambda_responses.storage.background.tool_journal import ToolJournals
 from lambda_responses.storage.blobs.files import FileBlobs
 from lambda_responses.storage.conversations.store import ConversationStore
 from lambda_responses.storage.key_rings import key_ring
@@ -138,6 +139,7 @@ class PlayedServices:
         self.conversations = ConversationStore(self.store, blobs=self.blobs, now=self.now)
         self.threads = ThreadStore(self.store, self.blobs)
         self.events = EventLog(self.store, now=now)
+        self.journals = ToolJournals(self.store)
         self.jobs = JobStore(self.store, self.responses, self.conversations, now=now, lease_seconds=4.0)
         self.slots = Slots(self.store, now=now, lease_seconds=4.0)
         self.tenant_concurrency = 0
@@ -167,12 +169,16 @@ class PlayedServices:
         return Results(SQLiteQueue(self.folder / "responses.db.queue", name="results", now=self.now))
 
     @cached_property
+    def requests(self) -> SQLiteQueue:
+        return SQLiteQueue(self.folder / "responses.db.queue", name="requests", now=self.now)
+
+    @cached_property
     def dead_letters(self) -> SQLiteQueue:
         return SQLiteQueue(self.folder / "responses.db.queue", name="dead letters", now=self.now)
 
     def close(self) -> None:
         self.store.close()
-        for name in ("queue", "results", "dead_letters"):
+        for name in ("queue", "results", "requests", "dead_letters"):
             if name in self.__dict__:
                 getattr(self, name).close()
 

@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from lambda_responses.lifecycle.ports import Principal
+from lambda_responses.queue.port import QueueUnavailable
 from lambda_responses.runtime.logs import logger
 from lambda_responses.runtime.principals.anybody import TENANT
+from lambda_responses.runtime.queue_door import FailedMessage
 from lambda_responses.runtime.settings import SettingsError
 
 if TYPE_CHECKING:
     from lambda_responses.runtime.queue_door import Delivery
     from lambda_responses.runtime.services import Runtime
 
+FIRST_WAIT, MOST_DOUBLED = 15.0, 6
+"""Seconds after which a message comes again; each time twice as many, so often. A queue by itself keeps it
+back for as long as a function may take."""
+
 
 async def run_queued_request(delivery: Delivery, runtime: Runtime) -> None:
     """Queue what a message asks for, in the name of whose queue it is. What this raises brings it back."""
+    from lambda_responses.lifecycle.queued_requests import ComeAgain
+
+    try:
+        await queue_jobs(delivery, runtime)
+    except Exception as fault:
+        if (queue := runtime.services.requests) is not None:
+            with suppress(QueueUnavailable):
+                await queue.extend(delivery.receipt, wait_after(delivery.count))
+        if isinstance(fault, ComeAgain):
+            raise FailedMessage(str(fault)) from None
+        raise
+
+
+async def queue_jobs(delivery: Delivery, runtime: Runtime) -> None:
+    """The same without a word to the queue. Raises `ComeAgain` for what has to wait."""
     from lambda_responses.lifecycle import queued_requests  # with all that checks a request
     from lambda_responses.wire.job_messages import NAME
 
@@ -28,6 +50,11 @@ async def run_queued_request(delivery: Delivery, runtime: Runtime) -> None:
         using=runtime.services,
     )
     logger.info("queued requests", message_id=delivery.id, outcome=dict(outcome))
+
+
+def wait_after(tries: int) -> float:
+    """Seconds until a message comes again that has come so often."""
+    return FIRST_WAIT * 2 ** min(tries - 1, MOST_DOUBLED)
 
 
 def whose(runtime: Runtime) -> Principal:

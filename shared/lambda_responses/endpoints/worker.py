@@ -42,8 +42,7 @@ async def _run(runtime: Runtime, *, attached: bool) -> None:
             left_alone=partial(loop.call_soon_threadsafe, stop.set),
         )
     try:
-        with job_worker(runtime) as jobs:
-            await asyncio.gather(worker.run(stop), jobs.run(stop))
+        await asyncio.gather(worker.run(stop), job_worker(runtime).run(stop))
     finally:
         await runtime.aclose()
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lambda_responses.storage.background.jobs import JobStore
     from lambda_responses.storage.background.outbox import Outbox
     from lambda_responses.storage.background.slots import Slots
+    from lambda_responses.storage.background.tool_journal import ToolJournals
     from lambda_responses.storage.conversations.store import ConversationStore
     from lambda_responses.storage.request_claims import RequestClaims
     from lambda_responses.storage.responses import ResponseStore, StoredResponse
@@ -171,6 +172,11 @@ class Services(Protocol):
         ...
 
     @property
+    def requests(self) -> Queue | None:
+        """Where queued requests come from; None where that is not known."""
+        ...
+
+    @property
     def dropped(self) -> Objects | None:
         """Objects that queued requests may name; None where they may name none."""
         ...
@@ -198,6 +204,11 @@ class Services(Protocol):
     @property
     def background_seconds(self) -> float:
         """What each of them may take in all, from being asked for to its end."""
+        ...
+
+    @property
+    def journals(self) -> ToolJournals:
+        """Which calls of tools were made for background responses."""
         ...
 
     @property

@@ -134,6 +134,8 @@ async def _told(work: Awaitable[None]) -> None:
     """Raises `FailedMessage` for whatever goes wrong: Lambda would write down the text of anything else."""
     try:
         await work
+    except FailedMessage:
+        raise
     except Exception as error:
         logger.error("unforeseen", fault=type(error).__name__, at=place_of(error))
         raise FailedMessage(type(error).__name__) from None

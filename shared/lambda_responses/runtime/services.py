@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from lambda_responses.storage.background.jobs import JobStore
     from lambda_responses.storage.background.outbox import Outbox
     from lambda_responses.storage.background.slots import Slots
+    from lambda_responses.storage.background.tool_journal import ToolJournals
     from lambda_responses.storage.blobs.port import Blobs
     from lambda_responses.storage.conversations.store import ConversationStore
     from lambda_responses.storage.keyed.port import KeyedStore
@@ -56,7 +57,13 @@ BACKGROUND, REQUESTS, RESULTS, DEAD_LETTERS = "background", "requests", "results
 REMOTE_LEASE, LOCAL_LEASE = 60.0, 4.0
 """Seconds that a worker has a background response without a sign of life. Beside SQLite nothing but a machine
 that stands still can keep one from giving it, and people who start a server anew wait for what they had."""
-PLACES_BESIDE_TABLES = ("queue_url", "dead_letter_queue_url", "result_queue_url", "result_bucket")
+PLACES_BESIDE_TABLES = (
+    "queue_url",
+    "request_queue_url",
+    "dead_letter_queue_url",
+    "result_queue_url",
+    "result_bucket",
+)
 _MOST_OF_A_NAME = 200
 """Of a target's: the model's part is what a client wrote."""
 
@@ -184,6 +191,13 @@ class LiveServices:
         return EventLog(self.store, now=self.now)
 
     @functools.cached_property
+    def journals(self) -> ToolJournals:
+        """Which calls of tools were made for background responses."""
+        from lambda_responses.storage.background.tool_journal import ToolJournals
+
+        return ToolJournals(self.store)
+
+    @functools.cached_property
     def queue(self) -> Queue | None:
         """Where background responses wait for a worker; None where there is no such place."""
         return _queue(self._settings, now=self.now)
@@ -215,6 +229,17 @@ class LiveServices:
     def results(self) -> Results | None:
         """The way of answers to queued requests; None where there is none."""
         return _results(self._settings, now=self.now)
+
+    @functools.cached_property
+    def requests(self) -> Queue | None:
+        """Where queued requests come from; None where that is not known."""
+        if self._settings.database is not None:
+            return self.local_queue(REQUESTS)
+        if self._settings.request_queue_url is None:
+            return None
+        from lambda_responses.queue.sqs import SQSQueue
+
+        return SQSQueue(self._settings.request_queue_url)
 
     @functools.cached_property
     def dropped(self) -> Objects | None:
@@ -350,11 +375,12 @@ class LiveServices:
         made.pop("transfers", None)
         made.pop("claims", None)
         made.pop("events", None)
+        made.pop("journals", None)
         made.pop("jobs", None)
         made.pop("slots", None)
         made.pop("outbox", None)
         made.pop("webhook_endpoints", None)
-        for name in ("queue", "event_bus", "results", "dead_letters", "dropped"):
+        for name in ("queue", "event_bus", "results", "dead_letters", "requests", "dropped"):
             way: Queue | EventBus | Results | Objects | None = made.pop(name, None)
             if way is not None:
                 way.close()

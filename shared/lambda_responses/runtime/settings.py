@@ -65,6 +65,8 @@ class Settings:
     limit."""
     request_tenant: str | None = _setting(None, text(pattern="^[A-Za-z0-9][A-Za-z0-9._@:+-]{0,127}$"))
     """The tenant that requests from the input queue belong to."""
+    request_queue_url: str | None = _setting(None, NAMED)
+    """With DynamoDB: the input queue of SQS itself, so that what could not be queued comes again soon."""
     request_bucket: str | None = _setting(None, NAMED)
     """The S3 bucket, or `<bucket>/<prefix>`, whose objects queued requests may name."""
     dead_letter_queue_url: str | None = _setting(None, NAMED)
