@@ -27,9 +27,9 @@ settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
 
-def counted() -> Callable[[int], str]:
+def counted(start: int = 1) -> Callable[[int], str]:
     """Entropy that counts: different every time, the same in every run."""
-    numbers = count(1)
+    numbers = count(start)
     return lambda digits: f"{next(numbers):0{digits}x}"[-digits:]
 
 

@@ -30,6 +30,8 @@ async def delete_response(response_id: str, *, principal: Principal, using: Serv
         await using.responses.delete(tenant, response_id)
     except ResponseNotFound:
         raise response_not_found(response_id) from None
-    if job is not None and job.streamed:
-        await using.events.remove(job)
+    if job is not None:
+        await using.journals.remove(job)
+        if job.streamed:
+            await using.events.remove(job)
     return {"id": response_id, "object": "response", "deleted": True}

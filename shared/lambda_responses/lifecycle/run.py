@@ -42,8 +42,10 @@ if TYPE_CHECKING:
     from lambda_responses.lifecycle.known import Known
     from lambda_responses.lifecycle.placement import Placement
     from lambda_responses.lifecycle.ports import Cancellation, Claim, Deadline, EventSink, Services
+    from lambda_responses.lifecycle.tool_steps import ToolSteps
     from lambda_responses.providers.base import Target
     from lambda_responses.stream.deltas import Delta
+    from lambda_responses.tools.runner import ToolRunner
     from lambda_responses.wire.json import Event, Json
 
 
@@ -59,6 +61,8 @@ class RunBounds:
     """None where nobody takes a run up."""
     endurance: Endurance | None = None
     """None where somebody waits at the other end, and had rather hear of a fault than wait it out."""
+    tools: ToolRunner | None = None
+    """Runs the tools that are this server's to run, if there are any."""
 
 
 class ResponseRun:
@@ -103,6 +107,7 @@ class ResponseRun:
         self._context: ModelContext
         self._emitter: ResponseEmitter
         self._targets: Targets
+        self._tools: ToolSteps | None = None
         self._steps_here = 0
         """Of those, how many this very run has taken."""
         self._bound: str | None = None
@@ -200,9 +205,16 @@ class ResponseRun:
             seal=self._seal,
             parted=self._parted,
         )
+        asked = self._plan.asked(request)
+        if self._bounds.tools is not None:
+            from lambda_responses.lifecycle.tool_steps import ToolSteps
+
+            parallel, deadline = request.get("parallel_tool_calls") is not False, self._bounds.deadline
+            self._tools = ToolSteps(self._bounds.tools, self._emitter, parallel=parallel, deadline=deadline)
+            asked = self._tools.offered_with(asked)
         self._targets = Targets(
             self._candidates,
-            self._plan.asked(request),
+            asked,
             self._context,
             self._using,
             self._weights,
@@ -222,27 +234,30 @@ class ResponseRun:
     async def _steps(self, *, patient: bool) -> AsyncGenerator[None, None]:
         """Yields whenever there are events in `_made`, over as many upstream steps as it takes."""
         emitter, bounds, progress = self._emitter, self._bounds, self._progress
-        most_steps = self._using.max_steps
+        most_steps, tools = self._using.max_steps, self._tools
         if self._taken_up is not None:
             most_steps = self._using.max_background_steps
             self._go_on(self._taken_up)
             if self._made:
                 yield
         while True:
-            begun = emitter.items_begun
+            begun, calls = emitter.items_begun, tools.calls if tools else ()
             patience = self._using.first_event_wait if patient and not self._started else None
-            compacts = not progress.compacted and await self._is_compaction_due()
-            async with aclosing(self._step(compacts, patience)) as moments:
+            compacts = not (calls or progress.compacted) and await self._is_compaction_due()
+            step = self._run_tools(tools, calls) if tools and calls else self._step(compacts, patience)
+            async with aclosing(step) as moments:
                 async for _ in moments:
                     yield
-            if not goes_on(emitter.stop, progressed=emitter.items_begun > begun):
+            waiting = tools is not None and tools.awaited
+            if not goes_on(emitter.stop, progressed=emitter.items_begun > begun, waiting=waiting):
                 return
-            progress.steps += 1
-            if progress.steps >= most_steps:
-                self._bound = "max_steps"
-                return
-            progress.compacted, progress.target = compacts, self._targets.current.name
-            progress.tokens_used = 0 if compacts else emitter.tokens_in_step
+            if not calls:
+                progress.steps += 1
+                if progress.steps >= most_steps:
+                    self._bound = "max_steps"
+                    return
+                progress.compacted, progress.target = compacts, self._targets.current.name
+                progress.tokens_used = 0 if compacts else emitter.tokens_in_step
             self._made += emitter.end_step()
             if bounds.checkpoints is not None:
                 if self._made:
@@ -251,6 +266,14 @@ class ResponseRun:
                 self._steps_here += 1
             if bounds.endurance is not None:
                 await bounds.endurance.before_step(self._steps_here)
+
+    async def _run_tools(self, tools: ToolSteps, calls: Sequence[Json]) -> AsyncGenerator[None, None]:
+        """One step in which this server does what its model has called for."""
+        async with aclosing(tools.take(calls, self._stop)) as batches:
+            async for events in batches:
+                self._made += events
+                if self._made:
+                    yield
 
     async def _step(self, compacts: bool, patience: float | None) -> AsyncGenerator[None, None]:
         """One step; the same again for as long as nobody answers it with a word and that can be borne."""

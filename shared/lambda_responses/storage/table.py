@@ -203,6 +203,14 @@ class TenantTable:
         """What a background response is asked for, its secrets included."""
         return Range(self._job(response_id), _ONLY, "S~")
 
+    def tool_call(self, response_id: str, call_id: str) -> Key:
+        """What is known of a call of a tool that this server runs for a background response."""
+        return Key(f"{self.tenant}#X#{response_id}", call_id)
+
+    def tool_calls(self, response_id: str) -> Range:
+        """All those calls, whatever their models named them."""
+        return Range(f"{self.tenant}#X#{response_id}", " ", "\U0010ffff")
+
     def job_slot(self, number: int) -> Key:
         """One of a tenant's places for background responses that are made at one time."""
         return Key(f"{self.tenant}#A", f"SEM#{number:03}")

@@ -152,6 +152,11 @@ class ResponseEmitter:
         return self._output.begun
 
     @property
+    def open_calls(self) -> Sequence[Json]:
+        """The calls of which more may be said, as they were announced; none that has been cut already."""
+        return self._output.open_calls if self._output.whole else ()
+
+    @property
     def tokens_in_step(self) -> int:
         """By the upstream's count, the tokens that it has read and said in this step."""
         return 0 if self._usage is None else self._usage.get("total_tokens", 0)

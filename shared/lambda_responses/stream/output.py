@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _LONGEST_CALL_ID = 64
 
+CALLS = frozenset(type for type, kind in KINDS.items() if kind is OpenCall)
+"""Types of the items by which a model calls a tool of a client, or one that is run for it."""
+
 _SEALED = frozenset({"reasoning", "compaction"})
 """Types of the items that have a member for what their maker sealed."""
 
@@ -91,6 +94,11 @@ class Output:
     def begun(self) -> int:
         """How many items there are, open or finished."""
         return self._next_index
+
+    @property
+    def open_calls(self) -> list[Json]:
+        """The calls that are open, as they were announced."""
+        return [item.announced for item in self._open if isinstance(item, OpenCall)]
 
     @property
     def whole(self) -> bool:

@@ -1,8 +1,4 @@
-"""What follows when a model's step is over: the decision of the loop, without the doing.
-
-Server-run tools, compaction and continuation are further steps of the same loop; today's one reason for
-another step is an upstream that paused in the middle of its own tools.
-"""
+"""What follows when a step is over: the decision of the loop, without the doing."""
 
 from __future__ import annotations
 
@@ -12,6 +8,10 @@ if TYPE_CHECKING:
     from lambda_responses.stream.deltas import StopReason
 
 
-def goes_on(stop: StopReason | None, *, progressed: bool) -> bool:
-    """Whether another upstream step should follow one that ended so; one that said nothing leads nowhere."""
-    return stop == "pause" and progressed
+def goes_on(stop: StopReason | None, *, progressed: bool, waiting: bool = False) -> bool:
+    """Whether another step should follow one that ended so.
+
+    An upstream that paused is asked again, unless it said nothing, which leads nowhere; calls that are
+    `waiting` for this server are made, and what came of them is shown to the model.
+    """
+    return (stop == "pause" and progressed) or (stop == "tool_calls" and waiting)
