@@ -10,8 +10,9 @@ import asyncio
 import os
 import random
 import signal
+import sqlite3
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -36,6 +37,11 @@ MODEL = "scripted/echo"
 PROMPT = "[[steps:3]] [[slow:300]] [[pause:60]] [[words:12]]"
 PLAIN, STREAMED = 3, 2
 """Responses that are under way at each kill."""
+MOMENTS = {
+    "response.output_item.done": "between steps",
+    "response.output_text.delta": "in mid-item",
+}
+"""What a client has just heard when it is killed."""
 ENDED = {"completed", "incomplete", "failed", "cancelled"}
 MODES: dict[str, str] = {"RESPONSES_MAX_STEPS": "10"}
 TAKEN_OVER_WITHIN, SLACK = 5.0, 3.0
@@ -59,12 +65,17 @@ class Told:
     events: list[Json] = field(default_factory=list[Json])
     times: list[float] = field(default_factory=list[float])
     """When each event was heard."""
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    moments: dict[str, asyncio.Event] = field(
+        default_factory=lambda: {moment: asyncio.Event() for moment in MOMENTS.values()}
+    )
+    """Which moments have come."""
 
     @property
     def id(self) -> str:
         return self.events[0]["response"]["id"]
 
-    async def hear(self, answer: httpx.Response, seen: asyncio.Event) -> None:
+    async def hear(self, answer: httpx.Response) -> None:
         """Whole events alone count: a client cannot do anything with half of one."""
         assert answer.status_code == 200, await answer.aread()
         block: list[str] = []
@@ -78,17 +89,10 @@ class Told:
                     self.lines += block
                     self.events.append(httpx.Response(200, content=data[6:]).json())
                     self.times.append(time.monotonic())
-                    seen.set()
+                    self.begun.set()
+                    if moment := MOMENTS.get(self.events[-1]["type"]):
+                        self.moments[moment].set()
                 block = []
-
-    @property
-    def moment(self) -> str:
-        """Where it has come to, by its last event."""
-        last = self.events[-1]["type"] if self.events else ""
-        return {
-            "response.output_item.done": "between steps",
-            "response.output_text.delta": "in mid-item",
-        }.get(last, "")
 
 
 def client_of(server: Server) -> httpx.AsyncClient:
@@ -104,12 +108,12 @@ async def ask(server: Server) -> str:
     return answer.json()["id"]
 
 
-async def listen(server: Server, told: Told, seen: asyncio.Event) -> None:
+async def listen(server: Server, told: Told) -> None:
     """Hear as much as the server lives to tell."""
     body = {"model": MODEL, "input": PROMPT, "background": True, "stream": True}
     with suppress(httpx.HTTPError):
         async with client_of(server) as http, http.stream("POST", "/responses", json=body) as answer:
-            await told.hear(answer, seen)
+            await told.hear(answer)
 
 
 async def go_on_listening(server: Server, told: Told) -> None:
@@ -122,7 +126,7 @@ async def go_on_listening(server: Server, told: Told) -> None:
                 client_of(server) as http,
                 http.stream("GET", f"/responses/{told.id}", params=query) as answer,
             ):
-                await told.hear(answer, asyncio.Event())
+                await told.hear(answer)
 
 
 async def listen_again(server: Server, told: Told) -> Told:
@@ -130,7 +134,7 @@ async def listen_again(server: Server, told: Told) -> Told:
     again = Told()
     path, query = f"/responses/{told.id}", {"stream": "true"}
     async with client_of(server) as http, http.stream("GET", path, params=query) as answer:
-        await again.hear(answer, asyncio.Event())
+        await again.hear(answer)
     return again
 
 
@@ -153,20 +157,16 @@ async def kill(server: Server, data_dir: Path, victim: Victim) -> Server:
     if victim == "workers":
         return server
     await asyncio.to_thread(server.kill)
+    assert server.complaints == []
     return await asyncio.to_thread(Server(data_dir, **MODES).started)
 
 
-async def comes(when: Moment | float, all_told: Sequence[Told], seen: asyncio.Event) -> None:
+async def comes(when: Moment | float, told: Told) -> None:
     """Returns at that moment."""
-    if when == "at once":
-        return
     if isinstance(when, float):
         await asyncio.sleep(when)
-        return
-    async with asyncio.timeout(PATIENCE):
-        while not any(told.moment == when for told in all_told):
-            seen.clear()
-            await seen.wait()
+    elif when != "at once":
+        await asyncio.wait_for(told.moments[when].wait(), PATIENCE)
 
 
 def texts(items: Sequence[Json]) -> list[str]:
@@ -176,7 +176,7 @@ def texts(items: Sequence[Json]) -> list[str]:
 def check_whole(response: Json, uncut: Json) -> None:
     """Nothing is missing, nothing is said twice, and what was told by halves is closed."""
     judge_response(response)
-    assert response["status"] == "completed", response
+    assert response["status"] == "completed", response["error"]
     whole = [item for item in response["output"] if item["status"] == "completed"]
     halves = [item for item in response["output"] if item["status"] != "completed"]
     assert texts(whole) == texts(uncut["output"])
@@ -187,15 +187,12 @@ def check_whole(response: Json, uncut: Json) -> None:
 
 async def run(server: Server, data_dir: Path, cut: Kill, uncut: Json) -> Server:
     """One kill, with responses of both kinds under way; the server that there is afterwards."""
-    seen = asyncio.Event()
     all_told = [Told() for _ in range(STREAMED)]
-    listeners = [asyncio.create_task(listen(server, told, seen)) for told in all_told]
+    listeners = [asyncio.create_task(listen(server, told)) for told in all_told]
     plain = [await ask(server) for _ in range(PLAIN)]
     async with asyncio.timeout(PATIENCE):
-        while not all(told.events for told in all_told):
-            seen.clear()
-            await seen.wait()
-    await comes(cut.when, all_told, seen)
+        await asyncio.gather(*(told.begun.wait() for told in all_told))
+    await comes(cut.when, all_told[0])
     server = await kill(server, data_dir, cut.victim)
     there_again = time.monotonic()
     async with asyncio.timeout(PATIENCE):
@@ -242,6 +239,17 @@ CHOSEN = (
 
 async def test_what_was_killed_at_the_worst_moments_ends_as_if_nothing_had_been(tmp_path: Path):
     await killed(tmp_path, CHOSEN)
+
+
+async def test_a_response_whose_message_was_lost_is_found(tmp_path: Path):
+    with Server(tmp_path, RESPONSES_WORKERS="0") as server:
+        lost = await ask(server)
+    with closing(sqlite3.connect(tmp_path / "responses.db.queue")) as queue, queue:
+        assert queue.execute("DELETE FROM messages").rowcount == 1
+    with Server(tmp_path) as server:
+        response = await ended(server, lost)
+    assert response["status"] == "completed"
+    assert server.complaints == []
 
 
 @pytest.mark.slow

@@ -81,8 +81,6 @@ MARGIN = 12
 """The part of a lease that passes after it before anybody is sent to take the job over."""
 SLACK = 3_600
 """Seconds beyond its deadline that such a response stays if nobody ends it."""
-MESSAGE_WAIT = 60
-"""Seconds that a queued job may wait for its message before another is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +126,8 @@ class JobStore:
         self._saves = Saves(store, responses, conversations)
         self._ends = Ends(store, responses, now=now)
         self.lease_seconds = lease_seconds
+        self._message_wait = lease_seconds
+        """How long a queued job may wait for its message before another is sent: as long as for a worker."""
 
     async def create(
         self,
@@ -242,7 +242,7 @@ class JobStore:
     async def release(self, lease: Lease, *, throttled: bool, delay: float = 0) -> None:
         """Put it back, to be taken after `delay` seconds. Being `throttled` by a provider is no attempt."""
         job = lease.job
-        wt = self._now() + delay + MESSAGE_WAIT
+        wt = self._now() + delay + self._message_wait
         set: dict[str, Any] = {"st": QUEUED, "wk": job_work(job.response_id), "wt": wt}
         if throttled:
             set |= {"thr": job.throttled + 1, "att": job.attempts - 1}
@@ -313,7 +313,7 @@ class JobStore:
             "att": 0,
             "thr": 0,
             "wk": job_work(response_id),
-            "wt": self._now() + MESSAGE_WAIT,
+            "wt": self._now() + self._message_wait,
         }
         if owner is None:
             return queued
