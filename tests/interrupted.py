@@ -13,8 +13,8 @@ from lambda_responses.lifecycle.placement import Placement
 from lambda_responses.lifecycle.run import ResponseRun, RunBounds
 from lambda_responses.lifecycle.steps import compaction_plan
 from lambda_responses.lifecycle.waiting import Interrupted
-from lambda_responses.stream.emitter import SUPERSEDED
 from lambda_responses.wire.ids import new_response_id
+from lambda_responses.wire.origins import SUPERSEDED
 from tests.played import ME, PlayedServices
 
 if TYPE_CHECKING:

@@ -25,7 +25,12 @@ if TYPE_CHECKING:
     from tests.bench.runtime_api import Started
 
 BARE = "boto3's client alone"
-LIMITS = {"compact_response": 1.9, "count_input_tokens": 1.9, "create_response": 2.0}
+LIMITS = {
+    "compact_response": 1.9,
+    "count_input_tokens": 1.9,
+    "create_response": 2.0,
+    "run_background_response": 2.1,  # for which nobody waits but a queue
+}
 OTHER_LIMIT = 1.4
 
 _BARE = """

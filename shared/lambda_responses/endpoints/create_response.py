@@ -26,7 +26,6 @@ from lambda_responses.lifecycle.once import ClaimLost, once
 from lambda_responses.lifecycle.run import RunBounds
 from lambda_responses.runtime.operations import json_response, operation
 from lambda_responses.stream.emitter import render_fault
-from lambda_responses.stream.replay import events_of
 from lambda_responses.wire.errors import APIError
 from lambda_responses.wire.requests import read_json
 
@@ -59,6 +58,12 @@ async def create_response(request: Request) -> Response:
 async def goes_on(*, begun: bool) -> bool:
     """Of a background response: that its client has gone is nobody's business."""
     return True
+
+
+def _events_of(response: Json) -> Sequence[Event]:
+    from lambda_responses.stream.replay import events_of  # which few requests need
+
+    return events_of(response)
 
 
 async def _nothing() -> AsyncGenerator[Sequence[Event]]:
@@ -180,7 +185,7 @@ class _Asked:
             return json_response(answer.response, headers=headers)
         framing = self._framing(answer.response["id"])
         if not answer.response.get("background"):
-            frames = framing.frames(events_of(answer.response))
+            frames = framing.frames(_events_of(answer.response))
             return Response(frames + framing.ending, headers={**HEADERS, **headers})
         told = await self._resumed(answer)
         return self._stream(told.events, told.rest or _nothing(), framing, headers=headers)
@@ -232,7 +237,7 @@ class _Asked:
                 answer = await self._once.answer(self._bounds.deadline)
         self._note_replay(answer)
         if not answer.response.get("background"):
-            yield events_of(answer.response)
+            yield _events_of(answer.response)
             return
         told = await self._resumed(answer)
         yield told.events

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from lambda_responses.lifecycle.seals import MAKER
 from lambda_responses.lifecycle.unshown import UNSHOWN, with_asked, without_unshown
-from lambda_responses.stream.emitter import SUPERSEDED
 from lambda_responses.wire.compaction import (
     INSTRUCTING,
     beginning,
@@ -17,6 +16,7 @@ from lambda_responses.wire.compaction import (
     told_otherwise,
 )
 from lambda_responses.wire.includes import INCLUDABLE
+from lambda_responses.wire.origins import SUPERSEDED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lambda_responses.stream.emitter import SUPERSEDED
 from lambda_responses.transformers.base import SEAL
 from lambda_responses.wire.compaction import COMPACTION, is_compaction
 from lambda_responses.wire.errors import InvalidRequestError
+from lambda_responses.wire.origins import SUPERSEDED
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

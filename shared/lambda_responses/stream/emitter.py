@@ -31,6 +31,7 @@ from lambda_responses.stream.deltas import (
 from lambda_responses.stream.output import Finished, Output
 from lambda_responses.stream.parts import OUTPUT_TEXT, REASONING_TEXT, REFUSAL, SUMMARY_TEXT
 from lambda_responses.wire.errors import RESPONSE_ERROR_CODES, APIError, ServerError
+from lambda_responses.wire.origins import SUPERSEDED
 from lambda_responses.wire.usage import add_usage
 
 if TYPE_CHECKING:
@@ -56,9 +57,6 @@ _OURS = frozenset(
 )
 """Members of the response that no upstream decides."""
 
-
-SUPERSEDED = "superseded"
-"""In an item's origin: it was cut when its run was interrupted, and the next run said it anew behind it."""
 
 _PROMISED = {
     "response.created": "queued",

@@ -23,7 +23,8 @@ from lambda_responses.stream.deltas import (
     ToolCall,
     Usage,
 )
-from lambda_responses.stream.emitter import SUPERSEDED, ResponseEmitter
+from lambda_responses.stream.emitter import ResponseEmitter
+from lambda_responses.wire.origins import SUPERSEDED
 from tests.kit import blank_response, check, emitter, names, output_of
 
 Json = dict[str, Any]
