@@ -63,7 +63,7 @@ def test_a_response_goes_through_its_whole_life(play: Play) -> None:
     listed = json.loads(answered("list_input_items", event("GET", f"{path}/input_items"), runtime)[2])
     assert [item["content"][0]["text"] for item in listed["data"]] == ["hi"]
     status, _, body = answered("cancel_response", event("POST", f"{path}/cancel"), runtime)
-    assert (status, "not supported yet" in body) == (400, True)
+    assert (status, "Cannot cancel a synchronous response." in body) == (400, True)
     status, _, body = answered("delete_response", event("DELETE", path), runtime)
     assert (status, json.loads(body)) == (200, {"id": created["id"], "object": "response", "deleted": True})
     assert answered("get_response", event("GET", path), runtime)[0] == 404
