@@ -15,7 +15,6 @@ from contextlib import asynccontextmanager, suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 
-from lambda_responses.lifecycle.heartbeat import beating
 from lambda_responses.lifecycle.ports import Claim, Unclaimed
 from lambda_responses.lifecycle.waiting import uninterrupted
 from lambda_responses.storage.keyed.port import ConditionFailed, StoreFact, StoreUnavailable
@@ -145,6 +144,8 @@ class _Claiming(ABC):
     @asynccontextmanager
     async def held(self, placement: Placement) -> AsyncGenerator[None]:
         """See `Claim`. Raises `ClaimLost`, `StoreUnavailable` where the claim has to stand first."""
+        from lambda_responses.lifecycle.heartbeat import beating  # which few requests need
+
         own = RequestClaim(self._request, placement.response_id, tries=self._tries, only=self._only)
         if self._only:
             placement.request = self._request.name
