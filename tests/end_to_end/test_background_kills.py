@@ -43,7 +43,6 @@ MOMENTS = {
 }
 """What a client has just heard when it is killed."""
 ENDED = {"completed", "incomplete", "failed", "cancelled"}
-MODES: dict[str, str] = {"RESPONSES_MAX_STEPS": "10"}
 TAKEN_OVER_WITHIN, SLACK = 5.0, 3.0
 """Seconds after which something new is said of what was left, and what a busy machine may take on top."""
 PATIENCE = 20.0
@@ -158,7 +157,7 @@ async def kill(server: Server, data_dir: Path, victim: Victim) -> Server:
         return server
     await asyncio.to_thread(server.kill)
     assert server.complaints == []
-    return await asyncio.to_thread(Server(data_dir, **MODES).started)
+    return await asyncio.to_thread(Server(data_dir).started)
 
 
 async def comes(when: Moment | float, told: Told) -> None:
@@ -220,7 +219,7 @@ async def run(server: Server, data_dir: Path, cut: Kill, uncut: Json) -> Server:
 
 
 async def killed(data_dir: Path, kills: Sequence[Kill]) -> None:
-    server = Server(data_dir, **MODES).started()
+    server = Server(data_dir).started()
     try:
         uncut = await ended(server, await ask(server))
         for cut in kills:

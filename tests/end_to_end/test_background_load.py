@@ -101,8 +101,7 @@ STEPS, RUN_SECONDS = 120, 3
 
 
 async def test_a_run_of_many_steps_goes_on_from_one_worker_to_the_next(tmp_path: Path):
-    settings = {"RESPONSES_MAX_STEPS": "200", "RESPONSES_WORKER_SECONDS": str(RUN_SECONDS)}
-    with Server(tmp_path, **settings) as server:
+    with Server(tmp_path, RESPONSES_WORKER_SECONDS=str(RUN_SECONDS)) as server:
         async with client_of(server) as http, asyncio.timeout(240):
             response_id = await ask(http, f"[[steps:{STEPS}]] [[words:5]] [[slow:80]] [[pause:10]]")
             response = await ended(http, response_id)

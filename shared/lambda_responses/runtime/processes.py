@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 SHORTEST_PAUSE = 0.1
-LONGEST_PAUSE = 10.0
+LONGEST_PAUSE = 5.0
 """Seconds before a process that died is started again; each that dies young doubles them."""
-YOUNG = 30.0
+YOUNG = 5.0
 """Seconds that a process has to live for its death not to look like the next one's."""
 GRACE = 2.0
 """Seconds that a process has to put its work down when the server goes."""
