@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from lambda_responses.stream.deltas import Stopped, StopReason
 from lambda_responses.stream.grammar import ITEMS, TERMINAL
 from lambda_responses.stream.replay import events_of
-from tests.kit import blank_response, check, emitter, output_of, rebuild
+from tests.cuts import check_cuts, stream
+from tests.kit import check, emitter, output_of, rebuild
 from tests.turns import IMPLIED_TURNS, STEP, TURNS
 
 Json = dict[str, Any]
@@ -166,56 +167,13 @@ def test_a_stream_that_is_cut_anywhere_still_ends(turn: list[Any], data: st.Data
     assert run(turn[:cut])[-1]["type"] in TERMINAL
 
 
-def said_of(items: list[Json], origins: Json) -> list[str]:
-    """What items say, whatever they are called, with what is kept beside them."""
-    bare = [{key: value for key, value in item.items() if key not in ("id", "call_id")} for item in items]
-    return sorted(str((each, origins.get(item["id"]))) for each, item in zip(bare, items, strict=True))
-
-
 @given(TURNS, st.data())
-def test_what_is_interrupted_anywhere_and_taken_again_is_the_same_beside_what_was_cut(
+def test_what_dies_anywhere_and_is_taken_up_is_the_same_beside_what_was_cut(
     turn: list[Any], data: st.DataObject
 ) -> None:
-    making = emitter(taken_call_ids=["call_b"])
-    events = making.take_up()
-    bookmarks = [(0, 0, making.bookmark, blank_response(), {})]
-    for place, said in enumerate(turn, start=1):
-        events += making.end_step() if said is STEP else making.apply(said)
-        if said is STEP and not making.ended:
-            stored = {**making.response, "output": [*making.response["output"]]}
-            bookmarks.append((len(events), place, making.bookmark, stored, {**making.origins}))
-    events += making.finish(at=2)
-    last = next(n for n, event in enumerate(events) if event["type"] in {*TERMINAL, "error"})
-    told, attempts = events[: data.draw(st.integers(0, last))], 0
-    at, place, bookmark, stored, origins = next(each for each in reversed(bookmarks) if each[0] <= len(told))
-    kept = making.origins
-    while True:
-        attempts += 1
-        stands = {each["item"]["id"] for each in told[at:] if each["type"] == "response.output_item.done"}
-        again = emitter(
-            {**stored, "output": [*stored["output"]]},
-            bookmark=bookmark if place else None,
-            origins=origins | {id: origin for id, origin in kept.items() if id in stands},
-            taken_call_ids=["call_b"],
-        )
-        again._ids.issued = 1000 * attempts  # type: ignore[reportPrivateUsage, attr-defined]
-        joined = [*told, *again.take_up(told[at:])]
-        for said in turn[place:]:
-            joined += again.end_step() if said is STEP else again.apply(said)
-            if attempts == 1 and said is STEP:
-                break
-        if attempts == 2 or not again.ended:
-            joined += again.finish(at=2)
-        if attempts == 2:
-            break
-        last = next(n for n, event in enumerate(joined) if event["type"] in {*TERMINAL, "error"})
-        told, kept = joined[: data.draw(st.integers(len(told), last))], again.origins
-    check(joined)
-    standing = [i for i in output_of(joined) if "superseded" not in again.origins.get(i["id"], {})]
-    assert said_of(standing, again.origins) == said_of(output_of(events), making.origins)
-    assert joined[-1]["response"]["usage"] == events[-1]["response"]["usage"]
-    assert joined[-1]["response"]["status"] == events[-1]["response"]["status"]
-    assert again.origins.keys() <= {item["id"] for item in output_of(joined)}
+    whole = stream(turn)
+    cuts = data.draw(st.lists(st.integers(0, len(whole.events) + 9), max_size=3).map(sorted))
+    check_cuts(turn, whole, *cuts)
 
 
 @given(TURNS)

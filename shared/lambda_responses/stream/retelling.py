@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from typing import TYPE_CHECKING, Any
 
+from lambda_responses.stream.output import CALLS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -91,7 +93,7 @@ def _take(told: deque[Json | None], said: Any) -> Json | None:
 
 def _says_what(item: Json) -> tuple[Any, ...] | None:
     """By what calls, and outcomes of calls, are known again; None for items that are known by their order."""
-    if "name" in item:
+    if item["type"] in CALLS or "name" in item:
         said = item.get("arguments", item.get("input"))
-        return item["name"], item.get("namespace"), item.get("server_label"), said
+        return item.get("name"), item.get("namespace"), item.get("server_label"), said
     return (item["call_id"],) if "call_id" in item else None
