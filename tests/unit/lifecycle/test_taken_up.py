@@ -284,3 +284,30 @@ async def test_the_turn_after_it_does_not_see_what_was_cut(play: Play) -> None:
     await run.response()
     said = [item["content"][0]["text"] for item in provider.turns[0].items]
     assert said == ["hi", "Hello.", "And?"]
+
+
+@pytest.mark.parametrize("dies_at", range(18))
+async def test_a_compaction_is_told_once_and_stands_for_all_before_it_however_often_it_is_made(
+    play: Play, dies_at: int
+) -> None:
+    summary = [Text(0, "They said hi."), Usage(usage(9, 3)), Stopped("end")]
+    answer = [Text(0, "Hello."), Usage(usage(2, 1)), Stopped("end")]
+    managed = {"context_management": [{"type": "compaction", "compact_threshold": 1000}]}
+    kept = await queued(play(Played([])), input="hi " * 2_000, **managed)
+    kept.dies_at, taken = dies_at, 0
+    while kept.ended is None:
+        steps = [summary, answer][kept.at.progress["steps"] if kept.at.progress else 0 :]
+        provider = Played(deepcopy(steps))
+        using = play(provider)
+        using.entropy = counted(1 + 1_000 * taken)
+        try:
+            await drained(kept.run(using))
+        except Interrupted:
+            kept.dies_at = None
+        taken += 1
+    check(kept.events)
+    said = standing(kept.ended)
+    assert [item["type"] for item in said] == ["compaction", "message"]
+    assert kept.ended.origins[said[0]["id"]]["whole"] is True
+    assert kept.ended.response["usage"]["total_tokens"] == 15
+    assert "They said hi." in str(provider.turns[-1].items)
