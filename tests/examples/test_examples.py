@@ -19,6 +19,7 @@ SAYS = {
     "converse": "without the store: And now?",
     "count": "tokens without the story",
     "extract": "{'total': 1}",
+    "in_background": "left and taken up again: response.completed",
     "log_calls": "responses (streamed) by scripted/echo: left early, 0 tokens",
     "look_back": "stored as told: True",
     "look_back_async": "stored as told: True",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import inspect
 import json
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from lambda_responses.lifecycle import once
+from lambda_responses.queue.port import QueueUnavailable
 from lambda_responses.storage.keyed.port import StoreUnavailable
 from tests.functions.events import Context
 from tests.played import Played, PlayedRuntime
@@ -49,8 +52,8 @@ def deliver(runtime: Any, *records: Json) -> list[str]:
     return [each["itemIdentifier"] for each in answer["batchItemFailures"]]
 
 
-def taken(queue: Any) -> list[Any]:
-    found = asyncio.run(queue.receive(100, visible_after=60))
+def taken(queue: Any, most: int = 100) -> list[Any]:
+    found = asyncio.run(queue.receive(most, visible_after=60))
     return [each.message for each in found]
 
 
@@ -95,6 +98,60 @@ def test_an_attribute_may_name_a_job_that_has_no_word_of_its_own(runtime: Played
     found = [each["response_id"] for each in taken(runtime.services.queue)]
     jobs = [asyncio.run(runtime.services.jobs.find("acme", each)) for each in found]
     assert [each.reply for each in jobs] == [{"custom_id": "order 17"}, {"custom_id": "message-3"}]
+
+
+class Faltering:
+    """Some part of the services, of which every so-manieth call is not answered."""
+
+    def __init__(self, part: Any, fault: Exception, every: int) -> None:
+        self._part, self._fault, self._every = part, fault, every
+        self._calls = 0
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._part, name)
+        if not inspect.iscoroutinefunction(found):
+            return found
+
+        async def call(*arguments: Any, **named: Any) -> Any:
+            self._calls += 1
+            if self._calls % self._every == 0:
+                raise self._fault
+            done = await found(*arguments, **named)
+            if self._calls % self._every == self._every // 2:
+                raise self._fault  # it has happened, and nobody was told
+            return done
+
+        return call
+
+
+def test_a_thousand_jobs_are_queued_once_whatever_comes_twice_and_whatever_fails(runtime: PlayedRuntime):
+    services: Any = runtime.services
+    queue, results = services.queue, services.results._queue
+    services.claims = Faltering(services.claims, StoreUnavailable("throttled"), every=23)
+    services.results = Faltering(services.results, QueueUnavailable("throttled"), every=7)
+    random = Random(8)
+    bad = set(random.sample(range(1_000), 30))
+    jobs = [line(f"job-{n}", **({"colour": "red"} if n in bad else {"input": f"{n}"})) for n in range(1_000)]
+    waiting = [record(n, job) for n, job in enumerate(jobs)]
+    waiting += [record(1_000 + n, job) for n, job in enumerate(random.sample(jobs, 200))]
+    random.shuffle(waiting)
+    rounds = 0
+    while waiting:
+        rounds += 1
+        assert rounds < 20
+        failed: set[str] = set()
+        for start in range(0, len(waiting), 10):
+            failed |= set(deliver(runtime, *waiting[start : start + 10]))
+        waiting = [each for each in waiting if each["messageId"] in failed]
+    assert rounds > 1
+    services.claims = services.claims._part
+    asked = [asyncio.run(services.jobs.find("acme", each["response_id"])) for each in taken(queue, 2_000)]
+    words = [job.reply["custom_id"] for job in asked]
+    assert sorted(words) == sorted(f"job-{n}" for n in range(1_000) if n not in bad)
+    told = taken(results, 2_000)
+    assert {each["custom_id"] for each in told} == {f"job-{n}" for n in bad}
+    assert len({each["id"] for each in told}) == 30
+    assert {each["error"]["code"] for each in told} == {"unknown_parameter"}
 
 
 def test_a_server_that_knows_its_callers_has_to_be_told_whose_jobs_are(play: Play):
