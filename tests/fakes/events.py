@@ -47,9 +47,9 @@ async def stream(client: httpx.AsyncClient, **body: Any) -> list[Json]:
     return received
 
 
-def obey(events: Iterable[Json]) -> None:
+def obey(events: Iterable[Json], *, failed_by_others: bool = False) -> None:
     """Raise `OutOfOrder` unless these are the events of one whole response."""
-    checker = StreamChecker()
+    checker = StreamChecker(failed_by_others=failed_by_others)
     for event in events:
         checker.feed(event)
     checker.end()

@@ -143,7 +143,9 @@ class _Item:
 class StreamChecker:
     """Reads the events of one response and raises `OutOfOrder` at the first that breaks a rule."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, failed_by_others: bool = False) -> None:
+        """`failed_by_others`: a failure may be theirs, as a cancellation always is."""
+        self._ended_by_others = {"cancelled", "failed"} if failed_by_others else {"cancelled"}
         self._state = "new"
         self._next_sequence_number = 0
         self._response_id: str | None = None
@@ -181,7 +183,7 @@ class StreamChecker:
         still_open = [index for index, item in enumerate(self._items) if item.state != "closed"]
         self._require(not still_open, name, f"while items {still_open} are open")
         finished = [self._done[index] for index in sorted(self._done)]
-        if response["status"] == "cancelled":  # by somebody else than its maker, who may have said more
+        if response["status"] in self._ended_by_others:  # its maker may have said more than is kept
             finished = finished[: len(response["output"])]
         self._require(response["output"] == finished, name, "with an output that its items do not make")
 
