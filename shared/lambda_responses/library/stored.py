@@ -17,7 +17,7 @@ from lambda_responses.library.objects import ItemPage, JsonObject, Response
 from lambda_responses.library.options import without_routes
 from lambda_responses.library.streams import AsyncEventStream, EventStream, Source
 from lambda_responses.lifecycle import cancel, delete, input_items, retrieve
-from lambda_responses.storage.background.job import RUNNING
+from lambda_responses.storage.records import RUNNING
 from lambda_responses.wire.queries import read_list_query, read_retrieve_query
 
 if TYPE_CHECKING:
