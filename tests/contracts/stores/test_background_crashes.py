@@ -1,6 +1,6 @@
 """A process that makes a background response is killed at every moment, and another one goes on with it.
 
-A moment is one before a call of the store or the queue has had its effect, or one after, when nobody hears
+A moment is one before a call of store, queue or tool has had its effect, or one after, when nobody hears
 of it. However it falls, the response ends as it would have ended: with the same answer, announced once and,
 where it is streamed, told as one stream over all connections. What was half told stands in it, closed.
 """
@@ -23,9 +23,11 @@ from lambda_responses.lifecycle.background.sweep import sweep
 from lambda_responses.lifecycle.background.work import work
 from lambda_responses.lifecycle.ports import Principal, Unbounded, Unkept
 from lambda_responses.lifecycle.retrieve import get_response
-from lambda_responses.stream.deltas import Stopped, Text, Usage
+from lambda_responses.stream.deltas import Stopped, Text, ToolArguments, ToolCall, Usage
+from lambda_responses.tools.runner import INTERRUPTED
 from lambda_responses.wire.errors import NotFoundError
 from tests.crashing import Mortal
+from tests.fakes.dice import Dice
 from tests.fakes.events import obey
 from tests.played import PlayedServices
 
@@ -48,21 +50,25 @@ ROUNDS = 8
 
 
 class Counting:
-    """A model that says what comes next, by what it is shown that it has said."""
+    """A model that says what comes next, by what it is shown that it has said; with tools, it rolls first."""
 
     name = "counting"
     profile = None
 
     @asynccontextmanager
     async def open(self, rendered: Any) -> AsyncGenerator[Any]:
-        said = [item for item in rendered.body["turn"].items if item.get("role") == "assistant"]
-        yield _Said(STEPS[len(said)], last=len(said) == len(STEPS) - 1)
+        turn = rendered.body["turn"]
+        said = sum(item.get("role") == "assistant" for item in turn.items)
+        rolled = any(item["type"] == "function_call_output" for item in turn.items)
+        rolls = bool(turn.request.get("tools")) and not rolled
+        last = said == len(STEPS) - 1
+        yield _Said(STEPS[said], "tool_calls" if rolls else "end" if last else "pause")
 
 
 @dataclass
 class _Said:
     text: str
-    last: bool
+    stop: Any
     plain: bool = False
 
     def redacted(self, text: str) -> str:
@@ -72,7 +78,9 @@ class _Said:
         for word in self.text.split():
             yield [Text("b", f"{word} ")]
         yield [Usage({"input_tokens": 1, "output_tokens": 2, "total_tokens": 3})]
-        yield [Stopped("end" if self.last else "pause")]
+        if self.stop == "tool_calls":
+            yield [ToolCall("c", "call_r", "roll"), ToolArguments("c", "{}")]
+        yield [Stopped(self.stop)]
 
 
 @dataclass
@@ -83,6 +91,7 @@ class Site:
     keyed: KeyedStore
     clock: Clock
     principal: Principal
+    tools: Dice | None = None
     opened: list[PlayedServices] = field(default_factory=list[PlayedServices])
     response_id: str = ""
     """Of the response that was last begun here."""
@@ -92,6 +101,7 @@ class Site:
         model: Any = Counting()
         services = PlayedServices(self.folder, model, store=mortal.sharing(self.keyed), now=self.clock)
         services.queue = mortal.sharing(services.queue)
+        services.dice = self.tools and mortal.sharing(self.tools)  # type: ignore[attr-defined]
         numbers = count(1 + 10_000 * len(self.opened))
         services.entropy = lambda digits: f"{next(numbers):0{digits}x}"[-digits:]
         self.opened.append(services)
@@ -122,7 +132,9 @@ class Site:
     async def work_off(self, services: PlayedServices) -> None:
         """Do what lies on the queue."""
         for received in await services.queue.receive(10, visible_after=30):
-            verdict = await work(received.message, using=services, owner="w", deadline=Unbounded())
+            verdict = await work(
+                received.message, using=services, owner="w", deadline=Unbounded(), tools=services.dice
+            )
             if verdict.again is not None:
                 await services.queue.send(received.message, group=received.group, delay=verdict.again)
             await services.queue.acknowledge(received.receipt)
@@ -131,7 +143,7 @@ class Site:
         """What became of a response, as far as two of them can be alike; None where there is none."""
         with suppress(NotFoundError):
             response = await get_response(self.response_id, principal=self.principal, using=services)
-            said = [(item["content"][0]["text"], item["status"]) for item in response["output"]]
+            said = [(gist(item), item["status"]) for item in response["output"]]
             return {
                 "status": response["status"],
                 "said": [each for each in said if each[1] == "completed"],
@@ -151,6 +163,17 @@ class Site:
             services.queue.close()
 
 
+def gist(item: Json) -> str:
+    """What an item says, calls or tells of a call."""
+    match item:
+        case {"output": text} | {"name": text}:
+            return text
+        case {"content": [part]}:
+            return part["text"]
+        case _:
+            return ""
+
+
 @dataclass
 class Ground:
     """Sites beside one store, each of a tenant of its own."""
@@ -161,11 +184,11 @@ class Ground:
     name: str
     sites: list[Site] = field(default_factory=list[Site])
 
-    def site(self) -> Site:
+    def site(self, tools: Dice | None = None) -> Site:
         tenant = f"{self.name}.{len(self.sites)}"
         folder = self.folder / tenant
         folder.mkdir()
-        self.sites.append(Site(folder, self.keyed, self.clock, Principal(tenant)))
+        self.sites.append(Site(folder, self.keyed, self.clock, Principal(tenant), tools))
         return self.sites[-1]
 
 
@@ -194,6 +217,7 @@ class Client:
                 using=services,
                 deadline=Unbounded(),
                 telling=Unkept(),
+                tools=services.dice,  # type: ignore[attr-defined]
             )
             async with aclosing(asked.events()) as batches:
                 async for events in batches:
@@ -267,3 +291,28 @@ async def test_however_many_die_over_it_it_ends_as_it_would_have(ground: Ground,
     if outcome is not None:
         assert outcome["said"] == expected["said"]
         assert (outcome["status"], outcome["announced"]) == ("completed", 1)
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["polled", "streamed"])
+async def test_whenever_its_maker_dies_no_tool_is_run_twice(ground: Ground, streamed: bool):
+    body = {**BODY, "stream": streamed}
+    _, expected = await killed_after(None, ground.site(Dice()), body)
+    assert expected is not None
+    rolled, lost = ("6 by roll", "completed"), (INTERRUPTED.output, "incomplete")
+    said = ["one two ", "roll", rolled[0], "three four ", "five six "]
+    assert [each for each, _ in expected["said"]] == said
+    unknown = 0
+    for moments in count():
+        dice = Dice()
+        mortal, outcome = await killed_after(moments, ground.site(dice), body)
+        if not mortal.dead:
+            break
+        if outcome is None:
+            continue
+        assert len(dice.ran) <= 1
+        was_lost = lost[0] in outcome["halves"]
+        unknown += was_lost
+        whole = [each for each in expected["said"] if not was_lost or each != rolled]
+        assert outcome["said"] == whole, moments
+        assert (outcome["status"], outcome["announced"]) == ("completed", 1)
+    assert unknown

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from lambda_responses.lifecycle.background.enqueue import Queued
     from lambda_responses.lifecycle.ports import Claim, Deadline, EventSink, Principal, Services
+    from lambda_responses.tools.port import ServerTools
     from lambda_responses.wire.json import Event, Json
 
 
@@ -40,6 +41,7 @@ class StreamedInBackground:
         provider: str | None = None,
         claim: Claim | None = None,
         telling: EventSink,
+        tools: ServerTools | None = None,
     ) -> None:
         """`deadline` is that of whoever makes the response here; `telling` hears what is said meanwhile."""
         self._body = body
@@ -49,6 +51,7 @@ class StreamedInBackground:
         self._provider = provider
         self._claim = claim
         self._telling = telling
+        self._tools = tools
         self._told = -1
         """The number of the last event that the listener has heard from here."""
         self._over = False
@@ -81,7 +84,13 @@ class StreamedInBackground:
             if place is not None:
                 lease = Lease(queued.job, owner)
                 run = LeasedRun(
-                    lease, using, deadline=self._deadline, telling=self._telling, whole=False, beats=place
+                    lease,
+                    using,
+                    deadline=self._deadline,
+                    telling=self._telling,
+                    whole=False,
+                    beats=place,
+                    tools=self._tools,
                 )
                 async with aclosing(self._made(run, queued)) as batches:
                     async for events in batches:

@@ -25,6 +25,7 @@ from lambda_responses.lifecycle.ports import NO_ORIGINS
 from lambda_responses.lifecycle.run import ResponseRun, RunBounds
 from lambda_responses.lifecycle.waiting import Interrupted, StopRequested, uninterrupted
 from lambda_responses.storage.background.job import LeaseLost
+from lambda_responses.tools.runner import ToolRunner
 from lambda_responses.wire.context import without_cut_calls
 from lambda_responses.wire.errors import APIError
 from lambda_responses.wire.requests import read_model
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from lambda_responses.providers.base import Target
     from lambda_responses.storage.background.job import Lease
     from lambda_responses.storage.background.jobs import Restart
+    from lambda_responses.tools.port import ServerTools
     from lambda_responses.wire.json import Event, Json
 
 
@@ -62,6 +64,7 @@ class LeasedRun:
         telling: EventSink,
         whole: bool,
         beats: Sequence[Beat] = (),
+        tools: ServerTools | None = None,
     ) -> None:
         """`telling` hears what is said, `beats` are done for as long as it goes on, `deadline` ends it.
 
@@ -74,6 +77,7 @@ class LeasedRun:
         self._telling = telling
         self._whole = whole
         self._beats = beats
+        self._tools = None if tools is None else ToolRunner(tools, using.journals.of(lease))
         self.writer = EventWriter(using.events, lease) if lease.job.streamed else None
         """The way of events into the log, and from there to whoever listens."""
         self._target: str | None = None
@@ -110,6 +114,7 @@ class LeasedRun:
             cancellation=watch,
             checkpoints=keeping,
             endurance=patience,
+            tools=self._tools,
         )
         run = ResponseRun(
             undertaking.request,
