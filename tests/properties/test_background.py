@@ -130,7 +130,7 @@ LOAD: dict[str, Any] = {
 
 
 def test_whatever_happens_there_is_one_end_and_one_truth() -> None:
-    run_state_machine_as_test(Histories, settings=settings(max_examples=60, stateful_step_count=30, **LOAD))
+    run_state_machine_as_test(Histories, settings=settings(max_examples=100, stateful_step_count=30, **LOAD))
 
 
 # Fixed histories, in which each mistake shows at once
@@ -169,6 +169,17 @@ def cancel_at_the_last_moment(protocol: Protocol) -> None:
 def lost_message(protocol: Protocol) -> None:
     """Nobody ever hears of a response."""
     protocol.lose()
+
+
+def failure_in_mid_sentence(protocol: Protocol) -> None:
+    """Somebody dies who has told more than was kept of it, and the response is given up."""
+    worker = protocol.deliver()
+    protocol.until(worker, "transact T")
+    protocol.let_on(worker, 4)
+    protocol.until(worker, "transact T")
+    protocol.crash(worker)
+    protocol.wait(4.5)
+    protocol.play(protocol.undertaker())
 
 
 def late_words_after_the_cut(protocol: Protocol) -> None:
@@ -223,6 +234,7 @@ FIXED = [
     death_between_call_and_note,
     cancel_at_the_last_moment,
     lost_message,
+    failure_in_mid_sentence,
     late_words_after_the_cut,
     late_words_before_the_cut,
 ]
