@@ -11,9 +11,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
 
-from lambda_responses.endpoints.application import OPERATIONS, whole_application
+from lambda_responses.endpoints.application import whole_application
 from lambda_responses.runtime.principals.keys import KeyHolders
 from lambda_responses.storage.api_keys import ApiKeys
+from lambda_responses.storage.background.event_log import EventLog
+from lambda_responses.storage.background.jobs import JobStore
+from lambda_responses.storage.background.outbox import Outbox
+from lambda_responses.storage.background.slots import Slots
 from lambda_responses.storage.blobs.files import FileBlobs
 from lambda_responses.storage.conversations.store import ConversationStore
 from lambda_responses.storage.keyed.port import MAX_TRANSACTION, Check, Delete, Put, Update
@@ -21,14 +25,16 @@ from lambda_responses.storage.keyed.sqlite import SQLiteStore
 from lambda_responses.storage.request_claims import RequestClaims
 from lambda_responses.storage.responses import ResponseStore
 from lambda_responses.storage.table import KEY_RING
+from lambda_responses.storage.webhook_endpoints import WebhookEndpoints
 from lambda_responses.stream.deltas import Failed, Stopped, Text
 from lambda_responses.wire.errors import OverloadedError
 from tests.contracts.stores.kit import Clock, WatchedStore
 from tests.played import ME, Played, PlayedRuntime
-from tests.template.declared import AUTHORIZER, BY_DOOR
+from tests.template.declared import AUTHORIZER, BY_DOOR, DOORS
+from tests.template.unasked import Background
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Awaitable, Callable, Collection
     from pathlib import Path
 
     from lambda_responses.storage.blobs.port import Blobs
@@ -103,11 +109,19 @@ async def _asked_by_operations(play: Play, folder: Path, mode: Any) -> dict[str,
         services.responses = ResponseStore(store, **options, delete_mode=mode)
         services.conversations = ConversationStore(store, **options)
         services.claims = RequestClaims(store, now=services.now)
+        services.jobs = JobStore(
+            store, services.responses, services.conversations, now=services.now, lease_seconds=4.0
+        )
+        services.slots = Slots(store, now=services.now, lease_seconds=4.0)
+        services.events = EventLog(store, now=services.now)
+        services.outbox = Outbox(store, now=services.now)
+        services.webhook_endpoints = WebhookEndpoints(store, now=services.now)
         await _chain(watched, services.responses)
         await _outlive(watched, clock)
         await _converse(watched)
         await watched.ask("list_models", "GET", "/models")
         await watched.ask("list_models", "GET", "/models/m")
+        await Background(watched, services, clock).all(shown(picture()), noise(LARGE))
     services.store = unwatched
     blobs.close()
     return watched.asked
@@ -211,6 +225,8 @@ class Watched:
 
     def __init__(self, store: WatchedStore) -> None:
         self.now_asks = ""
+        self.meanwhile: Callable[[], Awaitable[None]] | None = None
+        """What happens before the next transaction."""
         self.asked: dict[str, set[Asked]] = defaultdict(set)
         store.before = self._before
 
@@ -218,9 +234,15 @@ class Watched:
         self.asked[self.now_asks].add(Asked(verb, partition))
 
     async def _before(self, verb: str, place: Any) -> None:
+        if verb == "due":
+            self.note(verb, place)
+            return
         if verb != "transact":
             self.note(verb, place.pk)
             return
+        if self.meanwhile is not None:
+            happens, self.meanwhile = self.meanwhile, None
+            await happens()
         for write in place:
             self.note(WRITES[type(write)], write.key.pk)
 
@@ -231,7 +253,7 @@ class Operations(Watched):
     def __init__(self, http: httpx.AsyncClient, store: WatchedStore, played: Played, forget: Any) -> None:
         super().__init__(store)
         self._http, self._played, self._forget = http, played, forget
-        self.asked |= {each.name: set[Asked]() for each in OPERATIONS if each.name != "health"}
+        self.asked |= {door: set[Asked]() for door in DOORS}
 
     def plays(self, *steps: Any) -> None:
         """What the model does next."""
@@ -241,9 +263,15 @@ class Operations(Watched):
         self, operation: str, method: str, path: str, body: Any = None, *, status: int = 200, **more: Any
     ) -> Any:
         self.now_asks = operation
-        answer = await self._http.request(method, path, json=body, **more)
+        answer = await self.request(method, path, json=body, **more)
         assert answer.status_code == status, answer.text
         return answer.json()
+
+    async def request(self, method: str, path: str, **more: Any) -> httpx.Response:
+        return await self._http.request(method, path, **more)
+
+    async def post(self, path: str, body: Any) -> httpx.Response:
+        return await self.request("POST", path, json=body)
 
     async def ask_without_keys(self, operation: str, method: str, path: str, body: Any = None) -> Any:
         """Ask as before anything was sealed."""
