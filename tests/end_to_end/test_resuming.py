@@ -30,6 +30,8 @@ Json = dict[str, Any]
 
 ALONG = "one two three four five [[reason]] [[pause:60]]"
 """A prompt that is answered for long enough for every cut to come while it is."""
+ASKED_AGAIN = ('"pause_turn"', '"rate_limit_exceeded"')
+"""In an answer after which a background response asks once more, and is played the same for hours."""
 AT_ONCE = 8
 OF_EACH = 12
 """Recordings of each API; of all of them in the slow run."""
@@ -121,8 +123,7 @@ def recorded_streams(most: int | None) -> list[Any]:
     ]
     by_api: dict[str, list[Any]] = {}
     for api, each in sorted(found, key=lambda one: -len(one[1].body)):
-        # One that pauses is asked to go on, and this upstream would pause again: hundreds of times.
-        if each.status < 400 and each.streamed and '"pause_turn"' not in each.body:
+        if each.status < 400 and each.streamed and not any(word in each.body for word in ASKED_AGAIN):
             by_api.setdefault(api, []).append(each)
     return [(api, each) for api, each_of in by_api.items() for each in each_of[:most]]
 
