@@ -154,15 +154,22 @@ def kill_workers(server: Server) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-async def kill(server: Server, data_dir: Path, victim: Victim) -> Server:
-    """Do it, and have a server again."""
-    if victim in ("workers", "everything"):
-        kill_workers(server)
-    if victim == "workers":
-        return server
-    await asyncio.to_thread(server.kill)
-    assert server.complaints == []
-    return await asyncio.to_thread(Server(data_dir).started)
+@dataclass
+class Laptop:
+    """One folder, and the server that there is now."""
+
+    data_dir: Path
+    server: Server
+
+    async def kill(self, victim: Victim) -> None:
+        """Do it, and have a server again."""
+        if victim in ("workers", "everything"):
+            kill_workers(self.server)
+        if victim != "workers":
+            await asyncio.to_thread(self.server.kill)
+            assert self.server.complaints == []
+            self.server = Server(self.data_dir)
+            await asyncio.to_thread(self.server.started)
 
 
 async def comes(when: Moment | float, told: Told) -> None:
@@ -189,15 +196,17 @@ def check_whole(response: Json, uncut: Json) -> None:
         assert any(each.startswith(text) for each in texts(whole))
 
 
-async def run(server: Server, data_dir: Path, cut: Kill, uncut: Json) -> Server:
-    """One kill, with responses of both kinds under way; the server that there is afterwards."""
+async def run(laptop: Laptop, cut: Kill, uncut: Json) -> None:
+    """One kill, with responses of both kinds under way."""
+    server = laptop.server
     all_told = [Told() for _ in range(STREAMED)]
     listeners = [asyncio.create_task(listen(server, told)) for told in all_told]
     plain = [await ask(server) for _ in range(PLAIN)]
     async with asyncio.timeout(PATIENCE):
         await asyncio.gather(*(told.heard.wait() for told in all_told))
     await comes(cut.when, all_told[0])
-    server = await kill(server, data_dir, cut.victim)
+    await laptop.kill(cut.victim)
+    server = laptop.server
     there_again = time.monotonic()
     async with asyncio.timeout(PATIENCE):
         await asyncio.gather(*listeners)
@@ -225,18 +234,17 @@ async def run(server: Server, data_dir: Path, cut: Kill, uncut: Json) -> Server:
         check_whole(response, uncut)
         assert told.events[-1]["response"] == response
         assert (await listen_again(server, told)).lines == told.lines
-    return server
 
 
 async def killed(data_dir: Path, kills: Sequence[Kill]) -> None:
-    server = Server(data_dir).started()
+    laptop = Laptop(data_dir, Server(data_dir).started())
     try:
-        uncut = await ended(server, await ask(server))
+        uncut = await ended(laptop.server, await ask(laptop.server))
         for cut in kills:
-            server = await run(server, data_dir, cut, uncut)
+            await run(laptop, cut, uncut)
     finally:
-        server.stop()
-    assert server.complaints == []
+        laptop.server.stop()
+    assert laptop.server.complaints == []
 
 
 CHOSEN = (
