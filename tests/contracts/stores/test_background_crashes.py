@@ -23,6 +23,7 @@ from lambda_responses.lifecycle.background.sweep import sweep
 from lambda_responses.lifecycle.background.work import work
 from lambda_responses.lifecycle.ports import Principal, Unbounded, Unkept
 from lambda_responses.lifecycle.retrieve import get_response
+from lambda_responses.storage.table import TenantTable
 from lambda_responses.stream.deltas import Stopped, Text, ToolArguments, ToolCall, Usage
 from lambda_responses.tools.runner import INTERRUPTED
 from lambda_responses.wire.errors import NotFoundError
@@ -153,10 +154,10 @@ class Site:
             }
         return None
 
-    async def _announced(self, services: PlayedServices) -> int:
-        """How many ends are to be told of."""
-        due = [await services.store.due(f"N#{shard}", self.clock()) for shard in range(8)]
-        return sum(row.key.pk.startswith(f"{self.principal.tenant}#") for rows in due for row in rows)
+    async def _announced(self, services: PlayedServices) -> bool:
+        """Whether its end is to be told of."""
+        told = TenantTable(self.principal.tenant).notification(self.response_id)
+        return await services.store.get(told) is not None
 
     def close(self) -> None:
         for services in self.opened:
@@ -266,7 +267,7 @@ async def test_whenever_its_maker_dies_it_ends_as_it_would_have(ground: Ground, 
     _, expected = await killed_after(None, ground.site(), body)
     assert expected is not None
     assert [text for text, _ in expected["said"]] == [f"{step} " for step in STEPS]
-    assert (expected["status"], expected["halves"], expected["announced"]) == ("completed", [], 1)
+    assert (expected["status"], expected["halves"], expected["announced"]) == ("completed", [], True)
     halves = 0
     for moments in count():
         mortal, outcome = await killed_after(moments, ground.site(), body)
@@ -290,7 +291,7 @@ async def test_however_many_die_over_it_it_ends_as_it_would_have(ground: Ground,
     _, outcome = await killed_after(chance.randrange(whole.moments), ground.site(), body, lives)
     if outcome is not None:
         assert outcome["said"] == expected["said"]
-        assert (outcome["status"], outcome["announced"]) == ("completed", 1)
+        assert (outcome["status"], outcome["announced"]) == ("completed", True)
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["polled", "streamed"])
@@ -314,5 +315,5 @@ async def test_whenever_its_maker_dies_no_tool_is_run_twice(ground: Ground, stre
         unknown += was_lost
         whole = [each for each in expected["said"] if not was_lost or each != rolled]
         assert outcome["said"] == whole, moments
-        assert (outcome["status"], outcome["announced"]) == ("completed", 1)
+        assert (outcome["status"], outcome["announced"]) == ("completed", True)
     assert unknown
