@@ -107,7 +107,23 @@ async def test_queueing_takes_two_rounds_of_requests(desk: Desk, watched: Watche
     place = await desk.talk.reserve()
     watched.reset()
     await desk.queue_at(place)
-    assert watched.requests == {"put": 2, "transact": 1}  # turn and request at once, then the job
+    assert watched.requests == {"put": 3}  # turn and request at once, then the job
+    assert watched.write_units == 3
+
+
+async def test_what_a_small_response_costs_is_known(desk: Desk, watched: WatchedStore) -> None:
+    job = await desk.queue()
+    watched.reset()
+    lease = await desk.take(job)
+    assert (watched.read_units, watched.write_units) == (1, 1)
+    await desk.jobs.save(lease, await desk.said(job, "a"), {})
+    watched.reset()
+    await desk.jobs.renew(lease)
+    assert (watched.read_units, watched.write_units) == (0, 1)
+    said = await desk.said(job, "a", "b")
+    watched.reset()
+    await desk.jobs.save(lease, said, {})
+    assert (watched.requests, watched.write_units) == ({"transact": 1}, 6)
 
 
 # Leases and fences

@@ -322,14 +322,19 @@ class JobStore:
 
     async def _begin(self, control: Put, hold: Hold | None) -> None:
         """Write the row by which the job is there, and lock its conversation until it has to have ended."""
-        locked = () if hold is None else (lasting(hold, control.values["dl"]),)
 
         async def is_there() -> bool:
             row = await self._store.get(control.key)
             return row is not None and row.values.get("dl") == control.values["dl"]
 
+        async def write() -> None:
+            if hold is None:
+                await self._store.put(control.key, control.values, control.when)
+            else:
+                await self._store.transact([control, lasting(hold, control.values["dl"])])
+
         try:
-            await settled(lambda: insist(lambda: self._store.transact([control, *locked])), is_there)
+            await settled(lambda: insist(write), is_there)
         except ConditionFailed as fact:
             if fact.index:
                 raise ConversationLocked from None
