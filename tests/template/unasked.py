@@ -17,7 +17,7 @@ from lambda_responses.endpoints.sweep_background_responses import (
 from lambda_responses.lifecycle.ports import Unbounded
 from lambda_responses.queue.objects import ObjectGone
 from lambda_responses.runtime.queue_door import Delivery, FailedMessage
-from lambda_responses.storage.keyed.port import StoreUnavailable
+from lambda_responses.storage.keyed.port import ConditionFailed
 from lambda_responses.stream.deltas import Failed, Stopped, Text
 from lambda_responses.wire.errors import InvalidRequestError
 from tests.fakes.mailbox import Mailbox
@@ -101,6 +101,7 @@ class Background:
             await self._made(**more)
         self._services.tenant_concurrency = 1
         await self._made()
+        await self._crowded()
         await self._streamed()
         await self._failed()
         await self._continued(noise)
@@ -146,6 +147,19 @@ class Background:
         await self._ask("cancel_response", "POST", made, "/cancel", status=400)
         await self._ask("delete_response", "DELETE", made)
 
+    async def _crowded(self) -> None:
+        """Where all places of a tenant are taken."""
+        made = await self._queued()
+        self._watched.now_asks = "somebody else"
+        slot = await self._services.slots.take(ME.tenant, 1, "somebody else")
+        assert slot is not None
+        self._watched.now_asks = WORKER
+        message = {"v": 1, "tenant": ME.tenant, "response_id": made}
+        await run_background_response(_delivery(message, "0"), self._runtime)
+        self._watched.now_asks = "somebody else"
+        await self._services.slots.release(slot)
+        await self.work()
+
     async def _streamed(self) -> None:
         """From its own request, and by a worker after whoever streamed it has died half way."""
         made = await self._stream(ANSWER)
@@ -163,7 +177,7 @@ class Background:
         body = {"model": "m", "input": "hi", "background": True, "stream": True}
         before = await self._ids()
         asked = asyncio.ensure_future(self._watched.post("/responses", body))
-        await asyncio.wait([asked], timeout=1.0)
+        await asyncio.wait([asked], timeout=0.5)
         asked.cancel()
         with suppress(asyncio.CancelledError):
             await asked
@@ -238,14 +252,14 @@ class Background:
             "nothing",
         ]
 
-        async def nobody_answers() -> None:
-            raise StoreUnavailable("throttled")
+        async def somebody_was_first() -> None:
+            raise ConditionFailed(None)
 
         for number, body in enumerate(bodies):
             self._watched.now_asks = QUEUER
             if "in vain" in str(body):
-                self._watched.meanwhile = nobody_answers
-            with suppress(FailedMessage):
+                self._watched.meanwhile = somebody_was_first
+            with suppress(FailedMessage, ConditionFailed):
                 await run_queued_request(_delivery(body, str(number)), self._runtime)
         await self.work()
 
