@@ -29,6 +29,9 @@ def client(services: PlayedServices, **settings: Any) -> httpx.AsyncClient:
 class Down:
     """A store that never answers."""
 
+    def close(self) -> None:
+        """Nothing is open."""
+
     def __getattr__(self, verb: str) -> Any:
         async def request(*_: Any, **__: Any) -> Any:
             raise StoreUnavailable("ConnectTimeoutError")
@@ -49,10 +52,9 @@ class Down:
     ],
 )
 async def test_a_store_that_is_down_is_a_503_that_says_when_to_come_back(
-    play: Play, monkeypatch: pytest.MonkeyPatch, method: str, path: str, body: Any
+    play: Play, method: str, path: str, body: Any
 ):
-    services = play(Played([HELLO]))
-    monkeypatch.setattr(services.responses, "_store", Down())
+    services = play(Played([HELLO]), store=Down())
     async with client(services) as http:
         answer = await http.request(method, path, json=body)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")

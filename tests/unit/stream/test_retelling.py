@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -23,9 +23,11 @@ from lambda_responses.stream.deltas import (
     ToolCall,
     Usage,
 )
-from lambda_responses.stream.emitter import ResponseEmitter
 from lambda_responses.wire.origins import SUPERSEDED
 from tests.kit import blank_response, check, emitter, names, output_of
+
+if TYPE_CHECKING:
+    from lambda_responses.stream.emitter import ResponseEmitter
 
 Json = dict[str, Any]
 
