@@ -39,6 +39,18 @@ TIMEOUTS = {
 }
 """Seconds that each function of the API has, by the end of its name."""
 URLS = {"create-response", "get-response"}
+QUEUES = {
+    resource["Properties"]["QueueName"]["Fn::Sub"].removeprefix("${AWS::StackName}-")
+    for resource in API["Resources"].values()
+    if resource["Type"] == "AWS::SQS::Queue"
+}
+"""By the ends of their names."""
+WHOSE = {
+    "RefusedCallers": {"authorize", *URLS},
+    "StuckResponses": {"sweep-background-responses"},
+    "LostNotifications": {"deliver-notifications"},
+}
+"""The functions that print a metric, where not those that make responses."""
 OPERATIONS = {"DeleteItem", "GetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem"}
 """Of DynamoDB, those that the store asks for."""
 
@@ -125,9 +137,18 @@ def existing() -> set[Metric]:
         found.add(("AWS/DynamoDB", f"Consumed{kind}CapacityUnits", frozenset({table})))
     for operation in OPERATIONS:
         found.add(("AWS/DynamoDB", "SystemErrors", frozenset({table, ("Operation", operation)})))
+    for queue in QUEUES:
+        named = frozenset({("QueueName", f"mine-{queue}")})
+        for metric in (
+            "ApproximateAgeOfOldestMessage",
+            "ApproximateNumberOfMessagesNotVisible",
+            "ApproximateNumberOfMessagesVisible",
+            "NumberOfMessagesReceived",
+        ):
+            found.add(("AWS/SQS", metric, named))
+    found.add(("AWS/Lambda", "IteratorAge", function("deliver-notifications")))
     for metric in metrics.UNITS:
-        whose = {"authorize", *URLS} if metric == "RefusedCallers" else {"create-response"}
-        for name in whose:
+        for name in WHOSE.get(metric, {"create-response", "run-background-response"}):
             ours = frozenset({("service", SERVICE), ("function", f"mine-{name}")})
             found.add((metrics.NAMESPACE, metric, ours))
     return found
@@ -183,6 +204,9 @@ def test_every_function_has_its_alarms(function: str):
     assert f"mine-{function}-throttles" in ALARMS
     assert (f"mine-{function}-errors" in ALARMS) == (function != "authorize")  # which has one of its own
     assert (f"mine-{function}-url-5xx" in ALARMS) == (function in URLS)
+    if function == "run-background-response":  # which uses its time up on purpose, and goes on in another run
+        assert f"mine-{function}-duration" not in ALARMS
+        return
     duration = ALARMS[f"mine-{function}-duration"]
     assert float(duration["Threshold"]) == TIMEOUTS[function] * 1000 * 0.8
 
@@ -310,7 +334,7 @@ LINES = {
     *("method", "route", "status", "milliseconds", "tenant", "key_id", "response_id", "target"),
     *("response_status", "first_token_milliseconds", "input_tokens", "cached_tokens", "output_tokens"),
     *("reasoning_tokens", "cause", "code", "fault", "at", "told", "type", "record.status"),
-    *("errorType", "errorMessage"),
+    *("errorType", "errorMessage", "outcome", "queued", "failed", "closed", "reason", "final"),
 }
 """Members of our lines, and those of Lambda's and its runtime's that queries ask for."""
 WORDS = {
@@ -365,6 +389,29 @@ def test_each_part_of_the_costs_follows_from_what_is_said_to_make_it():
     assert retrieve == turn - metered
     cents = [float((each / 2).quantize(Decimal("0.01"), ROUND_HALF_UP)) for each in (turn, turn, retrieve)]
     assert cost("Logs") == cents  # at half a dollar for a GB, which a million KB are
+
+
+def test_what_background_costs_while_nobody_asks_follows_from_the_template():
+    month = 30 * 86_400
+    mappings = [
+        each["Properties"]
+        for each in API["Resources"].values()
+        if each["Type"] == "AWS::Lambda::EventSourceMapping"
+        and each["Properties"]["EventSourceArn"]["Fn::GetAtt"].endswith(".Arn")
+    ]
+    bounded = sum("ScalingConfig" in each for each in mappings)
+    least, most = ((5 * bounded + others * (len(mappings) - bounded)) * month // 20 for others in (2, 5))
+    minutes = 2 * month // 60
+    runs = minutes * (0.2e-6 + 0.5 * 0.04 * 13.3334e-6)
+    looking = 8 * minutes * 0.5
+    rest = runs + looking * 0.125e-6 + minutes * 1.2e-6 * 0.5
+    said = " ".join(PAGE.split())
+    assert f"{least:,} requests at $0.40 for a million, up to {most:,} (${most * 0.4e-6:.2f})" in said
+    assert f"*Pollers*, ${least * 0.4e-6:.2f}:" in said
+    assert f"*The minutes*, ${runs:.2f}: {minutes:,} runs" in said
+    assert f"{looking:,.0f} read units, ${looking * 0.125e-6:.2f}." in said
+    assert f"about ${least * 0.4e-6 + rest:.2f} in a month" in said
+    assert f"and ${most * 0.4e-6 + rest:.2f} at most" in said
 
 
 def test_the_commands_that_rotate_sealing_keys_put_the_new_one_behind_then_in_front(tmp_path: Path):
