@@ -6,6 +6,7 @@ import base64
 import json
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -32,6 +33,7 @@ SHOWN: Json = {
 }
 AFTER: Json = {**BODY, "previous_response_id": "{id}"}
 READ, WRITE, DELETE = "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"
+QUERY = "dynamodb:Query"
 FETCH, KEEP = "s3:GetObject", "s3:PutObject"
 PARAMETER, SECRET = "ssm:GetParameter", "secretsmanager:GetSecretValue"
 REMEMBERED = (PARAMETER, SECRET)
@@ -71,6 +73,7 @@ ENFORCED = [
     ("ConversationsFunction", WRITE, "POST", "/v1/conversations", {}),
     ("ConversationsFunction", KEEP, "POST", "/v1/conversations", {"items": SHOWN["input"]}),
     ("CancelResponseFunction", READ, "POST", "/v1/responses/{id}/cancel", None),
+    ("WebhookEndpointsFunction", QUERY, "GET", "/v1/webhook_endpoints", None),
     ("DeleteResponseFunction", DELETE, "DELETE", "/v1/responses/{id}", None),
     ("CreateResponseFunction", PARAMETER, "POST", "/v1/responses", {**BODY, "model": "best"}),
     ("CreateResponseFunction", SECRET, "POST", "/v1/responses", BODY),
@@ -123,24 +126,55 @@ def test_a_key_that_cannot_be_looked_up_is_not_called_a_wrong_one(stack: Stack, 
 def without_right(stack: Stack, function: str, action: str) -> Generator[None]:
     """Take an action from all that the function's role allows, and give it back.
 
-    From all statements at once: the emulator does not look at the partitions that a condition names.
+    From all statements at once: the emulator does not look at the partitions that a condition names. What
+    several roles share is exchanged for a policy of this one, so that no other function lacks anything.
     """
     iam, role = stack.client("iam"), _role(stack, function)
-    names = iam.list_role_policies(RoleName=role)["PolicyNames"]
-    policies = {n: iam.get_role_policy(RoleName=role, PolicyName=n)["PolicyDocument"] for n in names}
-    allowing = {name: each for name, each in policies.items() if _without(each, action) != each}
+    own, shared = _own_policies(iam, role), _shared_policies(iam, role)
+    allowing = {name: each for name, each in {**own, **shared}.items() if _without(each, action) != each}
     assert allowing
     for name, document in allowing.items():
-        left = _without(document, action)
-        if left["Statement"]:
-            iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(left))
-        else:
-            iam.delete_role_policy(RoleName=role, PolicyName=name)
+        if name in shared:
+            iam.detach_role_policy(RoleName=role, PolicyArn=name)
+        _put(iam, role, _inline(name), _without(document, action))
     try:
         yield
     finally:
         for name, document in allowing.items():
-            iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
+            if name in shared:
+                iam.attach_role_policy(RoleName=role, PolicyArn=name)
+                _put(iam, role, _inline(name), {"Statement": []})
+            else:
+                _put(iam, role, name, document)
+
+
+def _own_policies(iam: Any, role: str) -> dict[str, Json]:
+    """By name."""
+    names = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    return {name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names}
+
+
+def _shared_policies(iam: Any, role: str) -> dict[str, Json]:
+    """Those of the stack that this role and others have, by ARN."""
+    attached = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+    found: dict[str, Json] = {}
+    for arn in (each["PolicyArn"] for each in attached if f"::{ACCOUNT}:" in each["PolicyArn"]):
+        version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+        told = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+        found[arn] = told if isinstance(told, dict) else json.loads(unquote(told))
+    return found
+
+
+def _inline(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def _put(iam: Any, role: str, name: str, document: Json) -> None:
+    """Give a role that policy of its own, or take away the one that it has, where there is nothing in it."""
+    if document["Statement"]:
+        iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
+    elif name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+        iam.delete_role_policy(RoleName=role, PolicyName=name)
 
 
 def start_anew(stack: Stack, function: str) -> None:
