@@ -123,7 +123,7 @@ async def test_what_a_small_response_costs_is_known(desk: Desk, watched: Watched
     said = await desk.said(job, "a", "b")
     watched.reset()
     await desk.jobs.save(lease, said, {})
-    assert (watched.requests, watched.write_units) == ({"transact": 1}, 6)
+    assert (watched.requests, watched.write_units) == ({"transact": 1}, 4)
 
 
 # Leases and fences
