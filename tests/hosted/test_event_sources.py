@@ -162,7 +162,7 @@ IDS = {"one", "two"}
         (Payload(b"not json"), IDS),
         (Fault("Unhandled", "crashed"), IDS),
     ],
-    ids=str,
+    ids=lambda each: ",".join(sorted(each)) if isinstance(each, set) else str(each),
 )
 def test_what_a_function_answers_says_what_failed(answer: Any, failed: set[str]):
     assert failed_messages(answer, IDS, partial=True) == failed
