@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lambda_responses.storage.blobs.port import Blobs
+    from lambda_responses.storage.keyed.port import Key
     from tests.played import Play
 
 SEALS = "include[]=reasoning.encrypted_content"
@@ -226,7 +227,7 @@ class Watched:
     def __init__(self, store: WatchedStore) -> None:
         self.now_asks = ""
         self.meanwhile: Callable[[], Awaitable[None]] | None = None
-        """What happens before the next transaction."""
+        """What happens before the next response is there."""
         self.asked: dict[str, set[Asked]] = defaultdict(set)
         store.before = self._before
 
@@ -237,14 +238,17 @@ class Watched:
         if verb == "due":
             self.note(verb, place)
             return
-        if verb != "transact":
-            self.note(verb, place.pk)
-            return
-        if self.meanwhile is not None:
+        writes = [(WRITES[type(each)], each.key) for each in place] if verb == "transact" else [(verb, place)]
+        if self.meanwhile is not None and any(is_control(key) for what, key in writes if what == "put"):
             happens, self.meanwhile = self.meanwhile, None
             await happens()
-        for write in place:
-            self.note(WRITES[type(write)], write.key.pk)
+        for what, key in writes:
+            self.note(what, key.pk)
+
+
+def is_control(key: Key) -> bool:
+    """Whether a response is there once that row is."""
+    return key.sk.startswith("R#") and key.sk.count("#") == 1
 
 
 class Operations(Watched):
