@@ -17,7 +17,7 @@ from lambda_responses.endpoints.sweep_background_responses import (
 from lambda_responses.lifecycle.ports import Unbounded
 from lambda_responses.queue.objects import ObjectGone
 from lambda_responses.runtime.queue_door import Delivery, FailedMessage
-from lambda_responses.storage.keyed.port import ConditionFailed
+from lambda_responses.storage.keyed.port import MAX_TRANSACTION, ConditionFailed
 from lambda_responses.stream.deltas import Failed, Stopped, Text
 from lambda_responses.wire.errors import InvalidRequestError
 from tests.fakes.mailbox import Mailbox
@@ -90,7 +90,7 @@ class Background:
         services.dead_letters = Watching(services.dead_letters, "dead letters", watched.note)  # type: ignore
         services.results = Watching(services.results, "results", watched.note)  # type: ignore[misc]
         services.event_bus = Watching(Bus(), "bus", watched.note)
-        services.outbound = Mailbox()
+        self._mailbox = services.outbound = Mailbox()
         text = "\n".join(json.dumps({"custom_id": f"line {n}", "body": _body(n)}) for n in range(3))
         services.dropped = Watching(Lines(text.encode()), "requests", watched.note)
 
@@ -111,6 +111,7 @@ class Background:
         await self._lost(input=picture)
         await self._lost(input=noise)
         await self._dropped(picture, noise)
+        await self._silenced()
 
     async def work(self, *, answers: Sequence[Any] = (ANSWER,)) -> None:
         """Take what lies in the queue, and tell whoever wants to know what became of it."""
@@ -195,11 +196,14 @@ class Background:
         await self._ask("delete_response", "DELETE", made)
 
     async def _continued(self, noise: str) -> None:
-        """A chain, and a conversation."""
+        """A chain, and a conversation: with a long item, and with more of them than one transaction takes."""
         conversation = await self._watched.ask("conversations", "POST", "/conversations", {})
-        first = await self._queued(conversation=conversation["id"], input=noise)
-        await self.work()
-        await self._ask("delete_response", "DELETE", first)
+        many = [{"role": "user", "content": "x"}] * MAX_TRANSACTION
+        for said in (noise, many):
+            first = await self._queued(conversation=conversation["id"], input=said)
+            await self.work()
+            assert (await self._services.jobs.find(ME.tenant, first)).status == "completed"
+            await self._ask("delete_response", "DELETE", first)
         first = await self._watched.create()
         second = await self._queued(previous_response_id=first)
         await self.work()
@@ -280,6 +284,11 @@ class Background:
             ("GET", "/webhook_event_types", None),
         ):
             await self._watched.ask(door, method, path, body)
+
+    async def _silenced(self) -> None:
+        """An endpoint that asks to hear no more."""
+        self._mailbox.always = 410
+        await self._made()
 
     async def _ask(self, door: str, method: str, id: str, more: str = "", *, status: int = 200) -> None:
         self._watched.now_asks = door
