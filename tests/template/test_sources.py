@@ -68,6 +68,11 @@ def test_a_worker_takes_one_response_at_a_time():
     assert MAPPINGS["BackgroundMapping"]["BatchSize"] == 1
 
 
+def test_an_object_of_many_lines_has_a_functions_whole_time():
+    """Handled one after the other, large ones would be late together, and be given up together."""
+    assert MAPPINGS["RequestMapping"]["BatchSize"] == 1
+
+
 def test_what_cannot_be_worked_at_now_stays_in_its_queue():
     """What Lambda receives and has no room for counts as a try; a maximum keeps it from receiving that."""
     for mapping, queue in of_queues():
