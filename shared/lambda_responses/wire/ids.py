@@ -70,6 +70,11 @@ def new_response_id(*, epoch: int, thread: ThreadKey | None, entropy: Entropy) -
     return ResponseId(f"resp_{epoch & 0xFFFFFFFF:08x}{thread or entropy(24)}{entropy(16)}")
 
 
+def asked_at(response_id: str) -> int:
+    """When a response was asked for, in seconds since 1970, as its id says."""
+    return int(response_id[5:13], 16)
+
+
 def new_conversation_id(entropy: Entropy) -> ConversationId:
     """A fresh id."""
     return ConversationId(f"conv_{entropy(48)}")

@@ -11,17 +11,14 @@ import pytest
 from lambda_responses.lifecycle.background import patience, watch
 from lambda_responses.lifecycle.background.enqueue import enqueue_response
 from lambda_responses.lifecycle.background.messages import UnreadableMessage, message_about
-from lambda_responses.lifecycle.background.sweep import bury, sweep
 from lambda_responses.lifecycle.background.work import work
 from lambda_responses.lifecycle.cancel import cancel_response
 from lambda_responses.lifecycle.conversations import create_conversation
 from lambda_responses.lifecycle.create import create_response
 from lambda_responses.lifecycle.delete import delete_response
 from lambda_responses.lifecycle.ports import Unbounded
-from lambda_responses.lifecycle.retrieve import get_response
-from lambda_responses.queue.port import QueueUnavailable
 from lambda_responses.storage.keyed.port import StoreUnavailable
-from lambda_responses.stream.deltas import Stopped, Text
+from lambda_responses.stream.deltas import Text
 from lambda_responses.wire.errors import (
     InsufficientQuotaError,
     InvalidRequestError,
@@ -30,77 +27,19 @@ from lambda_responses.wire.errors import (
     RateLimitError,
     UnsupportedError,
 )
+from tests.contracts.stores.kit import Clock
 from tests.played import ME, YOU, Played
+from tests.queued import ANSWER, BODY, FIRST, Limited, Silence, done, got, queued, texts
 
 if TYPE_CHECKING:
-    from lambda_responses.lifecycle.background.verdict import Verdict
-    from tests.played import Play, PlayedServices
+    from tests.played import Play
 
 pytestmark = pytest.mark.anyio
-
-Json = dict[str, Any]
-
-BODY: Json = {"model": "m", "input": "hi", "background": True}
-ANSWER = [Text("b", "hello"), Stopped("end")]
-FIRST = [Text("b", "first"), Stopped("pause")]
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.seconds = 1_700_000_000.0
-
-    def __call__(self) -> float:
-        return self.seconds
 
 
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-
-
-class Silence(asyncio.Event):
-    """A model says nothing until this is set; `begun` is, once somebody listens."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.begun = asyncio.Event()
-
-    async def wait(self) -> Any:
-        self.begun.set()
-        return await super().wait()
-
-
-class Limited:
-    """A `Deadline` that has so much left."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-
-    def remaining(self) -> float:
-        return self.seconds
-
-
-async def queued(services: PlayedServices, **changes: Any) -> str:
-    response = await enqueue_response({**BODY, **changes}, principal=ME, using=services)
-    assert response["status"] == "queued"
-    return response["id"]
-
-
-async def done(services: PlayedServices, id: str, deadline: Any = None) -> Verdict:
-    return await work(
-        message_about("me", id),
-        using=services,
-        owner="w",
-        deadline=deadline or Unbounded(),
-    )
-
-
-async def got(services: PlayedServices, id: str) -> Json:
-    return await get_response(id, principal=ME, using=services)
-
-
-def texts(response: Json) -> list[str]:
-    return [item["content"][0]["text"] for item in response["output"]]
 
 
 async def test_what_is_queued_is_made(play: Play):
@@ -369,58 +308,6 @@ async def test_a_conversation_is_kept_for_it_until_it_has_ended(play: Play):
     context = await services.conversations.context("me", conversation["id"])
     assert [item["role"] for item in context.items] == ["user", "assistant"]
     await done(services, await queued(services, conversation=conversation["id"]))
-
-
-async def test_a_lost_message_is_sent_again(play: Play, clock: Clock, monkeypatch: pytest.MonkeyPatch):
-    async def lost(*_: Any, **__: Any) -> None:
-        raise QueueUnavailable("lost")
-
-    services = play(Played([ANSWER]), now=clock)
-    with monkeypatch.context() as broken:
-        broken.setattr(services.queue, "send", lost)
-        id = await queued(services)
-    assert (await sweep(services, services.queue)).queued == 0
-    clock.seconds += 61
-    assert (await sweep(services, services.queue)).queued == 1
-    assert (await sweep(services, services.queue)).queued == 0
-    [received] = await services.queue.receive(9, visible_after=60)
-    assert received.message == message_about("me", id)
-
-
-async def test_one_whose_worker_died_is_queued_again(play: Play, clock: Clock):
-    services = play(Played([ANSWER]), now=clock)
-    id = await queued(services)
-    await services.queue.receive(9, visible_after=900)
-    await services.jobs.take("me", id, owner="killed")
-    assert (await sweep(services, services.queue)).queued == 0
-    clock.seconds += services.jobs.lease_seconds * 1.5
-    assert (await sweep(services, services.queue)).queued == 1
-
-
-async def test_one_that_took_too_long_is_failed_by_whoever_looks(play: Play, clock: Clock):
-    services = play(Played([]), now=clock)
-    id = await queued(services)
-    clock.seconds += services.background_seconds
-    assert (await sweep(services, services.queue)).failed == 1
-    response = await got(services, id)
-    assert (response["status"], response["error"]["message"]) == ("failed", patience.TOO_LATE)
-    assert (await sweep(services, services.queue)).failed == 0
-
-
-async def test_a_message_that_was_given_up_fails_what_it_was_about(play: Play, clock: Clock):
-    services = play(Played([]), now=clock)
-    id = await queued(services)
-    await services.jobs.take("me", id, owner="at work")
-    await bury(message_about("me", id), using=services)
-    assert (await got(services, id))["status"] == "in_progress"
-    clock.seconds += 61
-    await bury(message_about("me", id), using=services)
-    response = await got(services, id)
-    assert (response["status"], response["error"]["code"]) == ("failed", "server_error")
-    assert "after 1 attempts" in response["error"]["message"]
-    await bury(message_about("me", "resp_" + "0" * 48), using=services)
-    with pytest.raises(UnreadableMessage):
-        await bury("{", using=services)
 
 
 async def test_nobody_else_s_response_can_be_cancelled(play: Play):

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 from lambda_responses.lifecycle.background.cuts import cut_off
 from lambda_responses.lifecycle.background.messages import message_about, read_message
 from lambda_responses.lifecycle.background.patience import TOO_LATE
-from lambda_responses.queue.port import QueueUnavailable
 from lambda_responses.storage.background.job import JobHeld, NotInBackground
-from lambda_responses.storage.keyed.port import StoreFact
 from lambda_responses.storage.responses import ResponseNotFound
+from lambda_responses.wire.ids import asked_at
 
 if TYPE_CHECKING:
     from lambda_responses.lifecycle.ports import Services
@@ -25,8 +24,9 @@ if TYPE_CHECKING:
     from lambda_responses.wire.json import Json
 
 OVERDUE: Json = {"code": "server_error", "message": TOO_LATE}
-LOOKED_FOR_EVERY = 60.0
-"""Seconds until a response that was queued again is looked at again."""
+SOONEST, LATEST = 60.0, 3_600.0
+"""Seconds until a response that was queued again is looked at again: as long as it has waited already, within
+these bounds. Most of those that wait have lost nothing, and would each get a message a minute."""
 
 
 @dataclass(slots=True)
@@ -45,7 +45,9 @@ async def sweep(using: Services, queue: Queue) -> Swept:
     for job in await using.jobs.overdue():
         try:
             await _help(job, using, queue, swept)
-        except (StoreFact, QueueUnavailable) as fault:
+        except ResponseNotFound:
+            continue  # deleted meanwhile
+        except Exception as fault:  # whatever is wrong with one of them, the others are to be helped
             using.report(fault)
     return swept
 
@@ -61,8 +63,13 @@ async def _help(job: Job, using: Services, queue: Queue, swept: Swept) -> None:
     else:
         # Sent first: a message too many does no harm.
         await queue.send(message_about(job.tenant, job.response_id), group=job.tenant)
-        await using.jobs.postpone(job, using.now() + LOOKED_FOR_EVERY)
+        await using.jobs.postpone(job, _next_look(job, using.now()))
         swept.queued += 1
+
+
+def _next_look(job: Job, now: float) -> float:
+    waited = now - (job.lease or asked_at(job.response_id))
+    return min(now + min(max(waited, SOONEST), LATEST), job.deadline)
 
 
 async def bury(message: object, *, using: Services) -> None:
