@@ -20,6 +20,7 @@ What a control row of a background response has besides what `records` tells of:
     thr     how often it was put back because a provider wanted it to wait
     dl      when it is to have ended, in seconds since 1970
     cut…    where the log of each fence begins, see `segments`
+    last    the number of the event that ends its log, where the run that made it has ended it
     gen     how often its turn was written since it was created; the rows of the turn have the same
     ck      how far its run has got, packed
     err     the error that it was failed with by somebody who had no run of it
@@ -130,6 +131,8 @@ class Job:
     """What a queued request wants with its answer."""
     error: Json | None = None
     """`code` and `message`, where somebody failed it who had no run of it."""
+    last: int | None = None
+    """The number of the event that ends its log, where that was written with its end."""
 
     @property
     def running(self) -> bool:
@@ -177,6 +180,7 @@ def job_in(row: Row | None) -> Job:
         owner=values.get("owner"),
         reply=unpack(values["rep"]) if "rep" in values else None,
         error=values.get("err"),
+        last=values.get("last"),
     )
 
 

@@ -43,7 +43,7 @@ from lambda_responses.storage.background.payloads import payload_of, request_in
 from lambda_responses.storage.background.revisions import check_room
 from lambda_responses.storage.background.saves import Saves
 from lambda_responses.storage.background.segments import cut_of
-from lambda_responses.storage.chains import ResponseNotFound
+from lambda_responses.storage.chains import ResponseNotFound, is_deleted
 from lambda_responses.storage.codec import pack
 from lambda_responses.storage.conversations.additions import settled
 from lambda_responses.storage.conversations.leases import ConversationLocked, insist, lasting
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 
     from lambda_responses.sealing.sealer import Sealer
     from lambda_responses.storage.conversations.store import ConversationStore, Hold
-    from lambda_responses.storage.keyed.port import KeyedStore
+    from lambda_responses.storage.keyed.port import Key, KeyedStore
     from lambda_responses.storage.responses import Reservation, ResponseStore, StoredResponse
     from lambda_responses.wire.json import Event, Json
 
@@ -230,9 +230,10 @@ class JobStore:
         job, status = lease.job, stored.response["status"]
         lying = await self._saves.lying(lease)
         also = self._ends.beside(job, status, lying.secrets)
+        set: dict[str, Any] = {"st": status}
         if job.streamed and ending:
             also.append(await self._events.prepare(job, ending))
-        set: dict[str, Any] = {"st": status}
+            set["last"] = ending[-1]["sequence_number"]
         if not job.kept:
             lying = replace(lying, expires=self._ends.unkept_until())
             set["ttl"] = lying.expires
@@ -263,14 +264,27 @@ class JobStore:
         failed = {"st": FAILED, "err": error}
         return await self._ends.end(tenant, response_id, failed, unless_leased=unless_leased)
 
-    async def overdue(self) -> Sequence[Job]:
+    async def overdue(self, report: Callable[[Exception], None]) -> Sequence[Job]:
         """The jobs that somebody has to look after: those that nobody works at, or for whom time is up, and
         those that ended with their log not yet cut.
+
+        What is wrong with one of them is reported, and keeps nobody from the others.
         """
         now = self._now()
         due = await at_once(self._store.due(wk, now) for wk in job_works())
-        rows = await at_once(self._store.get(row.key) for rows in due for row in rows)
-        return [job_in(row) for row in rows if row is not None and row.values.get("wt", math.inf) <= now]
+        found = await at_once(self._found(row.key, report) for rows in due for row in rows)
+        return [job for job in found if job is not None]
+
+    async def _found(self, key: Key, report: Callable[[Exception], None]) -> Job | None:
+        """The job of a row that the work index names, unless it is none, or not overdue, any more."""
+        try:
+            row = await self._store.get(key)
+            if row is None or is_deleted(row) or row.values.get("wt", math.inf) > self._now():
+                return None
+            return job_in(row)
+        except Exception as fault:
+            report(fault)
+            return None
 
     async def postpone(self, job: Job, until: float) -> None:
         """Have nobody look after it before then, unless it has changed meanwhile."""
