@@ -158,7 +158,7 @@ class Removals:
         """Leave of a response only what its descendants need; the row, where there turn out to be none."""
         try:
             row = await self._store.update(
-                row.key, set={"gone": True}, remove=["env"], when=(Absent("gone"),)
+                row.key, set={"gone": True}, remove=["env", "wk", "wt"], when=(Absent("gone"),)
             )
         except ConditionFailed:
             raise ResponseNotFound from None

@@ -18,7 +18,7 @@ from lambda_responses.storage.background.jobs import (
     NotInBackground,
     TooManyAttempts,
 )
-from lambda_responses.storage.keyed.port import Range
+from lambda_responses.storage.keyed.port import Range, StoreUnavailable
 from lambda_responses.storage.responses import ResponseNotFound, StoredResponse
 from tests.contracts.stores.desk import LEASE, LIFETIME, desk_over, said_by
 from tests.contracts.stores.kit import WatchedStore, texts
@@ -48,7 +48,10 @@ def desk(watched: WatchedStore, clock: Clock) -> Desk:
 
 async def overdue(desk: Desk) -> list[Job]:
     """Of this tenant: on a shared table there are others."""
-    return [job for job in await desk.jobs.overdue() if job.tenant == desk.tenant]
+    faults: list[Exception] = []
+    found = [job for job in await desk.jobs.overdue(faults.append) if job.tenant == desk.tenant]
+    assert faults == []
+    return found
 
 
 # Being there
@@ -463,6 +466,49 @@ async def test_nobody_looks_after_what_has_ended(desk: Desk, clock: Clock) -> No
     await desk.jobs.settle(sealed)
     clock.advance(10 * LEASE)
     assert await overdue(desk) == []
+
+
+async def test_nobody_looks_after_what_was_deleted(desk: Desk, clock: Clock) -> None:
+    job = await desk.queue(streamed=True)
+    await desk.take(job)
+    assert (await desk.jobs.cancel(job.tenant, job.response_id)).open_cut
+    await desk.talk.say("2", after=job.response_id)
+    await desk.responses.delete(job.tenant, job.response_id)  # which leaves a row for its descendant
+    clock.advance(10 * LEASE)
+    assert not {"wk", "wt"} & (await desk.control(job)).keys()
+    assert await overdue(desk) == []
+
+
+async def test_a_deleted_response_that_still_has_to_be_looked_after_is_left_alone(
+    desk: Desk, clock: Clock, keyed: KeyedStore
+) -> None:
+    job = await desk.queue()
+    [key] = [row.key for row in await _thread_of(keyed, desk, job) if row.key.sk.startswith("R#")]
+    await keyed.update(key, set={"gone": True})
+    clock.advance(61)
+    assert await overdue(desk) == []
+
+
+@pytest.mark.parametrize("fault", ["a row nobody can read", "no answer"])
+async def test_what_is_wrong_with_one_job_keeps_nobody_from_the_others(
+    desk: Desk, watched: WatchedStore, clock: Clock, keyed: KeyedStore, fault: str
+) -> None:
+    broken, sound = await desk.queue(), await desk.queue()
+    [key] = [row.key for row in await _thread_of(keyed, desk, broken) if row.key.sk.startswith("R#")]
+
+    async def no_answer(verb: str, place: object) -> None:
+        if verb == "get" and place == key:
+            raise StoreUnavailable("not now")
+
+    if fault == "no answer":
+        watched.before = no_answer
+    else:
+        await keyed.update(key, set={"bg": 1, "ck": b"?"})
+    clock.advance(61)
+    faults: list[Exception] = []
+    found = await desk.jobs.overdue(faults.append)
+    assert [job for job in found if job.tenant == desk.tenant] == [sound]
+    assert len(faults) == 1
 
 
 async def test_to_put_off_does_nothing_to_a_job_that_has_moved_on(desk: Desk, clock: Clock) -> None:

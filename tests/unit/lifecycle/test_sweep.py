@@ -86,8 +86,8 @@ async def test_one_that_is_deleted_meanwhile_does_not_end_the_round(
     ids = [await queued(services) for _ in range(4)]
     overdue = services.jobs.overdue
 
-    async def one_deleted() -> Any:
-        found = await overdue()
+    async def one_deleted(*given: Any) -> Any:
+        found = await overdue(*given)
         await delete_response(found[0].response_id, principal=ME, using=services)
         return found
 

@@ -42,7 +42,7 @@ class Swept:
 async def sweep(using: Services, queue: Queue) -> Swept:
     """Look once at all responses that are overdue. One that cannot be helped now is looked at next time."""
     swept = Swept()
-    for job in await using.jobs.overdue():
+    for job in await using.jobs.overdue(using.report):
         try:
             await _help(job, using, queue, swept)
         except ResponseNotFound:
