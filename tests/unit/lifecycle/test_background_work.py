@@ -11,6 +11,7 @@ import pytest
 from lambda_responses.lifecycle.background import patience, watch
 from lambda_responses.lifecycle.background.enqueue import enqueue_response
 from lambda_responses.lifecycle.background.messages import UnreadableMessage, message_about
+from lambda_responses.lifecycle.background.sweep import sweep
 from lambda_responses.lifecycle.background.work import work
 from lambda_responses.lifecycle.cancel import cancel_response
 from lambda_responses.lifecycle.conversations import create_conversation
@@ -66,7 +67,16 @@ async def test_what_runs_in_the_foreground_is_no_worker_s_business(play: Play):
     assert (await done(services, (await run.response())["id"])).outcome == "gone"
 
 
-@pytest.mark.parametrize("message", [None, {}, [], {"v": 2, "tenant": "me", "response_id": "resp_1"}])
+@pytest.mark.parametrize(
+    "message",
+    [
+        None,
+        {},
+        [],
+        {"v": 2, "tenant": "me", "response_id": "resp_1"},
+        {"v": 1, "tenant": "no#tenant", "response_id": "resp_1"},
+    ],
+)
 async def test_what_is_no_message_of_ours_is_said_to_be_none(play: Play, message: Any):
     with pytest.raises(UnreadableMessage):
         await work(message, using=play(Played([])), owner="w", deadline=Unbounded())
@@ -324,3 +334,45 @@ async def test_without_a_queue_nothing_runs_in_the_background(play: Play, monkey
     with pytest.raises(UnsupportedError) as caught:
         await enqueue_response(BODY, principal=ME, using=services)
     assert caught.value.param == "background"
+
+
+async def test_a_message_that_finds_no_slot_is_about_what_is_left_to_do(play: Play, clock: Clock):
+    services = play(Played([ANSWER]), now=clock)
+    ended, held, waiting = [await queued(services) for _ in range(3)]
+    await done(services, ended)
+    await services.jobs.take("me", held, owner="another")
+    services.tenant_concurrency = 1
+    await services.slots.take("me", 1, "long")
+    assert (await done(services, ended)).outcome == "gone"
+    assert (await done(services, "resp_" + "0" * 48)).outcome == "gone"
+    assert (await done(services, held)).outcome == "held"
+    assert (await done(services, waiting)).outcome == "crowded"
+    clock.seconds += services.background_seconds
+    await services.slots.take("me", 1, "another that is long")
+    assert (await done(services, waiting)).outcome == "gone"  # it is the sweeper's by now
+
+
+async def test_what_waits_for_a_slot_gets_no_second_message(play: Play, clock: Clock):
+    services = play(Played([]), now=clock)
+    services.tenant_concurrency = 1
+    slot = await services.slots.take("me", 1, "long")
+    assert slot is not None
+    lying = {await queued(services): clock.seconds for _ in range(5)}  # by id, when its message comes
+    deliveries = 0
+    for _ in range(600):
+        clock.seconds += 1
+        await services.slots.renew(slot)
+        assert (await sweep(services, services.queue)).queued == 0
+        for id in [id for id, due in lying.items() if due <= clock.seconds]:
+            lying[id] = clock.seconds + ((await done(services, id)).again or 0)
+            deliveries += 1
+    assert deliveries <= 5 * 60
+
+
+async def test_a_lease_that_ends_in_days_is_looked_at_again_in_a_minute(play: Play, clock: Clock):
+    services = play(Played([ANSWER]), now=clock)
+    id = await queued(services)
+    clock.seconds += 86_000
+    await services.jobs.take("me", id, owner="another")
+    clock.seconds -= 80_000  # a laptop's clock was set back
+    assert (await done(services, id)).again in (None, services.jobs.lease_seconds + 1)

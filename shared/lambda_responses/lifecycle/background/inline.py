@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from lambda_responses.lifecycle.background.enqueue import announce, keep_queued
 from lambda_responses.lifecycle.background.leased import LeasedRun, Undertaking
-from lambda_responses.lifecycle.background.places import place_for
 from lambda_responses.lifecycle.background.resume import resumed
+from lambda_responses.lifecycle.background.slots import slot_for
 from lambda_responses.lifecycle.background.work import AFTER_LEASE
 from lambda_responses.storage.background.job import Lease
 from lambda_responses.stream.grammar import TERMINAL
@@ -69,19 +69,19 @@ class StreamedInBackground:
         using, tenant = self._using, self._principal.tenant
         owner = f"asked/{using.entropy(12)}"
         async with AsyncExitStack() as held:
-            place = await held.enter_async_context(place_for(tenant, using, owner))
+            slot = await held.enter_async_context(slot_for(tenant, using, owner))
             queued = await keep_queued(
                 self._body,
                 principal=self._principal,
                 using=using,
                 provider=self._provider,
                 claim=self._claim,
-                owner=None if place is None else owner,
+                owner=None if slot is None else owner,
             )
             self.id, self.target = queued.job.response_id, queued.asked.targets[0].name
-            wait = 0.0 if place is None else using.jobs.lease_seconds + AFTER_LEASE
+            wait = 0.0 if slot is None else using.jobs.lease_seconds + AFTER_LEASE
             await announce(queued.job, using, delay=wait)
-            if place is not None:
+            if slot is not None:
                 lease = Lease(queued.job, owner)
                 run = LeasedRun(
                     lease,
@@ -89,7 +89,7 @@ class StreamedInBackground:
                     deadline=self._deadline,
                     telling=self._telling,
                     whole=False,
-                    beats=place,
+                    beats=slot,
                     tools=self._tools,
                 )
                 async with aclosing(self._made(run, queued)) as batches:

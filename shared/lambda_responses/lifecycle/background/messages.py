@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lambda_responses.storage.table import is_tenant
+
 if TYPE_CHECKING:
     from lambda_responses.wire.json import Json
 
@@ -25,7 +27,7 @@ def message_about(tenant: str, response_id: str) -> Json:
 def read_message(message: object) -> tuple[str, str]:
     """The tenant and the id of a response. Raises `UnreadableMessage`."""
     match message:
-        case {"v": 1, "tenant": str(tenant), "response_id": str(response_id)}:
+        case {"v": 1, "tenant": str(tenant), "response_id": str(response_id)} if is_tenant(tenant):
             return tenant, response_id
         case _:
             raise UnreadableMessage

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from lambda_responses.lifecycle.background.cuts import cut_off
 from lambda_responses.lifecycle.background.leased import LeasedRun
 from lambda_responses.lifecycle.background.messages import read_message
-from lambda_responses.lifecycle.background.places import place_for
+from lambda_responses.lifecycle.background.slots import slot_for, until_one_is_free
 from lambda_responses.lifecycle.background.verdict import Verdict
 from lambda_responses.lifecycle.ports import Unkept
 from lambda_responses.storage.background.job import JobEnded, JobHeld, NotInBackground, TooManyAttempts
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 AFTER_LEASE = 1.0
 """Seconds after the end of somebody's lease at which a message comes again to see whether it was renewed."""
-CROWDED_FOR = 10.0
-"""Seconds for which a message waits that found its tenant with as much under way as it may have. By chance up
-to three times as long: all that wait would come at once."""
 GIVEN_UP: Json = {
     "code": "server_error",
     "message": "The response could not be made: every attempt at it broke off.",
@@ -58,9 +55,9 @@ async def work(
     """
     tenant, response_id = read_message(message)
     owner = f"{owner}/{using.entropy(12)}"  # no two pieces of work have the same
-    async with place_for(tenant, using, owner) as place:
-        if place is None:
-            return Verdict("crowded", again=CROWDED_FOR * (1 + 2 * int(using.entropy(4), 16) / 0xFFFF))
+    async with slot_for(tenant, using, owner) as slot:
+        if slot is None:
+            return await _crowded(tenant, response_id, using)
         lease = await _taken(tenant, response_id, using, owner)
         if isinstance(lease, Verdict):
             return lease
@@ -70,7 +67,7 @@ async def work(
             deadline=deadline,
             telling=telling or Unkept(),
             whole=True,
-            beats=(*place, *beats),
+            beats=(*slot, *beats),
             tools=tools,
         )
         return await run.go_on()
@@ -80,10 +77,36 @@ async def _taken(tenant: str, response_id: str, using: Services, owner: str) -> 
     try:
         return await using.jobs.take(tenant, response_id, owner=owner)
     except JobHeld as held:
-        return Verdict("held", again=max(held.until - using.now(), 0) + AFTER_LEASE)
+        return _held(held.until, using)
     except (JobEnded, NotInBackground, ResponseNotFound):
         return Verdict("gone")
     except TooManyAttempts as fact:
         with suppress(JobHeld, ResponseNotFound):
             await cut_off(await using.jobs.fail(tenant, response_id, GIVEN_UP, unless_leased=True), using)
         return Verdict("given_up", key_id=fact.job.key_id, attempts=fact.job.attempts)
+
+
+async def _crowded(tenant: str, response_id: str, using: Services) -> Verdict:
+    """Of a message whose response gets no slot now: it waits for one, if there is anything left to do.
+
+    As long as it is on its way, nobody has to look after the response. A second message about one that waits
+    would wait just as long.
+    """
+    try:
+        job = await using.jobs.find(tenant, response_id)
+    except (NotInBackground, ResponseNotFound):
+        return Verdict("gone")
+    now = using.now()
+    if not job.running or now >= job.deadline:
+        return Verdict("gone")
+    if job.lease is not None and job.lease > now:
+        return _held(job.lease, using)
+    again = until_one_is_free(using)
+    await using.jobs.postpone(job, now + again + using.jobs.lease_seconds)
+    return Verdict("crowded", again=again)
+
+
+def _held(until: float, using: Services) -> Verdict:
+    """No longer than leases last: a clock that was set back would have them end who knows when."""
+    left = max(until - using.now(), 0)
+    return Verdict("held", again=min(left, using.jobs.lease_seconds) + AFTER_LEASE)

@@ -1,4 +1,4 @@
-"""A tenant's places for background responses that are made at one time, where a deployment limits them."""
+"""A tenant's slots for background responses that are made at one time, where a deployment limits them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ if TYPE_CHECKING:
     from lambda_responses.lifecycle.ports import Services
     from lambda_responses.storage.background.slots import Slot
 
+CROWDED_FOR = 10.0
+"""Seconds after which a slot is looked for again. By chance up to three times as long: all that wait would
+come at once."""
+
 
 @asynccontextmanager
-async def place_for(tenant: str, using: Services, owner: str) -> AsyncGenerator[Sequence[Beat] | None]:
-    """What has to be done to go on having one of the places that a tenant has; None where all are taken."""
+async def slot_for(tenant: str, using: Services, owner: str) -> AsyncGenerator[Sequence[Beat] | None]:
+    """What has to be done to go on having one of a tenant's slots; None where all are taken."""
     most = using.tenant_concurrency
     if not most:
         yield ()
@@ -31,6 +35,11 @@ async def place_for(tenant: str, using: Services, owner: str) -> AsyncGenerator[
     finally:
         with suppress(StoreUnavailable):  # it lapses
             await using.slots.release(slot)
+
+
+def until_one_is_free(using: Services) -> float:
+    """Seconds for which somebody waits who found none."""
+    return CROWDED_FOR * (1 + 2 * int(using.entropy(4), 16) / 0xFFFF)
 
 
 async def _renewed(slot: Slot, using: Services) -> None:
