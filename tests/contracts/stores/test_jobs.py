@@ -165,6 +165,7 @@ async def test_a_taker_that_was_late_changes_nothing_any_more(desk: Desk, clock:
         desk.jobs.renew(late),
         desk.jobs.look(late),
         desk.jobs.release(late, throttled=False),
+        desk.jobs.give_up(late, FAULT),
         desk.jobs.save(late, await desk.said(job, "late"), {"step": 9}),
         desk.jobs.commit(late, await desk.said(job, "late", status="completed")),
     ):
@@ -415,6 +416,18 @@ async def test_the_log_does_not_end_where_the_response_did_before(desk: Desk) ->
     with pytest.raises(LeaseLost):
         await desk.jobs.commit(Lease(job, "me"), said, ending=[end])
     assert not await desk.rows(job, "E")
+
+
+async def test_whoever_works_at_a_job_can_give_it_up(desk: Desk) -> None:
+    job = await desk.queue(streamed=True)
+    lease = await desk.take(job)
+    failed = await desk.jobs.give_up(lease, FAULT)
+    assert (failed.status, failed.error, failed.fence, failed.open_cut) == ("failed", FAULT, 2, True)
+    assert await desk.found(job) == failed
+    [announced] = await desk.rows(job, "N")
+    assert announced.values["type"] == "response.failed"
+    with pytest.raises(LeaseLost):
+        await desk.jobs.give_up(lease, FAULT)
 
 
 # What has to be looked after

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from lambda_responses.lifecycle.background.cuts import cut_off
 from lambda_responses.lifecycle.waiting import Interrupted
@@ -49,21 +49,21 @@ class Keeping:
             await write()
         except TooLargeToStore as fault:
             self._using.report(fault)
-            await self._fail(ServerError("The response could not be stored."))
+            await give_up(self._lease, ServerError("The response could not be stored."), self._using)
         except ConversationLocked:  # it lapsed while nobody was at work
-            await self._fail(conversation_locked())
+            await give_up(self._lease, conversation_locked(), self._using)
         except ConversationNotFound:
-            await self._fail(conversation_not_found(stored.response["conversation"]["id"]))
-
-    async def _fail(self, fault: APIError) -> None:
-        """End the response as failed, and the run with it."""
-        job, using = self._lease.job, self._using
-        failed = await using.jobs.fail(job.tenant, job.response_id, error_of(fault), unless_leased=False)
-        await cut_off(failed, using)
-        raise Interrupted from fault
+            gone = conversation_not_found(stored.response["conversation"]["id"])
+            await give_up(self._lease, gone, self._using)
 
 
-def error_of(fault: APIError) -> Json:
+async def give_up(lease: Lease, fault: APIError, using: Services) -> NoReturn:
+    """End the response as failed, and its run with it: `Interrupted`. Raises `LeaseLost`."""
+    await cut_off(await using.jobs.give_up(lease, _error_of(fault)), using)
+    raise Interrupted from fault
+
+
+def _error_of(fault: APIError) -> Json:
     """What a response says in its `error` that failed for this."""
     code = fault.code
     if code not in RESPONSE_ERROR_CODES:

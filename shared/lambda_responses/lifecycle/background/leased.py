@@ -11,10 +11,9 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lambda_responses.lifecycle.background.cuts import cut_off
 from lambda_responses.lifecycle.background.enqueue import announce
 from lambda_responses.lifecycle.background.event_writer import EventWriter
-from lambda_responses.lifecycle.background.keeping import Keeping, error_of
+from lambda_responses.lifecycle.background.keeping import Keeping, give_up
 from lambda_responses.lifecycle.background.patience import PutBack, TimeLeft, WorkersPatience
 from lambda_responses.lifecycle.background.verdict import Verdict
 from lambda_responses.lifecycle.background.watch import watched
@@ -142,11 +141,7 @@ class LeasedRun:
         try:
             targets = using.router.resolve(read_model(request), provider=restart.provider)
         except APIError as fault:  # a model that was there when it was asked for
-            failed = await using.jobs.fail(
-                self._job.tenant, self._job.response_id, error_of(fault), unless_leased=False
-            )
-            await cut_off(failed, using)
-            raise Interrupted from fault
+            await give_up(self._lease, fault, using)
         known = Known(
             previous=None,
             conversation=None,

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 from lambda_responses.storage.background.holds import hold_in, written_and_freed
 from lambda_responses.storage.background.job import (
     JobHeld,
+    LeaseLost,
     control_of,
+    has_it,
     job_in,
     key_of,
+    mine,
     next_fence,
     nobody_has_it,
 )
@@ -28,7 +31,7 @@ from lambda_responses.storage.table import TenantTable, job_work
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from lambda_responses.storage.background.job import Job
+    from lambda_responses.storage.background.job import Job, Lease
     from lambda_responses.storage.keyed.conditions import Condition
     from lambda_responses.storage.keyed.port import KeyedStore, Write
     from lambda_responses.storage.responses import ResponseStore
@@ -71,18 +74,29 @@ class Ends:
             now = self._now()
             if unless_leased and job.lease is not None and job.lease > now:
                 raise JobHeld(job.lease)
+            when = (equals("fence", job.fence), OneOf("st", RUNNING))
             leased = (nobody_has_it(now),) if unless_leased else ()
-            update = self._ending(job, values, when=leased)
-            writes = [update, *self.beside(job, values["st"], control.values.get("sec", 0))]
-            try:
-                await written_and_freed(
-                    self._store, writes, hold_in(control), partial(self._is_there, update)
-                )
-            except ConditionFailed:
-                continue  # Somebody has just taken or ended it.
-            await self.tidy(job, control)
-            return job_in(Row(key, update.applied_to(control.values)))
+            with suppress(ConditionFailed):  # Somebody has just taken or ended it.
+                return await self._ended(job, control, values, when=(*when, *leased))
         raise WriteConflict("a job changed hands again and again")
+
+    async def give_up(self, lease: Lease, values: Mapping[str, Any]) -> Job:
+        """The job, ended with these values by whoever works at it. Raises `LeaseLost`."""
+        control = await self._store.get(key_of(lease.job))
+        if control is None or not has_it(lease, control):
+            raise LeaseLost
+        try:
+            return await self._ended(job_in(control), control, values, when=mine(lease))
+        except ConditionFailed:
+            raise LeaseLost from None
+
+    async def _ended(self, job: Job, control: Row, values: Mapping[str, Any], *, when: Condition) -> Job:
+        """The job, once it has ended with these values. Raises `ConditionFailed`."""
+        update = self._ending(job, values, when=when)
+        writes = [update, *self.beside(job, values["st"], control.values.get("sec", 0))]
+        await written_and_freed(self._store, writes, hold_in(control), partial(self._is_there, update))
+        await self.tidy(job, control)
+        return job_in(Row(update.key, update.applied_to(control.values)))
 
     def beside(self, job: Job, status: str, secrets: int) -> list[Write]:
         """What every end writes in the same breath: who has to be told, and no secrets any more."""
@@ -118,8 +132,7 @@ class Ends:
             remove = [name for name in OVER if name not in set]
         if not job.kept:
             set["ttl"] = self.unkept_until()
-        unchanged = (equals("fence", job.fence), OneOf("st", RUNNING), *when)
-        return Update(key_of(job), set=set, remove=remove, when=unchanged)
+        return Update(key_of(job), set=set, remove=remove, when=when)
 
     async def _let_go(self, job: Job, control: Row) -> None:
         """Have the rows of an unkept response expire with it, and keep what it stands on no more for it."""

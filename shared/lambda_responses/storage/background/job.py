@@ -200,6 +200,11 @@ def mine(lease: Lease) -> Condition:
     return (equals("fence", lease.job.fence), equals("st", IN_PROGRESS))
 
 
+def has_it(lease: Lease, control: Row) -> bool:
+    """Whether that holds of a control row."""
+    return control.values.get("fence") == lease.job.fence and control.values["st"] == IN_PROGRESS
+
+
 def nobody_has_it(now: float) -> AnyOf:
     """What holds of the control row where the last lease is over, if there was one."""
     return AnyOf((Absent("lease"), Compare("lease", "<=", now)))

@@ -33,6 +33,7 @@ from lambda_responses.storage.background.job import (
     NotInBackground,
     TooManyAttempts,
     control_of,
+    has_it,
     job_in,
     key_of,
     mine,
@@ -213,7 +214,7 @@ class JobStore:
     async def look(self, lease: Lease) -> None:
         """Nothing, where it is still this worker's."""
         row = await self._control(lease.job.tenant, lease.job.response_id)
-        if row is None or row.values.get("fence") != lease.job.fence or row.values["st"] != IN_PROGRESS:
+        if row is None or not has_it(lease, row):
             raise LeaseLost
 
     async def save(self, lease: Lease, stored: StoredResponse, progress: Json) -> None:
@@ -248,6 +249,10 @@ class JobStore:
         if throttled:
             set |= {"thr": job.throttled + 1, "att": job.attempts - 1}
         await self._held(lease, Update(key_of(job), set=set, remove=("owner", "lease")))
+
+    async def give_up(self, lease: Lease, error: Json) -> Job:
+        """The job, failed with that `code` and `message` by whoever works at it."""
+        return await self._ends.give_up(lease, {"st": FAILED, "err": error})
 
     async def cancel(self, tenant: str, response_id: str) -> Job:
         """The job, cancelled for good. Raises `NotCancellable` where it has ended otherwise."""
