@@ -42,6 +42,12 @@ EXPIRY = "bx"
 """Attribute of a bundle's first row: when the first of the blobs that it refers to may be gone."""
 
 
+class RowsApart(MediaMissing):
+    """Of rows that are written together, not all were found: a query may see half a transaction, or half of
+    what a delete leaves.
+    """
+
+
 class TooLargeToStore(StoreFact):
     """More than the store keeps of one turn, after compression."""
 
@@ -97,14 +103,14 @@ def references(rows: Sequence[Row]) -> set[str]:
 async def read_bundles(bundles: Sequence[Sequence[Row]], *, blobs: Blobs | None) -> list[dict[str, Any]]:
     """The values of bundles, from the rows of each in order. What several have a copy of is fetched once.
 
-    Raises `MediaMissing` where a row or a blob is gone: it has expired, or a delete is under way.
+    Raises `MediaMissing` where a blob is gone, which has expired or was deleted, and `RowsApart`.
     """
     packed: list[Mapping[str, bytes]] = []
     copies: dict[str, str] = {}
     for rows in bundles:
         parts = from_rows(row.values for row in rows)
         if parts is None:
-            raise MediaMissing
+            raise RowsApart
         packed.append(parts)
         scope = rows[0].values.get("at") or blobs_of(rows[0].key)
         for name in _references(parts):

@@ -12,14 +12,14 @@ stand on too many segments, writes a snapshot of its context, so what can be rea
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lambda_responses.storage.blobs.lifting import MediaMissing, digest_in
-from lambda_responses.storage.bundles import EXPIRY, read_bundles, references
+from lambda_responses.storage.bundles import EXPIRY, RowsApart, read_bundles, references
 from lambda_responses.storage.conversations.rows import Stretch, items_in
+from lambda_responses.storage.keyed.port import StoreUnavailable
 from lambda_responses.storage.table import response_of, turn_of
 from lambda_responses.wire.context import without_torn_calls
 from lambda_responses.wire.ids import ThreadKey, own_part_of, thread_of
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_SEGMENTS = 8
-READINGS = 4
-"""So often something is read that changes under one's hands."""
+PAUSES = (0.01, 0.03, 0.1)
+"""Seconds between readings of what changes under one's hands."""
 GENERATION = "gen"
 """Attribute of a control row and of the rows of its turn and envelope: which revision they are of, if any."""
 
@@ -172,18 +172,29 @@ async def read_chain(
 async def read_again(read: Callable[[], Awaitable[T]]) -> T:
     """What `read` gives, asked again where a blob was gone before it was fetched, or rows did not fit.
 
-    The rows tell by then what there is instead: a delete has changed or removed them, or a response that is
-    being made was written again. Raises `ResponseNotFound` where that does not end.
+    The rows tell by then what there is instead: a delete has changed or removed them, or all of a revision
+    can be seen of which half was. Where that does not end, a blob that stays away is a `ResponseNotFound`;
+    rows that stay apart are not: their response is there, and the store `StoreUnavailable`.
     """
-    for _ in range(READINGS):
-        with suppress(MediaMissing):
+    for pause in PAUSES:
+        try:
             return await read()
-    raise ResponseNotFound
+        except MediaMissing:
+            await asyncio.sleep(pause)
+    try:
+        return await read()
+    except RowsApart as fact:
+        raise StoreUnavailable("rows that were written together stay apart") from fact
+    except MediaMissing:
+        raise ResponseNotFound from None
 
 
-def is_of(control: Row, row: Row) -> bool:
-    """Whether a row of the turn or of the envelope is of the revision that the control row tells of."""
-    return row.values.get(GENERATION) == control.values.get(GENERATION)
+def check_revision(control: Row, rows: Iterable[Row]) -> None:
+    """Raises `RowsApart` where one of the rows, of turn or envelope, is of another revision than the control
+    row tells of. Only the control row is read by itself, and so in step with transactions: it decides.
+    """
+    if any(row.values.get(GENERATION) != control.values.get(GENERATION) for row in rows):
+        raise RowsApart
 
 
 async def _read_chain(
@@ -196,7 +207,7 @@ async def _read_chain(
     current: bool,
 ) -> Chain:
     """Raises `ResponseNotFound`, `MediaMissing`."""
-    thread, own = addressed(response_id)
+    thread, _ = addressed(response_id)
     control, rows = await asyncio.gather(
         store.get(table.control(thread, response_id)), store.query(table.turns(thread))
     )
@@ -207,10 +218,10 @@ async def _read_chain(
     place = placed_row(control)
     if current and "cmp" in control.values:
         place = replace(place, low=place.depth, segments=(), base=None, stretch=None)
-    ours = [row for row in rows if turn_of(row.key) == (place.depth, own)]
-    if not ours or not all(is_of(control, row) for row in ours):
+    if not any(_is_at(place, row) for row in rows):
         # Committed between the two reads. Turns are written before their control row, so now it is there.
         rows = await store.query(table.turns(thread))
+    check_revision(control, (row for row in rows if _is_at(place, row)))
     ranges = [table.turns(each.thread, each.low, each.high) for each in place.segments]
     if place.base is not None:
         ranges.append(table.snapshot_parts(place.base.thread, place.base.depth, place.base.own))
@@ -218,6 +229,11 @@ async def _read_chain(
         ranges.append(table.items(place.stretch.conversation, upto=place.stretch.upto))
     more = await asyncio.gather(*map(store.query, ranges)) if ranges else []
     return await _assembled(control, place, [*rows, *(row for found in more for row in found)], blobs)
+
+
+def _is_at(place: Place, row: Row) -> bool:
+    """Whether a `C#` row is of the turn of that very response."""
+    return turn_of(row.key) == (place.depth, place.own)
 
 
 async def _assembled(control: Row, place: Place, rows: Iterable[Row], blobs: Blobs | None) -> Chain:
@@ -264,7 +280,7 @@ def _walked(place: Place, rows: Iterable[Row]) -> list[list[Row]]:
 async def read_turns(bundles: Sequence[Sequence[Row]], *, blobs: Blobs | None) -> list[Turn]:
     """Turns, from the rows of each in order.
 
-    Raises `MediaMissing` where a row or a blob is gone: it has expired, or a delete is under way.
+    Raises `MediaMissing` like `read_bundles`.
     """
     found = await read_bundles(bundles, blobs=blobs)
     return [

@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from lambda_responses.storage.blobs.lifting import AT_ONCE, MediaMissing
-from lambda_responses.storage.bundles import read_bundles
+from lambda_responses.storage.blobs.lifting import AT_ONCE
+from lambda_responses.storage.bundles import RowsApart, read_bundles
 from lambda_responses.storage.chains import (
     ResponseNotFound,
     addressed,
+    check_revision,
     is_deleted,
-    is_of,
     read_again,
     read_turns,
 )
@@ -52,9 +52,9 @@ class Lookups:
             ranges.append(self._table.envelopes(thread, response_id))
         bundles = await at_once(map(self._store.query, ranges))
         if not all(bundles):
-            raise ResponseNotFound  # Deleted between the two reads.
-        if not all(is_of(row, each) for rows in bundles for each in rows):
-            raise MediaMissing  # Written again between the two reads.
+            raise RowsApart  # Deleted between the two reads; or its envelope has just got rows of its own.
+        for rows in bundles:
+            check_revision(row, rows)  # which may have been written again between the two reads
         bundles.append([row])  # Which is the envelope's where that has no rows of its own.
         added, envelope = await read_bundles(bundles[:2], blobs=self._blobs)
         response = _as_it_is_now(envelope["env"], row.values)
@@ -92,14 +92,14 @@ class Lookups:
         ]
         if not controls:
             return {}
-        depths = [row.values["depth"] for row in controls]
-        turns = {
-            (depth, own_part_of(response_of(row.key))) for depth, row in zip(depths, controls, strict=True)
-        }
+        named = {(row.values["depth"], own_part_of(response_of(row.key))): row for row in controls}
+        depths = [depth for depth, _ in named]
         bundles: dict[tuple[int, str], list[Row]] = {}
         for row in await self._store.query(self._table.turns(thread, min(depths), max(depths))):
-            if (turn := turn_of(row.key)) in turns:
+            if (turn := turn_of(row.key)) in named:
                 bundles.setdefault(turn, []).append(row)
+        for turn, rows in bundles.items():
+            check_revision(named[turn], rows)
         read = await read_turns(list(bundles.values()), blobs=self._blobs)
         return {
             item["id"]: StoredItem(item, turn.origins.get(item["id"], {}))

@@ -3,6 +3,9 @@
 It goes by the log and the job alone. Events are read first and the job after them, which says which of them
 count; nothing is told while a cut is being made. So what one reader was told no other is ever told otherwise,
 whoever makes the response, and however often that is taken over.
+
+The job says when it is over, too, and with which event. The write that ends a response puts its last events
+and its job, but a query may see those before the job can be seen to have ended, or after it.
 """
 
 from __future__ import annotations
@@ -77,6 +80,8 @@ class LogReader:
             return await self._told_by(chunks)
         if job.running or job.open_cut:
             return ()
+        if job.last is not None and self._next <= job.last:  # and will be there in a moment
+            return ()
         self.over = True
         return await self._ending(job)
 
@@ -99,7 +104,9 @@ class LogReader:
             return ()
         if now.fence != span.fence:
             return ()
-        return chunks if now.end is None else [chunk for chunk in chunks if chunk.last < now.end]
+        if now.end is not None:
+            return [chunk for chunk in chunks if chunk.last < now.end]
+        return [chunk for chunk in chunks if not (chunk.is_end and self._job.running)]
 
     async def _told_by(self, chunks: Sequence[Chunk]) -> Sequence[Event]:
         sealer = await self._using.sealer(self._tenant) if asked_for(self._include) else None

@@ -54,6 +54,11 @@ class Chunk:
         """The number of its last event."""
         return self.events[-1]["sequence_number"]
 
+    @property
+    def is_end(self) -> bool:
+        """Whether the response ends with it."""
+        return self.events[-1]["type"] in TERMINAL
+
 
 class EventLog:
     """The logs of all responses. Every method may raise `StoreUnavailable`."""
