@@ -32,7 +32,7 @@ class Watch:
     """The `Cancellation` of a leased run: somebody else has the response now, or nobody."""
 
     def __init__(self, using: Services, lease: Lease, beats: Sequence[Beat] = ()) -> None:
-        """`beats` are done whenever the lease is renewed: what else has to be held for as long."""
+        """`beats` are done as often as the lease is renewed: what else has to be held for as long."""
         self._using = using
         self._jobs = using.jobs
         self._lease = lease
@@ -45,31 +45,42 @@ class Watch:
         await self._lost.wait()
 
     async def keep(self) -> None:
-        """Go on looking and renewing until the lease is lost."""
+        """Go on looking, renewing and doing the beats until the lease is lost, none waiting for another."""
+        lasts = self._jobs.lease_seconds
+        often, seldom = min(LOOK_EVERY, lasts / BEATS), lasts / BEATS
+        await asyncio.gather(
+            self._go_on(self._look, every=often, within=LOOK_EVERY),
+            *(self._go_on(beat, every=seldom, within=lasts) for beat in (self._renew, *self._beats)),
+        )
+
+    async def _go_on(self, beat: Beat, *, every: float, within: float) -> None:
+        """A beat that fails, or takes longer than that or than the lease lasts, has another turn."""
         while not self._lost.is_set():
-            await asyncio.sleep(min(LOOK_EVERY, self._jobs.lease_seconds / BEATS))
+            await asyncio.sleep(every)
             try:
-                await self._look()
+                async with asyncio.timeout(max(min(within, self._left), 0)):
+                    await beat()
             except LeaseLost:
                 self._lost.set()
-            except StoreUnavailable:
-                if self._elapsed >= self._jobs.lease_seconds:  # by now somebody else may have taken it
-                    self._lost.set()
+            except (StoreUnavailable, TimeoutError):
+                pass
+            except Exception as fault:
+                self._using.report(fault)
+            if self._left <= 0:  # by now somebody else may have taken it
+                self._lost.set()
 
     async def _look(self) -> None:
-        if self._elapsed < self._jobs.lease_seconds / BEATS:
-            await self._jobs.look(self._lease)
-            return
+        await self._jobs.look(self._lease)
+
+    async def _renew(self) -> None:
         began_at = time.monotonic()
         await self._jobs.renew(self._lease)
         self._renewed_at = began_at
-        for missed in await asyncio.gather(*(beat() for beat in self._beats), return_exceptions=True):
-            if missed is not None:
-                self._using.report(missed)
 
     @property
-    def _elapsed(self) -> float:
-        return time.monotonic() - self._renewed_at
+    def _left(self) -> float:
+        """Seconds for which nobody else may take it."""
+        return self._renewed_at + self._jobs.lease_seconds - time.monotonic()
 
 
 @asynccontextmanager
