@@ -1,4 +1,4 @@
-"""The end of a background response that can be seen row by row: whoever looks meanwhile is told no untruth."""
+"""The end of a background response while its rows come to be seen one by one: nobody is told an untruth."""
 
 from __future__ import annotations
 
