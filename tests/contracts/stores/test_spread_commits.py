@@ -47,6 +47,7 @@ class Onlooker:
 
     async def look(self) -> None:
         self.looks += 1
+        self._reader.look_again()
         try:
             self.told += await self._reader.read()
         except StoreUnavailable:
