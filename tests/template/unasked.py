@@ -15,8 +15,8 @@ from lambda_responses.endpoints.sweep_background_responses import (
     sweep_background_responses,
 )
 from lambda_responses.lifecycle.ports import Unbounded
-from lambda_responses.queue.objects import ObjectGone
 from lambda_responses.runtime.queue_door import Delivery, FailedMessage
+from lambda_responses.storage.blobs.objects import ObjectGone
 from lambda_responses.storage.keyed.port import MAX_TRANSACTION, ConditionFailed
 from lambda_responses.stream.deltas import Failed, Stopped, Text
 from lambda_responses.wire.errors import InvalidRequestError

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from lambda_responses.outbound.client import Outbound
     from lambda_responses.providers.base import Router
     from lambda_responses.queue.event_bus import EventBus
-    from lambda_responses.queue.objects import Objects
     from lambda_responses.queue.port import Queue
     from lambda_responses.queue.results import Results
     from lambda_responses.sealing.sealer import Sealer
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from lambda_responses.storage.background.outbox import Outbox
     from lambda_responses.storage.background.slots import Slots
     from lambda_responses.storage.background.tool_journal import ToolJournals
+    from lambda_responses.storage.blobs.objects import Objects
     from lambda_responses.storage.conversations.store import ConversationStore
     from lambda_responses.storage.request_claims import RequestClaims
     from lambda_responses.storage.responses import ResponseStore, StoredResponse

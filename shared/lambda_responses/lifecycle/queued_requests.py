@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from lambda_responses.lifecycle.background.enqueue import enqueue_response
 from lambda_responses.lifecycle.once import ClaimLost, once_per_job
 from lambda_responses.lifecycle.ports import Unbounded
-from lambda_responses.queue.objects import ObjectGone
+from lambda_responses.storage.blobs.objects import ObjectGone
 from lambda_responses.wire.batch_lines import (
     BadLine,
     ObjectAddress,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from lambda_responses.providers.local_model import LocalModel
     from lambda_responses.providers.routing import ProviderRouter
     from lambda_responses.queue.event_bus import EventBus
-    from lambda_responses.queue.objects import Objects
+    from lambda_responses.storage.blobs.objects import Objects
     from lambda_responses.queue.port import PolledQueue, Queue
     from lambda_responses.queue.results import Results
     from lambda_responses.runtime.parameters import Kept
@@ -246,7 +246,7 @@ class LiveServices:
         """Objects that queued requests may name; None where they may name none."""
         if self._settings.request_bucket is None:
             return None
-        from lambda_responses.queue.objects import S3Objects
+        from lambda_responses.storage.blobs.objects import S3Objects
 
         return S3Objects(self._settings.request_bucket)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lambda_responses.queue.objects import ObjectGone, S3Objects
+from lambda_responses.storage.blobs.objects import ObjectGone, S3Objects
 from lambda_responses.storage.keyed.port import StoreUnavailable
 from lambda_responses.wire.batch_lines import ObjectAddress
 from tests.contracts.stores.conftest import BUCKET, NoClose

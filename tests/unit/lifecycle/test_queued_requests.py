@@ -15,8 +15,8 @@ from lambda_responses.lifecycle.queued_requests import (
     NoDeadLetters,
     run_queued_request,
 )
-from lambda_responses.queue.objects import ObjectGone
 from lambda_responses.queue.port import QueueUnavailable
+from lambda_responses.storage.blobs.objects import ObjectGone
 from lambda_responses.storage.keyed.port import StoreUnavailable
 from tests.played import ME, YOU, Played
 
