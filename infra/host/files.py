@@ -78,7 +78,7 @@ class FileQueue:
                     name: {"DataType": "String", "StringValue": value}
                     for name, value in each.attributes.items()
                 }
-                message = Message(body, each.group, attributes, now, now, each.receipt)
+                message = Message(body, each.group, attributes, now, now, each.id)
                 message.received, message.first_received_at, message.receipt = each.count, now, each.receipt
                 found.append(message)
             if found:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.host.event_sources import matches_any
+from lambda_responses.endpoints import request_consumer
+from lambda_responses.lifecycle.background import consumer
 from lambda_responses.lifecycle.queued_requests import MOST_TRIES
 from lambda_responses.queue.event_bus import SOURCE
 from lambda_responses.storage.table import NOTIFICATION, TenantTable
@@ -84,6 +86,14 @@ def test_what_nobody_can_deal_with_is_set_aside_for_as_long_as_sqs_keeps_anythin
         aside, _ = QUEUES[name]["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"].split(".")
         assert QUEUES[aside]["MessageRetentionPeriod"] == 14 * 86_400
     assert QUEUES["RequestQueue"]["RedrivePolicy"]["maxReceiveCount"] > MOST_TRIES
+
+
+@pytest.mark.parametrize(
+    ("queue", "most"),
+    [("BackgroundQueue", consumer.MOST_DELIVERIES), ("RequestQueue", request_consumer.MOST_DELIVERIES)],
+)
+def test_a_message_is_given_up_after_as_many_deliveries_as_on_a_laptop(queue: str, most: int):
+    assert QUEUES[queue]["RedrivePolicy"]["maxReceiveCount"] == most
 
 
 def test_queues_are_encrypted():

@@ -7,7 +7,7 @@ import signal
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from lambda_responses.endpoints.job_worker import job_worker
+from lambda_responses.endpoints.request_consumer import request_consumer
 from lambda_responses.runtime.processes import listen
 from lambda_responses.runtime.services import Runtime
 from lambda_responses.runtime.settings import SettingsError, local_environment
@@ -15,8 +15,8 @@ from lambda_responses.runtime.settings import SettingsError, local_environment
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from lambda_responses.queue.consumer import Consumer
     from lambda_responses.queue.port import PolledQueue
-    from lambda_responses.queue.worker import Worker
 
 
 def run_worker(environment: Mapping[str, str], *, attached: bool) -> None:
@@ -35,25 +35,25 @@ async def _run(runtime: Runtime, *, attached: bool) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    worker = _worker_of(runtime)
+    responses, requests = _consumer_of_responses(runtime), request_consumer(runtime)
     if attached:
         listen(
-            nudged=partial(loop.call_soon_threadsafe, worker.wake),
+            nudged=partial(loop.call_soon_threadsafe, responses.wake),
             left_alone=partial(loop.call_soon_threadsafe, stop.set),
         )
     try:
-        await asyncio.gather(worker.run(stop), job_worker(runtime).run(stop))
+        await asyncio.gather(responses.run(stop), requests.run(stop))
     finally:
         await runtime.aclose()
 
 
-def _worker_of(runtime: Runtime) -> Worker:
+def _consumer_of_responses(runtime: Runtime) -> Consumer:
     from lambda_responses.endpoints.run_background_response import told_work
-    from lambda_responses.lifecycle.background.local_worker import local_worker
+    from lambda_responses.lifecycle.background.consumer import background_consumer
 
     settings, services = runtime.settings, runtime.services
     queue = cast("PolledQueue", services.queue)  # which it is beside SQLite
-    return local_worker(
+    return background_consumer(
         services,
         queue,
         concurrency=settings.worker_concurrency,

@@ -68,15 +68,15 @@ class Home:
         """
         if self._working is not None or self.settings.database is None or not self.settings.workers:
             return
-        from lambda_responses.lifecycle.background.local_worker import local_worker
+        from lambda_responses.lifecycle.background.consumer import background_consumer
 
-        worker = local_worker(
+        consumer = background_consumer(
             self.services,
             cast("PolledQueue", self.services.queue),  # which it is beside SQLite
             concurrency=self.settings.worker_concurrency,
             seconds=self.settings.worker_seconds,
         )
-        self._working = asyncio.create_task(worker.run(asyncio.Event()))
+        self._working = asyncio.create_task(consumer.run(asyncio.Event()))
 
     async def aclose(self) -> None:
         """Close what was opened. What was never used is not opened for it."""

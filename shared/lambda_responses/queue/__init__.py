@@ -1,1 +1,1 @@
-"""Where work waits: the port, SQS on AWS, and a SQLite file on a laptop."""
+"""Where work waits and where news goes: ports, SQS and EventBridge on AWS, a SQLite file on a laptop."""

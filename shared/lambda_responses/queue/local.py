@@ -27,18 +27,18 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-SCHEMA = 1
+SCHEMA = 2
 BUSY_SECONDS = 5.0
 
 _TABLES = (
-    "CREATE TABLE IF NOT EXISTS messages (id INTEGER PRIMARY KEY, queue TEXT NOT NULL, sender TEXT NOT NULL,"
-    " body BLOB NOT NULL, attributes BLOB NOT NULL, due NUMERIC NOT NULL, receipt TEXT,"
+    "CREATE TABLE IF NOT EXISTS messages (number INTEGER PRIMARY KEY, id TEXT NOT NULL, queue TEXT NOT NULL,"
+    " sender TEXT NOT NULL, body BLOB NOT NULL, attributes BLOB NOT NULL, due NUMERIC NOT NULL, receipt TEXT,"
     " count INTEGER NOT NULL)",
     "CREATE INDEX IF NOT EXISTS due ON messages (queue, sender, due)",
     "CREATE INDEX IF NOT EXISTS in_flight ON messages (queue, sender, due) WHERE receipt IS NOT NULL",
     "CREATE UNIQUE INDEX IF NOT EXISTS receipts ON messages (receipt) WHERE receipt IS NOT NULL",
 )
-_SEND = "INSERT INTO messages VALUES (NULL, :queue, :sender, :body, :attributes, :due, NULL, 0)"
+_SEND = "INSERT INTO messages VALUES (NULL, :id, :queue, :sender, :body, :attributes, :due, NULL, 0)"
 # One step of the index for each group, however many messages it has.
 _SENDERS = (
     "WITH RECURSIVE senders (sender) AS (SELECT min(sender) FROM messages WHERE queue = :queue UNION ALL"
@@ -46,18 +46,19 @@ _SENDERS = (
     " FROM senders WHERE sender IS NOT NULL)"
 )
 _NEXT = (
-    f"{_SENDERS} SELECT first.id, first.sender, body, attributes, count FROM senders"
-    " JOIN messages first ON first.id = (SELECT id FROM messages WHERE queue = :queue"
-    " AND sender = senders.sender AND due <= :now ORDER BY due, id LIMIT 1)"
+    f"{_SENDERS} SELECT number, first.id, first.sender, body, attributes, count FROM senders"
+    " JOIN messages first ON first.number = (SELECT number FROM messages WHERE queue = :queue"
+    " AND sender = senders.sender AND due <= :now ORDER BY due, number LIMIT 1)"
     " ORDER BY (SELECT count(*) FROM messages WHERE queue = :queue AND sender = senders.sender"
-    " AND receipt IS NOT NULL AND due > :now), due, id LIMIT 1"
+    " AND receipt IS NOT NULL AND due > :now), due, number LIMIT 1"
 )
 _ANY = (
     f"{_SENDERS} SELECT 1 FROM senders WHERE EXISTS"
     " (SELECT 1 FROM messages WHERE queue = :queue AND sender = senders.sender AND due <= :now) LIMIT 1"
 )
-_HAND_OUT = "UPDATE messages SET due = :due, receipt = :receipt, count = count + 1 WHERE id = :id"
+_HAND_OUT = "UPDATE messages SET due = :due, receipt = :receipt, count = count + 1 WHERE number = :number"
 _EXTEND = "UPDATE messages SET due = :due WHERE receipt = :receipt"
+_PUT_BACK = "UPDATE messages SET due = :due, receipt = NULL, count = 0 WHERE receipt = :receipt"
 _ACKNOWLEDGE = "DELETE FROM messages WHERE receipt = :receipt"
 
 
@@ -93,6 +94,7 @@ class SQLiteQueue:
     ) -> None:
         """See `Queue`."""
         values = {
+            "id": secrets.token_hex(16),
             "queue": self._name,
             "sender": group,
             "body": to_bytes(message),
@@ -112,6 +114,10 @@ class SQLiteQueue:
     async def extend(self, receipt: str, seconds: float) -> None:
         """See `Queue`."""
         await self._in_thread(self._write, _EXTEND, {"receipt": receipt, "due": self._now() + seconds})
+
+    async def put_back(self, receipt: str, delay: float) -> None:
+        """See `PolledQueue`."""
+        await self._in_thread(self._write, _PUT_BACK, {"receipt": receipt, "due": self._now() + delay})
 
     async def acknowledge(self, receipt: str) -> None:
         """See `PolledQueue`."""
@@ -147,10 +153,11 @@ class SQLiteQueue:
                 found = self._writer.execute(_NEXT, {"queue": self._name, "now": now}).fetchone()
                 if found is None:
                     break
-                id, group, body, attributes, count = found
-                receipt = secrets.token_hex(16)
-                self._writer.execute(_HAND_OUT, {"id": id, "receipt": receipt, "due": now + visible_after})
-                handed.append(Received(from_text(body), group, receipt, count + 1, from_text(attributes)))
+                number, id, group, body, attributes, count = found
+                receipt, due = secrets.token_hex(16), now + visible_after
+                self._writer.execute(_HAND_OUT, {"number": number, "receipt": receipt, "due": due})
+                beside = from_text(attributes)
+                handed.append(Received(id, from_text(body), group, receipt, count + 1, beside))
         return handed
 
     def _write(self, statement: str, values: Mapping[str, Any]) -> None:

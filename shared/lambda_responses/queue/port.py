@@ -52,6 +52,8 @@ class Queue(Protocol):
 class Received:
     """A message that was handed out, and is kept from others for a while."""
 
+    id: str
+    """Stands for the message, however often it is handed out; no other one ever has it."""
     message: Message
     group: str
     receipt: str
@@ -73,6 +75,14 @@ class PolledQueue(Queue, Protocol):
 
         Others get them after `visible_after` seconds, unless they are acknowledged or extended by then.
         Raises `QueueUnavailable`.
+        """
+        ...
+
+    async def put_back(self, receipt: str, delay: float) -> None:
+        """Let a message be handed out again after `delay` seconds, as if that were the first time.
+
+        So how often one has been handed out counts what came to nothing, and nothing else. A receipt that no
+        longer counts does nothing. Raises `QueueUnavailable`.
         """
         ...
 

@@ -99,6 +99,33 @@ async def test_what_nobody_acknowledges_is_handed_out_again_and_counted(opened: 
     assert first.receipt != second.receipt
 
 
+async def test_a_message_has_an_id_of_its_own_for_good(opened: Open, clock: Clock):
+    queue = opened()
+    ids: list[str] = []
+    for _ in range(2):  # the second takes the first's place in the file
+        await send(queue, "a")
+        (received,) = await queue.receive(1, visible_after=4)
+        clock.time += 4
+        (again,) = await queue.receive(1, visible_after=4)
+        assert received.id == again.id
+        ids.append(again.id)
+        await queue.acknowledge(again.receipt)
+    assert ids[0] != ids[1]
+
+
+async def test_what_is_put_back_comes_as_if_for_the_first_time(opened: Open, clock: Clock):
+    queue = opened()
+    await queue.send("a", group="acme", attributes={"beside": "it"})
+    (first,) = await queue.receive(1, visible_after=4)
+    await queue.put_back(first.receipt, 9)
+    await queue.acknowledge(first.receipt)  # which no longer counts
+    clock.time += 8.9
+    assert await queue.receive(1, visible_after=4) == []
+    clock.time += 0.1
+    (second,) = await queue.receive(1, visible_after=4)
+    assert (second.id, second.count, second.attributes) == (first.id, 1, {"beside": "it"})
+
+
 async def test_what_is_acknowledged_is_gone(opened: Open, clock: Clock):
     queue = opened()
     await send(queue, "a", "b")

@@ -14,30 +14,50 @@ if TYPE_CHECKING:
     from lambda_responses.queue.port import PolledQueue, Received
 
     Work = Callable[[Received], Awaitable[float | None]]
-    """What is done with a message: seconds after which it has to come again, or None when that is all."""
+    """What is done with a message: seconds after which it has to come again, or None when that is all.
+
+    What raises brings it back as well, and that counts. When it has been handed out too often is for this to
+    say, which is told the count.
+    """
     Round = Callable[[], Awaitable[object]]
     Report = Callable[[BaseException], None]
 
 POLL_SECONDS = 0.1
-"""How often a worker looks for messages that nobody tells it of: those delayed, or sent elsewhere."""
+"""How often a consumer looks for messages that nobody tells it of: those delayed, or sent elsewhere."""
 KEPT_SECONDS = 4.0
 """How long others wait for the message of a worker that was killed: as long as for its lease."""
+MOST_DOUBLED = 6
+"""So often the time doubles until a message comes again that comes to nothing: to four minutes."""
 BEATS = 3
 """How often in that time a worker says that it is still there."""
 ROUND_SECONDS = 1.0
 """How often what nobody works at is looked for."""
 
 
-class Worker:
+def wait_after(count: int) -> float:
+    """Seconds until a message comes again that has come to nothing so often."""
+    return KEPT_SECONDS * 2 ** min(count - 1, MOST_DOUBLED)
+
+
+class Consumer:
     """Takes messages off a queue, so many at once, and makes its rounds."""
 
     def __init__(
-        self, queue: PolledQueue, work: Work, *, concurrency: int, report: Report, rounds: tuple[Round, ...]
+        self,
+        queue: PolledQueue,
+        work: Work,
+        *,
+        concurrency: int,
+        report: Report,
+        wait: Callable[[int], float] = wait_after,
+        rounds: tuple[Round, ...] = (),
     ) -> None:
+        """`wait` says after how many seconds a message comes again, by how often it has come to nothing."""
         self._queue = queue
         self._work = work
         self._concurrency = concurrency
         self._report = report
+        self._wait = wait
         self._rounds = rounds
         self._at_work: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
@@ -83,16 +103,18 @@ class Worker:
         try:
             async with self._kept(received.receipt):
                 again = await self._work(received)
-            if again is not None:
-                # As a new message: how often one is handed out shall count its crashes, and nothing else.
-                await self._queue.send(received.message, group=received.group, delay=again)
-            await self._queue.acknowledge(received.receipt)
+            if again is None:
+                await self._queue.acknowledge(received.receipt)
+            else:
+                await self._queue.put_back(received.receipt, again)
         except asyncio.CancelledError:
             with suppress(QueueUnavailable):
-                await self._queue.extend(received.receipt, 0)
+                await self._queue.put_back(received.receipt, 0)
             raise
         except Exception as fault:
-            self._report(fault)  # and the message comes again when it is no longer kept
+            self._report(fault)
+            with suppress(QueueUnavailable):  # then it comes again when it is no longer kept
+                await self._queue.extend(received.receipt, self._wait(received.count))
 
     @asynccontextmanager
     async def _kept(self, receipt: str) -> AsyncGenerator[None]:

@@ -1,4 +1,4 @@
-"""A worker's loop: how much it takes, what becomes of messages, and that it outlives its faults."""
+"""A consumer's loop: how much it takes, what becomes of messages, and that it outlives its faults."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lambda_responses.queue import worker as workers
+from lambda_responses.queue import consumer as consumers
+from lambda_responses.queue.consumer import Consumer, wait_after
 from lambda_responses.queue.local import SQLiteQueue
 from lambda_responses.queue.port import QueueUnavailable
-from lambda_responses.queue.worker import Worker
 from tests.hosted.hosting import eventually
 
 if TYPE_CHECKING:
@@ -78,8 +78,8 @@ async def working(
     queue: Any, desk: Desk, *, concurrency: int = 5, rounds: tuple[Callable[[], Awaitable[object]], ...] = ()
 ) -> AsyncGenerator[None]:
     stop = asyncio.Event()
-    worker = Worker(queue, desk.work, concurrency=concurrency, report=desk.report, rounds=rounds)
-    running = asyncio.create_task(worker.run(stop))
+    consumer = Consumer(queue, desk.work, concurrency=concurrency, report=desk.report, rounds=rounds)
+    running = asyncio.create_task(consumer.run(stop))
     try:
         yield
     finally:
@@ -126,7 +126,7 @@ async def test_no_more_is_taken_than_there_are_hands_for(queue: SQLiteQueue):
     assert desk.most_at_once == 3
 
 
-async def test_what_has_to_come_again_comes_as_a_new_message(queue: SQLiteQueue):
+async def test_what_has_to_come_again_comes_as_if_it_had_not_come_before(queue: SQLiteQueue):
     desk = Desk({"a": [0.05, 0.05]})
     counts: list[int] = []
 
@@ -146,7 +146,7 @@ async def test_what_has_to_come_again_comes_as_a_new_message(queue: SQLiteQueue)
 
 
 async def test_what_fails_comes_again_and_is_counted(queue: SQLiteQueue, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(workers, "KEPT_SECONDS", 0.1)
+    monkeypatch.setattr(consumers, "KEPT_SECONDS", 0.1)
     desk = Desk({"a": [ValueError("once")]})
     await send(queue, "a", "b")
     async with working(queue, desk):
@@ -155,10 +155,14 @@ async def test_what_fails_comes_again_and_is_counted(queue: SQLiteQueue, monkeyp
     assert [str(fault) for fault in desk.faults] == ["once"]
 
 
+def test_what_comes_to_nothing_waits_longer_each_time_and_not_for_ever():
+    assert [wait_after(count) for count in (1, 2, 3, 7, 8, 1_000)] == [4, 8, 16, 256, 256, 256]
+
+
 async def test_a_message_is_kept_for_as_long_as_it_is_worked_on(
     queue: SQLiteQueue, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(workers, "KEPT_SECONDS", 0.3)
+    monkeypatch.setattr(consumers, "KEPT_SECONDS", 0.3)
     desk = Desk(hold=asyncio.Event())
     assert desk.hold is not None
     await send(queue, "a")
@@ -171,13 +175,13 @@ async def test_a_message_is_kept_for_as_long_as_it_is_worked_on(
     assert desk.seen == ["a"]
 
 
-async def test_what_a_stopped_worker_was_at_is_free_at_once(queue: SQLiteQueue):
+async def test_what_a_stopped_consumer_was_at_is_free_at_once_and_not_counted(queue: SQLiteQueue):
     desk = Desk(hold=asyncio.Event())
     await send(queue, "a")
     async with working(queue, desk):
         await desk.until(lambda: desk.at_once == 1)
     assert desk.at_once == 0
-    assert [each.message for each in await left(queue)] == [{"name": "a"}]
+    assert [(each.message, each.count) for each in await left(queue)] == [({"name": "a"}, 1)]
 
 
 async def test_a_queue_that_does_not_answer_is_asked_again(queue: SQLiteQueue):
@@ -202,7 +206,7 @@ async def test_a_queue_that_does_not_answer_is_asked_again(queue: SQLiteQueue):
 async def test_rounds_are_made_again_and_again_whatever_comes_of_one(
     queue: SQLiteQueue, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(workers, "ROUND_SECONDS", 0.01)
+    monkeypatch.setattr(consumers, "ROUND_SECONDS", 0.01)
     desk = Desk()
     made: list[int] = []
 
@@ -217,14 +221,14 @@ async def test_rounds_are_made_again_and_again_whatever_comes_of_one(
     assert [str(fault) for fault in desk.faults] == ["the first"]
 
 
-async def test_a_worker_that_is_told_of_a_message_takes_it_at_once(
+async def test_a_consumer_that_is_told_of_a_message_takes_it_at_once(
     queue: SQLiteQueue, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(workers, "POLL_SECONDS", 3_600)
+    monkeypatch.setattr(consumers, "POLL_SECONDS", 3_600)
     desk, stop = Desk(), asyncio.Event()
-    worker = Worker(queue, desk.work, concurrency=1, report=desk.report, rounds=())
-    queue.on_send = worker.wake
-    running = asyncio.create_task(worker.run(stop))
+    consumer = Consumer(queue, desk.work, concurrency=1, report=desk.report)
+    queue.on_send = consumer.wake
+    running = asyncio.create_task(consumer.run(stop))
     for name in ("a", "b"):
         await send(queue, name)
         await emptied(queue)

@@ -1,4 +1,4 @@
-"""What a worker of a laptop does with jobs."""
+"""What becomes of jobs on a laptop."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lambda_responses.endpoints.job_worker import TRIES, job_worker
+from lambda_responses.endpoints.request_consumer import GIVEN_UP, MOST_DELIVERIES, request_consumer
 from lambda_responses.endpoints.run_queued_request import FIRST_WAIT, run_queued_request, wait_after
+from lambda_responses.lifecycle import queued_requests
 from lambda_responses.lifecycle.ports import Unbounded
 from lambda_responses.lifecycle.queued_requests import MOST_TRIES
 from lambda_responses.runtime.queue_door import Delivery, FailedMessage
@@ -45,7 +46,7 @@ def runtime(play: Play, clock: Clock) -> PlayedRuntime:
 @pytest.fixture
 async def working(runtime: PlayedRuntime) -> AsyncGenerator[None]:
     stop = asyncio.Event()
-    running = asyncio.create_task(job_worker(runtime).run(stop))  # pyright: ignore[reportArgumentType]
+    running = asyncio.create_task(request_consumer(runtime).run(stop))  # pyright: ignore[reportArgumentType]
     yield
     stop.set()
     await running
@@ -94,6 +95,31 @@ async def test_a_job_that_has_to_wait_comes_again_and_is_answered_in_the_end(
     assert len(await lying(services.queue)) == 1
 
 
+@pytest.mark.usefixtures("working")
+async def test_a_job_that_comes_to_nothing_time_and_again_goes_to_the_dead_letters(
+    runtime: PlayedRuntime, clock: Clock, monkeypatch: pytest.MonkeyPatch
+):
+    services = runtime.services
+    taken: list[str] = []
+
+    async def fails(*_: Any, name: str, **__: Any) -> Any:
+        taken.append(name)
+        raise ValueError("never")
+
+    monkeypatch.setattr(queued_requests, "run_queued_request", fails)
+    await services.requests.send(job("a"), group="default")
+
+    async def letters() -> list[Any]:
+        clock.seconds += 1_000
+        return await lying(services.dead_letters)
+
+    [letter] = await found(letters)
+    assert (letter.message, letter.attributes) == (job("a"), {"reason": GIVEN_UP})
+    assert len(taken) == len(services.reported) == MOST_DELIVERIES
+    assert len(set(taken)) == 1  # by which a job that was queued before is known again
+    assert await lying(services.requests) == []
+
+
 async def test_what_could_not_be_queued_is_kept_back_by_the_queue_for_a_while_alone(
     runtime: PlayedRuntime, clock: Clock
 ):
@@ -120,4 +146,3 @@ def test_the_time_until_a_message_comes_again_grows_and_has_an_end():
     assert waits == sorted(waits)
     assert (waits[0], waits[-1]) == (15, 960)
     assert sum(waits[: MOST_TRIES - 1]) == 105
-    assert TRIES != NAME

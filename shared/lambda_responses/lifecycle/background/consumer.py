@@ -8,11 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lambda_responses.lifecycle.background.messages import UnreadableMessage
-from lambda_responses.lifecycle.background.sweep import sweep
+from lambda_responses.lifecycle.background.sweep import bury, sweep
 from lambda_responses.lifecycle.background.work import work
 from lambda_responses.lifecycle.notifications import deliver_due
 from lambda_responses.lifecycle.ports import Unbounded
-from lambda_responses.queue.worker import Worker
+from lambda_responses.queue.consumer import Consumer
 
 if TYPE_CHECKING:
     from lambda_responses.lifecycle.background.verdict import Verdict
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
             ...
 
 
+MOST_DELIVERIES = 8
+"""So often a message is worked on, as on AWS, where the queue counts; then its response is failed."""
+
+
 class TimeLimit:
     """A `Deadline` that many seconds from now."""
 
@@ -38,18 +42,20 @@ class TimeLimit:
         return self._end - time.monotonic()
 
 
-def local_worker(
+def background_consumer(
     using: Services, queue: PolledQueue, *, concurrency: int, seconds: int, doing: Doing | None = None
-) -> Worker:
+) -> Consumer:
     """Makes so many responses at once, each for so many `seconds` at a time; 0 is for no limit.
 
     `doing` is `work`, unless somebody wants to be told of what comes of it.
     """
     owner, doing = f"worker-{os.getpid()}", doing or partial(work, using=using)
 
-    async def work_at(received: Received) -> float | None:
+    async def take(received: Received) -> float | None:
         deadline = TimeLimit(seconds) if seconds else Unbounded()
         try:
+            if received.count > MOST_DELIVERIES:
+                return await bury(received.message, using=using)
             verdict = await doing(received.message, owner=owner, deadline=deadline)
         except UnreadableMessage as fault:  # nor would it be the next time
             using.report(fault)
@@ -57,4 +63,4 @@ def local_worker(
         return verdict.again
 
     rounds = (partial(sweep, using, queue), partial(deliver_due, using=using))
-    return Worker(queue, work_at, concurrency=concurrency, report=using.report, rounds=rounds)
+    return Consumer(queue, take, concurrency=concurrency, report=using.report, rounds=rounds)
