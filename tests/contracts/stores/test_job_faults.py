@@ -12,7 +12,7 @@ from lambda_responses.storage.conversations.store import ConversationLocked, Con
 from lambda_responses.storage.keyed.port import StoreUnavailable
 from lambda_responses.storage.responses import ResponseNotFound
 from tests.contracts.stores.desk import LEASE, LIFETIME, desk_over, said_by
-from tests.contracts.stores.kit import WatchedStore, texts
+from tests.contracts.stores.kit import WatchedStore, nothing, texts
 from tests.contracts.stores.rooms import Faulty
 
 if TYPE_CHECKING:
@@ -263,6 +263,32 @@ def _payload_of(desk: Desk, place: Any) -> Any:
     from lambda_responses.storage.table import TenantTable
 
     return TenantTable(desk.tenant).whole_job(place.response_id)
+
+
+async def test_whoever_lost_the_lease_leaves_nothing_in_the_conversation(
+    desk: Desk, watched: WatchedStore, clock: Clock
+) -> None:
+    id, _, job = await in_a_conversation(desk)
+    late = await desk.take(job)
+    too_late = await desk.said(job, *(f"late {n}" for n in range(30)), status="completed")
+    in_time = await desk.said(job, *(f"in time {n}" for n in range(30)), status="completed")
+    clock.advance(LEASE)
+    now = await desk.take(job)
+    began = 0
+
+    async def wake_up_meanwhile(verb: str, _argument: object) -> None:
+        """Between the first of the items and the last, another writes its own."""
+        nonlocal began
+        began += verb == "transact"
+        if began == 2:
+            watched.before = nothing
+            with pytest.raises(LeaseLost):
+                await desk.jobs.commit(late, too_late)
+
+    watched.before = wake_up_meanwhile
+    await desk.jobs.commit(now, in_time)
+    assert began == 2
+    assert await conversation_says(desk, id) == ["ask 1", *said_by(in_time)]
 
 
 @pytest.mark.parametrize("status", ["completed", "failed"])

@@ -10,14 +10,15 @@ from lambda_responses.storage.background.holds import written_and_freed
 from lambda_responses.storage.background.job import LeaseLost, key_of, mine
 from lambda_responses.storage.background.revisions import changes, revised, written
 from lambda_responses.storage.chains import GENERATION, placed_row
-from lambda_responses.storage.keyed.port import ConditionFailed, StoreFact, StoreUnavailable, Update
+from lambda_responses.storage.conversations.additions import Commitment
+from lambda_responses.storage.keyed.port import Check, ConditionFailed, StoreFact, StoreUnavailable, Update
 from lambda_responses.storage.records import RUNNING
 from lambda_responses.storage.scheduling import at_once
 from lambda_responses.storage.table import TenantTable
 from lambda_responses.wire.tool_secrets import public_item
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from lambda_responses.storage.background.job import Job, Lease
     from lambda_responses.storage.background.revisions import Written
@@ -82,7 +83,10 @@ class Saves:
         told_apart_by = {"fence": job.fence, GENERATION: after.number, "st": set["st"]}
         writes: list[Write] = [control, *rows, *also]
         try:
-            await self._write(writes, lying.hold, public, lambda: self._is_there(control, told_apart_by))
+            commitment = Commitment(
+                writes, lambda: self._is_there(control, told_apart_by), [Check(control.key, control.when)]
+            )
+            await self._write(commitment, lying.hold, public)
         except ConditionFailed:
             await self._drop(job, record.blobs.keys() - lying.named.names)
             raise LeaseLost from None
@@ -92,20 +96,15 @@ class Saves:
         lease.written[:] = [after]
         await self._drop(job, filter(lying.is_own, lying.named.names - after.named.names))
 
-    async def _write(
-        self,
-        writes: Sequence[Write],
-        hold: Hold | None,
-        stored: StoredResponse,
-        is_done: Callable[[], Awaitable[bool]],
-    ) -> None:
+    async def _write(self, commitment: Commitment, hold: Hold | None, stored: StoredResponse) -> None:
         """Do the writes. A response that is over adds itself to its conversation, and lets that go."""
         status = stored.response["status"]
         if hold is not None and status in ADDED:
             items = [*stored.input, *stored.response["output"]]
-            await self._conversations.commit_with(hold, items, stored.origins, record=writes, is_done=is_done)
+            await self._conversations.commit_with(hold, items, stored.origins, record=commitment)
         else:
-            await written_and_freed(self._store, writes, None if status in RUNNING else hold, is_done)
+            lock = None if status in RUNNING else hold
+            await written_and_freed(self._store, commitment.writes, lock, commitment.is_done)
 
     async def _is_there(self, control: Update, values: Mapping[str, Any]) -> bool:
         """Whether a control row has these values, by which a lost write of one's own is known again."""

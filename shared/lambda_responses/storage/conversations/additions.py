@@ -26,13 +26,12 @@ from lambda_responses.storage.conversations.leases import (
     twice,
 )
 from lambda_responses.storage.conversations.rows import (
-    TRANSACTION_BYTES,
     Stretch,
     all_of,
     batched,
+    fits,
     item_bundles,
     item_puts,
-    payload_of,
 )
 from lambda_responses.storage.keyed.conditions import ROW, Absent, equals
 from lambda_responses.storage.keyed.port import Check, ConditionFailed, Put, StoreFact, Update
@@ -74,6 +73,18 @@ class Added:
     def puts(self, table: TenantTable, stretch: Stretch) -> list[Put]:
         """Their rows, after that stretch."""
         return item_puts(table, stretch.conversation, stretch.upto, self.items, self.bundles)
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """The writes of a response, which are done with what it adds to its conversation."""
+
+    writes: Sequence[Write]
+    is_done: Callable[[], Awaitable[bool]]
+    """Whether they were done already, where an answer was lost."""
+    fence: Sequence[Check] = ()
+    """What has to hold, besides the lease, before any of the items is written: where several may make the
+    response in turn, the lease is that of all of them."""
 
 
 class Additions:
@@ -153,18 +164,17 @@ class Additions:
         hold: Hold,
         items: Sequence[Json],
         origins: Mapping[str, Json],
-        record: Sequence[Write],
-        is_done: Callable[[], Awaitable[bool]],
+        record: Commitment,
     ) -> None:
         """Add items and do the writes of the record that is to be there when they are, and let go.
 
         There may be as many as the turn that they belong to may have. Raises `ConversationLocked`, and
-        `ConversationNotFound` where it was deleted meanwhile; `ConditionFailed` for a write of the record, of
-        which `is_done` says whether it was done already.
+        `ConversationNotFound` where it was deleted meanwhile; `ConditionFailed` for a write of the record, or
+        its fence.
         """
         added = await self._packed(items, origins, hold.stretch, bounded=False)
         try:
-            await self._add_once(hold, added, record, is_done)
+            await self._add_once(hold, added, record)
         except ConditionFailed as fact:
             if fact.index:  # which the head never is
                 raise
@@ -192,8 +202,7 @@ class Additions:
         self,
         hold: Hold,
         added: Added,
-        record: Sequence[Write] = (),
-        is_done: Callable[[], Awaitable[bool]] | None = None,
+        record: Commitment | None = None,
     ) -> None:
         """Add items under a lease. Raises `ConditionFailed` where it was lost."""
 
@@ -201,21 +210,28 @@ class Additions:
             return await self._is_there(hold, added)
 
         try:
-            await settled(lambda: self._add(hold, added, record), is_done or is_there)
+            if record is None:
+                await settled(lambda: self._add(hold, added), is_there)
+            else:
+                await settled(lambda: self._add(hold, added, record.writes, record.fence), record.is_done)
         except StoreFact:
             if added.blobs:
                 with suppress(StoreFact):
                     await self._ends.go_on(hold.table, hold.stretch.conversation)
             raise
 
-    async def _add(self, hold: Hold, added: Added, record: Sequence[Write]) -> None:
+    async def _add(
+        self, hold: Hold, added: Added, record: Sequence[Write] = (), fence: Sequence[Check] = ()
+    ) -> None:
         await self._keep_blobs(hold.table, hold.stretch.conversation, added)
-        *early, last = batched(added.puts(hold.table, hold.stretch), beside=1 + len(record))
-        if last and sum(map(payload_of, last)) + sum(map(payload_of, record)) > TRANSACTION_BYTES:
+        held = [Check(hold.head, hold.mine), *fence]
+        moved = [_moved(hold.head, len(added.items), hold.mine), *record]
+        *early, last = batched(added.puts(hold.table, hold.stretch), beside=len(held))
+        if not fits([*moved, *last]):
             early, last = [*early, last], []
         for batch in early:
-            await self._transact([Check(hold.head, hold.mine), *batch])
-        await self._transact([_moved(hold.head, len(added.items), hold.mine), *record, *last])
+            await self._transact([*held, *batch])
+        await self._transact([*moved, *last])
 
     async def _keep_blobs(self, table: TenantTable, conversation: ConversationKey, added: Added) -> None:
         """Before the rows that refer to them."""

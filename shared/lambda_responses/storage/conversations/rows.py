@@ -110,12 +110,17 @@ def batched(puts: Iterable[Put], *, beside: int) -> Iterator[list[Put]]:
     batch: list[Put] = []
     size = 0
     for put in puts:
-        if len(batch) + beside == MAX_TRANSACTION or size + payload_of(put) > TRANSACTION_BYTES:
+        if len(batch) + beside >= MAX_TRANSACTION or size + payload_of(put) > TRANSACTION_BYTES:
             yield batch
             batch, size = [], 0
         batch.append(put)
         size += payload_of(put)
     yield batch
+
+
+def fits(writes: Sequence[Write]) -> bool:
+    """Whether a transaction holds all of them."""
+    return len(writes) <= MAX_TRANSACTION and sum(map(payload_of, writes)) <= TRANSACTION_BYTES
 
 
 def payload_of(write: Write) -> int:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from lambda_responses.storage.blobs.lifting import MediaMissing
 from lambda_responses.storage.bundles import read_bundles, references
 from lambda_responses.storage.codec import pack
-from lambda_responses.storage.conversations.additions import Additions
+from lambda_responses.storage.conversations.additions import Additions, Commitment
 from lambda_responses.storage.conversations.ends import Ends
 from lambda_responses.storage.conversations.leases import (
     THERE,
@@ -34,11 +34,11 @@ from lambda_responses.storage.table import TenantTable, seq_of
 from lambda_responses.wire.ids import conversation_key_of, new_conversation_id
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from lambda_responses.storage.blobs.port import Blobs
     from lambda_responses.storage.conversations.rows import KeptItem, Stretch
-    from lambda_responses.storage.keyed.port import Key, KeyedStore, Put, Row, Write
+    from lambda_responses.storage.keyed.port import Key, KeyedStore, Put, Row
     from lambda_responses.wire.ids import ConversationKey, Entropy
     from lambda_responses.wire.json import Json
 
@@ -217,7 +217,7 @@ class ConversationStore:
             return row is not None and row.values == record.values
 
         try:
-            await self.commit_with(hold, items, origins, record=[record], is_done=is_there)
+            await self.commit_with(hold, items, origins, record=Commitment([record], is_there))
         except ConditionFailed:
             raise ConversationLocked from None
 
@@ -227,15 +227,14 @@ class ConversationStore:
         items: Sequence[Json],
         origins: Mapping[str, Json],
         *,
-        record: Sequence[Write],
-        is_done: Callable[[], Awaitable[bool]],
+        record: Commitment,
     ) -> None:
         """Add items and do the writes that commit the response that they came with, all or none.
 
-        `is_done` says whether that was done already, where an answer was lost. Raises `ConversationLocked`
-        where the lease was lost meanwhile, `ConditionFailed` for one of those writes.
+        Raises `ConversationLocked` where the lease was lost meanwhile, `ConditionFailed` for one of those
+        writes, or for their fence.
         """
-        await self._additions.commit(hold, items, origins, record, is_done)
+        await self._additions.commit(hold, items, origins, record)
 
     async def _leave(self, head: Key, gone: Delete) -> None:
         """Have an item gone, and counted no more. Raises `ItemNotFound`, `ConversationLocked`."""
