@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from lambda_responses.providers.local_model import LocalModel
     from lambda_responses.providers.routing import ProviderRouter
     from lambda_responses.queue.event_bus import EventBus
-    from lambda_responses.storage.blobs.objects import Objects
     from lambda_responses.queue.port import PolledQueue, Queue
     from lambda_responses.queue.results import Results
     from lambda_responses.runtime.parameters import Kept
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from lambda_responses.storage.background.outbox import Outbox
     from lambda_responses.storage.background.slots import Slots
     from lambda_responses.storage.background.tool_journal import ToolJournals
+    from lambda_responses.storage.blobs.objects import Objects
     from lambda_responses.storage.blobs.port import Blobs
     from lambda_responses.storage.conversations.store import ConversationStore
     from lambda_responses.storage.keyed.port import KeyedStore
