@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,18 +10,18 @@ import pytest
 
 from lambda_responses.storage.background.jobs import LeaseLost
 from lambda_responses.storage.conversations.store import ConversationLocked, ConversationNotFound
-from lambda_responses.storage.keyed.port import StoreUnavailable
+from lambda_responses.storage.keyed.port import ConditionFailed, StoreUnavailable
 from lambda_responses.storage.responses import ResponseNotFound
 from tests.contracts.stores.desk import LEASE, LIFETIME, desk_over, said_by
 from tests.contracts.stores.kit import WatchedStore, nothing, texts
 from tests.contracts.stores.rooms import Faulty
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from lambda_responses.storage.background.job import Job, Lease
     from lambda_responses.storage.conversations.store import Hold
-    from lambda_responses.storage.keyed.port import KeyedStore
+    from lambda_responses.storage.keyed.port import KeyedStore, Write
     from lambda_responses.storage.responses import StoredResponse
     from tests.contracts.stores.desk import Desk
     from tests.contracts.stores.kit import Clock
@@ -91,6 +92,53 @@ async def test_a_save_is_done_or_it_is_not(desk: Desk, watched: WatchedStore) ->
         assert said_by(await desk.read(lease.job)) == ["c"]
 
     await at_every_write(desk, watched, prepared, act, judge)
+
+
+async def unanswered(watched: WatchedStore, save: Awaitable[None], *, tries: int) -> Sequence[Write]:
+    """The writes of a save that so many tries of are still under way when nobody waits for them any more."""
+    under_way: list[Any] = []
+
+    async def no_answer(verb: str, writes: object) -> None:
+        if verb == "transact" and len(under_way) < tries:
+            under_way.append(writes)
+            raise StoreUnavailable("not in time")
+
+    watched.before = no_answer
+    with suppress(StoreUnavailable):
+        await save
+    watched.before = nothing
+    return under_way[0]
+
+
+async def test_a_save_that_comes_late_does_not_undo_a_newer_one(desk: Desk, watched: WatchedStore) -> None:
+    lease = await desk.take(await desk.queue())
+    first = await desk.said(lease.job, "a")
+    late = await unanswered(watched, desk.jobs.save(lease, first, {"step": 1}), tries=1)
+    await desk.jobs.save(lease, await desk.said(lease.job, "a", "b"), {"step": 2})
+    with pytest.raises(ConditionFailed):
+        await watched.transact(late)
+    assert said_by(await desk.read(lease.job)) == ["a", "b"]
+    assert (await desk.found(lease.job)).progress == {"step": 2}
+
+
+async def test_a_save_is_not_taken_for_done_where_an_earlier_one_came_in_between(
+    desk: Desk, watched: WatchedStore
+) -> None:
+    lease = await desk.take(await desk.queue())
+    first, second = await desk.said(lease.job, "a"), await desk.said(lease.job, "a", "b")
+    late = await unanswered(watched, desk.jobs.save(lease, first, {"step": 1}), tries=2)
+
+    async def comes_in_between(verb: str, _argument: object) -> None:
+        if verb == "transact":
+            watched.before = nothing
+            await watched.transact(late)
+
+    watched.before = comes_in_between
+    with pytest.raises(StoreUnavailable):
+        await desk.jobs.save(lease, second, {"step": 2})
+    assert (await desk.found(lease.job)).progress == {"step": 1}
+    await desk.jobs.save(lease, second, {"step": 2})
+    assert said_by(await desk.read(lease.job)) == ["a", "b"]
 
 
 async def test_a_commit_is_told_of_where_it_was_done_and_only_there(

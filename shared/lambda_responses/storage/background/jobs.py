@@ -221,7 +221,7 @@ class JobStore:
         """Keep all that was said so far, so that the next one goes on from here. Raises `TooLargeToStore`."""
         lying = await self._saves.lying(lease)
         got_on = {"st": IN_PROGRESS, "ck": pack(progress), "att": 0}
-        await self._saves.write(lease, lying, stored, set=got_on)
+        await self._saves.write(lease, lying, stored, values=got_on)
 
     async def commit(self, lease: Lease, stored: StoredResponse, *, ending: Sequence[Event] = ()) -> None:
         """Keep the response as it ended, which its status says, and tell of it; with what ends the log where
@@ -238,16 +238,25 @@ class JobStore:
         if not job.kept:
             lying = replace(lying, expires=self._ends.unkept_until())
             set["ttl"] = lying.expires
-        await self._saves.write(lease, lying, stored, set=set, remove=OVER, also=also)
+        await self._saves.write(lease, lying, stored, values=set, remove=OVER, also=also)
         await self._ends.tidy(job, lying.control)
 
-    async def release(self, lease: Lease, *, throttled: bool, delay: float = 0) -> None:
-        """Put it back, to be taken after `delay` seconds. Being `throttled` by a provider is no attempt."""
+    async def release(
+        self, lease: Lease, *, throttled: bool = False, attempt: bool = False, delay: float = 0
+    ) -> None:
+        """Put it back, to be taken after `delay` seconds; `throttled` where a provider wanted that.
+
+        Whoever does so is not what the job kills, so it was no attempt, unless told otherwise.
+        """
         job = lease.job
         wt = self._now() + delay + self._message_wait
         set: dict[str, Any] = {"st": QUEUED, "wk": job_work(job.response_id), "wt": wt}
         if throttled:
-            set |= {"thr": job.throttled + 1, "att": job.attempts - 1}
+            set["thr"] = job.throttled + 1
+        if not attempt:
+            control = await self._control(job.tenant, job.response_id)
+            # Where something was saved since it was taken, there is none to be taken back.
+            set["att"] = min(job.attempts - 1, 0 if control is None else control.values.get("att", 0))
         await self._held(lease, Update(key_of(job), set=set, remove=("owner", "lease")))
 
     async def give_up(self, lease: Lease, error: Json) -> Job:

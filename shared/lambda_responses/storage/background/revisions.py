@@ -16,6 +16,7 @@ from lambda_responses.storage.blobs.lifting import digest_in
 from lambda_responses.storage.bundles import EXPIRY, TooLargeToStore, references
 from lambda_responses.storage.chains import GENERATION, KeptBlob, addressed, placed_row
 from lambda_responses.storage.conversations.rows import TRANSACTION_BYTES, payload_of
+from lambda_responses.storage.keyed.conditions import Absent, equals
 from lambda_responses.storage.keyed.port import Delete, Put, Row
 from lambda_responses.storage.records import OUTPUT_ROOM, Reservation, Revision, keys_of
 from lambda_responses.storage.table import TenantTable, tenant_in
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from lambda_responses.storage.chains import Place
     from lambda_responses.storage.conversations.leases import Hold
+    from lambda_responses.storage.keyed.conditions import Test
     from lambda_responses.storage.keyed.port import Key
     from lambda_responses.storage.records import Record
 
@@ -86,6 +88,11 @@ class Written:
         before = self.control.values.get("prev")
         previous = None if before is None else addressed(before)[1]
         return Revision(self.number + 1, previous, self.counts[2], self.named.of_turn)
+
+    @property
+    def unchanged(self) -> Test:
+        """What holds of the control row as long as this is the revision that it tells of."""
+        return equals(GENERATION, self.number) if self.number else Absent(GENERATION)
 
     def reservation(self, fence: int) -> Reservation:
         """The response's place, for whoever writes it again under that fence."""

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lambda_responses.storage.background.holds import written_and_freed
-from lambda_responses.storage.background.job import LeaseLost, key_of, mine
+from lambda_responses.storage.background.job import IN_PROGRESS, LeaseLost, key_of, mine
 from lambda_responses.storage.background.revisions import changes, revised, written
-from lambda_responses.storage.chains import GENERATION, placed_row
+from lambda_responses.storage.chains import placed_row
 from lambda_responses.storage.conversations.additions import Commitment
 from lambda_responses.storage.keyed.port import Check, ConditionFailed, StoreFact, StoreUnavailable, Update
 from lambda_responses.storage.records import RUNNING
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from lambda_responses.storage.background.job import Job, Lease
     from lambda_responses.storage.background.revisions import Written
     from lambda_responses.storage.conversations.store import ConversationStore, Hold
-    from lambda_responses.storage.keyed.port import KeyedStore, Write
+    from lambda_responses.storage.keyed.port import Key, KeyedStore, Write
+    from lambda_responses.storage.records import Record
     from lambda_responses.storage.responses import ResponseStore, StoredResponse
 
 ADDED = frozenset({"completed", "incomplete"})
@@ -63,11 +64,11 @@ class Saves:
         lying: Written,
         stored: StoredResponse,
         *,
-        set: Mapping[str, Any],
+        values: Mapping[str, Any],
         remove: Sequence[str] = (),
         also: Sequence[Write] = (),
     ) -> None:
-        """Put the response in the place of what is `lying` there, and change its control row.
+        """Put the response in the place of what is `lying` there, and give its control row these values.
 
         `also` is written in the same breath, and the end of the lock of its conversation, if it is over.
         Raises `TooLargeToStore`, `ConversationNotFound`, `ConversationLocked`.
@@ -78,16 +79,19 @@ class Saves:
             lying.reservation(job.fence), public, revision=lying.next, lasting=job.kept
         )
         after, rows = revised(lying, record)
-        changed, gone = changes(record)
-        control = Update(key_of(job), set={**changed, **set}, remove=[*gone, *remove], when=mine(lease))
-        told_apart_by = {"fence": job.fence, GENERATION: after.number, "st": set["st"]}
-        writes: list[Write] = [control, *rows, *also]
+        control = _revised(lease, lying, record, values, remove)
+        done = {"fence": job.fence, **control.set}
+        commitment = Commitment(
+            [control, *rows, *also],
+            lambda: self._is_there(control.key, done),
+            [Check(control.key, control.when)],
+        )
         try:
-            commitment = Commitment(
-                writes, lambda: self._is_there(control, told_apart_by), [Check(control.key, control.when)]
-            )
             await self._write(commitment, lying.hold, public)
         except ConditionFailed:
+            lease.written.clear()
+            if await self._is_there(control.key, {"fence": job.fence, "st": IN_PROGRESS}):
+                raise StoreUnavailable("an earlier save came late, and not before this one") from None
             await self._drop(job, record.blobs.keys() - lying.named.names)
             raise LeaseLost from None
         except StoreUnavailable:
@@ -106,11 +110,23 @@ class Saves:
             lock = None if status in RUNNING else hold
             await written_and_freed(self._store, commitment.writes, lock, commitment.is_done)
 
-    async def _is_there(self, control: Update, values: Mapping[str, Any]) -> bool:
+    async def _is_there(self, key: Key, values: Mapping[str, Any]) -> bool:
         """Whether a control row has these values, by which a lost write of one's own is known again."""
-        row = await self._store.get(control.key)
+        row = await self._store.get(key)
         return row is not None and all(row.values.get(name) == value for name, value in values.items())
 
     async def _drop(self, job: Job, names: Iterable[str]) -> None:
         with suppress(StoreFact):  # They expire.
             await self._responses.drop(job.tenant, job.response_id, list(names))
+
+
+def _revised(
+    lease: Lease, lying: Written, record: Record, values: Mapping[str, Any], remove: Sequence[str]
+) -> Update:
+    """The control row with what a revision changes of it, where the one before it is what is lying there.
+
+    So no save that comes late, having been given up and done again, undoes a newer one.
+    """
+    changed, gone = changes(record)
+    when = (*mine(lease), lying.unchanged)
+    return Update(key_of(lease.job), set={**changed, **values}, remove=[*gone, *remove], when=when)
