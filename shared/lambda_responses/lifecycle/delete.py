@@ -33,5 +33,5 @@ async def delete_response(response_id: str, *, principal: Principal, using: Serv
     if job is not None:
         await using.journals.remove(job)
         if job.streamed:
-            await using.events.remove(job)
+            await using.events.remove(tenant, response_id)
     return {"id": response_id, "object": "response", "deleted": True}

@@ -10,26 +10,39 @@ from typing import TYPE_CHECKING
 
 from lambda_responses.stream.emitter import ending_as
 from lambda_responses.stream.replay import at_the_start
-from lambda_responses.stream.told import told_by
+from lambda_responses.stream.told import ToldItems
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from lambda_responses.wire.json import Event, Json
 
 
-def ending_of(told: Sequence[Event], response: Json) -> list[Event]:
-    """The events that follow on all that was `told`, if no end was among it: what is open is closed as
-    incomplete, and the response has ended as the object that is stored of it.
-    """
-    items = [item for _, item in sorted(told_by(told).open.items())]
-    events = [] if told else _beginning(response)
-    for place, item in enumerate(items, start=1):
-        is_cut = place == len(items) or not item.whole
-        events += item.closed("incomplete" if is_cut else "completed", None)
-    events += ending_as(response)
-    first = told[-1]["sequence_number"] + 1 if told else 0
-    return [{**event, "sequence_number": first + place} for place, event in enumerate(events)]
+class CutLog:
+    """What was told of such a response, taken in event by event."""
+
+    def __init__(self) -> None:
+        self.next = 0
+        """The number of the event after those."""
+        self._items = ToldItems()
+
+    def hear(self, events: Iterable[Event]) -> None:
+        """Take in what was told next."""
+        for event in events:
+            self._items.hear(event)
+            self.next = event["sequence_number"] + 1
+
+    def ending(self, response: Json) -> list[Event]:
+        """The events that follow, if no end was told: what is open is closed as incomplete, and the response
+        has ended as the object that is stored of it.
+        """
+        items = [item for _, item in sorted(self._items.open.items())]
+        events = [] if self.next else _beginning(response)
+        for place, item in enumerate(items, start=1):
+            is_cut = place == len(items) or not item.whole
+            events += item.closed("incomplete" if is_cut else "completed", None)
+        events += ending_as(response)
+        return [{**event, "sequence_number": self.next + place} for place, event in enumerate(events)]
 
 
 def _beginning(response: Json) -> list[Event]:

@@ -232,7 +232,7 @@ async def test_nobody_makes_a_cut_who_has_lost_the_response(log: EventLog, held:
     third = await held.taken()
     with pytest.raises(LeaseLost):
         await log.seal(second)
-    assert (await log.seal(third)).segments == (Segment(1, 0), Segment(3, 0))
+    assert (await log.seal(third)).segments == (Segment(3, 0),)
     with pytest.raises(LeaseLost):
         await log.seal(second)
     await held.keyed.transact([Delete(held.key)])
@@ -260,12 +260,59 @@ async def test_rows_of_a_chunk_that_never_came_to_be_do_not_move_the_cut(
     assert numbers(await log.told(second)) == [0, 1]
 
 
+async def test_a_cut_is_found_behind_any_number_of_rows_that_never_came_to_be(
+    log: EventLog, held: Held, keyed: KeyedStore
+) -> None:
+    first = await held.begun()
+    await log.append(first, spoken(0, 1))
+    table = TenantTable(first.tenant)
+    for number in range(2, 170):
+        await keyed.put(table.event_chunk(first.response_id, 1, number, 1), {"d": b"torn"})
+    second = await log.seal(await held.taken())
+    assert second.segments[-1] == Segment(2, 2)
+
+
+async def test_those_who_logged_nothing_leave_no_cut_however_many_they_are(log: EventLog, held: Held) -> None:
+    job = await held.begun()
+    await log.append(job, spoken(0, 1))
+    for _ in range(12):
+        job = await log.seal(await held.taken())
+    assert job.segments == (Segment(1, 0), Segment(13, 2))
+    await log.append(job, spoken(2, 2))
+    for _ in range(3):
+        job = await log.seal(await held.taken())
+    assert job.segments == (await held.found()).segments == (Segment(1, 0), Segment(13, 2), Segment(16, 3))
+    assert numbers(await log.told(job)) == [0, 1, 2]
+
+
 async def test_a_log_that_nobody_has_written_to_is_cut_at_its_beginning(log: EventLog, held: Held) -> None:
     await held.begun()
     ended = await log.seal(await held.taken(st="failed"))
-    assert ended.segments == (Segment(1, 0), Segment(2, 0))
+    assert ended.segments == (Segment(2, 0),)
     assert await log.told(ended) == []
     assert await log.seal(ended) is ended
+
+
+async def test_a_long_log_is_removed_page_by_page(log: EventLog, held: Held) -> None:
+    job = await held.begun()
+    for number in range(230):
+        await log.append(job, spoken(number, number))
+    await log.remove(job.tenant, job.response_id)
+    assert not await log.holds(job)
+
+
+async def test_only_of_a_deleted_response_its_maker_removes_the_log(log: EventLog, held: Held) -> None:
+    job = await held.begun()
+    await log.append(job, spoken(0, 0))
+    await log.remove_deleted(job)
+    assert await log.holds(job)
+    await held.keyed.update(held.key, set={"gone": True})
+    await log.remove_deleted(job)
+    assert not await log.holds(job)
+    await log.append(job, spoken(1, 1))
+    await held.keyed.transact([Delete(held.key)])
+    await log.remove_deleted(job)
+    assert not await log.holds(job)
 
 
 async def test_logs_of_tenants_and_responses_are_apart(log: EventLog, held: Held) -> None:

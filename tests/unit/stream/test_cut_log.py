@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_responses.stream.cut_log import ending_of
+from lambda_responses.stream.cut_log import CutLog
 from lambda_responses.stream.deltas import (
     Delta,
     ItemOpened,
@@ -35,6 +35,12 @@ SAID: list[Delta] = [
     ToolArguments(2, "1}"),
     Stopped("tool_calls"),
 ]
+
+
+def ending_of(told: list[Json], response: Json) -> list[Json]:
+    log = CutLog()
+    log.hear(told)
+    return log.ending(response)
 
 
 def cancelled(**fields: Any) -> Json:

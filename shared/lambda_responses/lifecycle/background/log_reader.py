@@ -19,7 +19,7 @@ from lambda_responses.storage.background.event_log import told_in_full
 from lambda_responses.storage.background.job import CANCELLED
 from lambda_responses.storage.background.segments import span_at
 from lambda_responses.storage.chains import ResponseNotFound
-from lambda_responses.stream.cut_log import ending_of
+from lambda_responses.stream.cut_log import CutLog
 from lambda_responses.stream.grammar import TERMINAL
 from lambda_responses.wire.errors import NotFoundError
 
@@ -127,10 +127,13 @@ class LogReader:
         """What the log does not say of a response that was ended by somebody who was not making it."""
         if job.status != CANCELLED and job.error is None:
             return ()
-        told = [event for chunk in await self._using.events.told(job) for event in chunk.events]
-        if not told and job.segments[-1].start:  # the log has expired
+        told = CutLog()
+        async for page in self._using.events.pages(job):
+            for chunk in page:
+                told.hear(chunk.events)
+        if not told.next and job.segments[-1].start:  # the log has expired
             return ()
-        ending = ending_of(told, await self._response())
+        ending = told.ending(await self._response())
         return [event for event in ending if event["sequence_number"] >= self._next]
 
     async def _response(self) -> Json:

@@ -14,21 +14,22 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from lambda_responses.storage.background.job import LeaseLost, control_of
+from lambda_responses.storage.background.job import LeaseLost, key_of
 from lambda_responses.storage.background.segments import cut_of, segments_in, span_at
+from lambda_responses.storage.chains import is_deleted
 from lambda_responses.storage.codec import pack, unpack
 from lambda_responses.storage.keyed.conditions import ROW, Absent, equals
 from lambda_responses.storage.keyed.port import ConditionFailed, Put
 from lambda_responses.storage.parcels import from_rows, into_rows
 from lambda_responses.storage.scheduling import at_once, off_the_loop, weight_of
-from lambda_responses.storage.table import TenantTable, sequence_of
+from lambda_responses.storage.table import MAX_SEQUENCE_NUMBER, TenantTable, sequence_of
 from lambda_responses.stream.grammar import TERMINAL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
     from lambda_responses.storage.background.job import Job
-    from lambda_responses.storage.keyed.port import KeyedStore, Range, Row
+    from lambda_responses.storage.keyed.port import KeyedStore
     from lambda_responses.wire.json import Event, Json
 
 KEPT = 86_400
@@ -36,7 +37,7 @@ KEPT = 86_400
 UNKEPT = 600
 """The same where nothing of the response is to be kept."""
 _PAGE = 100
-"""Rows that are read at once: as many as one chunk takes at most."""
+"""Rows that are read or removed at once: no chunk takes more."""
 _NOTHING: Mapping[str, Json] = {}
 
 
@@ -114,11 +115,9 @@ class EventLog:
         """
         table = TenantTable(tenant)
         high = {} if end is None else {"high": end - 1}
-        range = table.event_chunks(response_id, fence, first, **high)
+        found = await self._store.query(table.event_chunks(response_id, fence, first, **high), limit=_PAGE)
         chunks: list[Chunk] = []
-        for _, rows in groupby(
-            await self._store.query(range, limit=_PAGE), key=lambda row: sequence_of(row.key)[0]
-        ):
+        for _, rows in groupby(found, key=lambda row: sequence_of(row.key)[0]):
             parts = from_rows([row.values for row in rows])
             if parts is None:  # It is still being written, or its rest is on the next page.
                 break
@@ -126,34 +125,43 @@ class EventLog:
             chunks.append(Chunk(fence, events, origins))
         return chunks
 
-    async def told(self, job: Job, *, after: int = -1) -> Sequence[Chunk]:
-        """All that counts of a log after event number `after`, for who holds its fence or finds it ended."""
-        chunks: list[Chunk] = []
+    async def pages(self, job: Job, *, after: int = -1) -> AsyncGenerator[Sequence[Chunk]]:
+        """All that counts of a log after event number `after`, little by little, for who holds its fence or
+        finds it ended.
+        """
         while (span := span_at(job.segments, after + 1)) is not None:
-            more = await self.read(
+            page = await self.read(
                 job.tenant, job.response_id, fence=span.fence, first=after + 1, end=span.end
             )
-            if not more:
-                break
-            chunks += more
-            after = more[-1].last
-        return chunks
+            if not page:
+                return
+            yield page
+            after = page[-1].last
+
+    async def told(self, job: Job, *, after: int = -1) -> Sequence[Chunk]:
+        """The same, all at once."""
+        return [chunk async for page in self.pages(job, after=after) for chunk in page]
 
     async def counts(self, job: Job) -> bool:
         """Whether what was logged under that fence by now counts for good: only then may anybody be told."""
-        row = await self._store.get(control_of(job.tenant, job.response_id))
+        row = await self._store.get(key_of(job))
         return row is not None and row.values.get("fence") == job.fence
 
     async def holds(self, job: Job) -> bool:
         """Whether there is anything in a log."""
-        range = TenantTable(job.tenant).all_event_chunks(job.response_id)
-        return bool(await self._store.query(range, limit=1))
+        whole = TenantTable(job.tenant).all_event_chunks(job.response_id)
+        return bool(await self._store.query(whole, limit=1))
 
-    async def remove(self, job: Job) -> None:
+    async def remove(self, tenant: str, response_id: str) -> None:
         """Keep nothing of a log, be it what counted or not."""
-        range = TenantTable(job.tenant).all_event_chunks(job.response_id)
-        rows = await self._store.query(range)
-        await at_once(self._store.delete(row.key) for row in rows)
+        whole = TenantTable(tenant).all_event_chunks(response_id)
+        while rows := await self._store.query(whole, limit=_PAGE):
+            await at_once(self._store.delete(row.key) for row in rows)
+
+    async def remove_deleted(self, job: Job) -> None:
+        """Keep nothing of a log whose response was deleted: its maker has gone on until it noticed that."""
+        if is_deleted(await self._store.get(key_of(job))):
+            await self.remove(job.tenant, job.response_id)
 
     async def seal(self, job: Job) -> Job:
         """The job with a cut made in its log: what others logged counts up to there, and nothing beyond.
@@ -164,10 +172,10 @@ class EventLog:
         if not job.open_cut:
             return job
         start, cut = await self._next_number(job), cut_of(job.fence)
-        key = control_of(job.tenant, job.response_id)
         first = (equals("fence", job.fence), Absent(cut))
+        idle = [cut_of(fence) for fence, its_start in job.segments[:-1] if its_start == start]
         try:
-            row = await self._store.update(key, set={cut: start}, when=first)
+            row = await self._store.update(key_of(job), set={cut: start}, remove=idle, when=first)
         except ConditionFailed as fact:
             if fact.old is None or fact.old.values.get("fence") != job.fence:
                 raise LeaseLost from None
@@ -180,14 +188,18 @@ class EventLog:
             return 0
         fence, start = job.segments[-2]
         assert start is not None  # `segments_in` tells of no other but the last
-        range = TenantTable(job.tenant).event_chunks(job.response_id, fence, start)
-        last = await self._last_chunk(range, limit=1) or await self._last_chunk(range, limit=None)
-        return start if last is None else sequence_of(last.key)[0] + 1
-
-    async def _last_chunk(self, range: Range, *, limit: int | None) -> Row | None:
-        """The row by which the last chunk of that range is there, if it is among the last `limit` rows."""
-        rows = await self._store.query(range, descending=True, limit=limit)
-        return next((row for row in rows if sequence_of(row.key)[1] == 0), None)
+        table, high, limit = TenantTable(job.tenant), MAX_SEQUENCE_NUMBER, 1
+        while rows := await self._store.query(
+            table.event_chunks(job.response_id, fence, start, high), descending=True, limit=limit
+        ):
+            places = [sequence_of(row.key) for row in rows]
+            whole = [last for last, part in places if part == 0]  # in all others the first row is missing
+            if whole:
+                return whole[0] + 1
+            if len(rows) < limit:
+                break
+            (high, _), limit = places[-1], _PAGE
+        return start
 
 
 def told_in_full(event: Event, response: Json) -> Event:

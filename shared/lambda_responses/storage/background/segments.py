@@ -3,17 +3,22 @@
 Whoever takes a response over bumps its fence, which seals the log of the one before: of that, nothing counts
 that is not found there now. The control row then gets `cut{fence}`, the number at which the new one goes on.
 Each number is an attribute of its own, set once, so that no write of one who saw an older row can undo it.
-Chunks of a fence count from its own cut to the next one's.
+Chunks of a fence count from its own cut to the next one's. Where both are at one number there are none, and
+the first goes when the second is made: a row has no room for a cut by everybody who ever tried.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lambda_responses.storage.keyed.port import Values
+
+_CUT = "cut"
+_NAME = re.compile(rf"{_CUT}\d+")
 
 
 class Segment(NamedTuple):
@@ -35,16 +40,16 @@ class Span(NamedTuple):
 
 def cut_of(fence: int) -> str:
     """The attribute of a control row that says where the log of that fence begins."""
-    return f"cut{fence}"
+    return f"{_CUT}{fence}"
 
 
 def segments_in(values: Values) -> tuple[Segment, ...]:
     """The segments of a control row's log, in order. Of those without a start only the last is told: whoever
     lost the fence before making a cut has logged nothing.
     """
-    newest: int = values.get("fence", 0)
-    cuts = {fence: values.get(cut_of(fence)) for fence in range(1, int(newest) + 1)}
-    return tuple(Segment(fence, cut) for fence, cut in cuts.items() if cut is not None or fence == newest)
+    starts = {int(name[len(_CUT) :]): start for name, start in values.items() if _NAME.fullmatch(name)}
+    newest = int(values.get("fence", 0))
+    return tuple(Segment(fence, starts.get(fence)) for fence in sorted({*starts, newest}) if fence)
 
 
 def span_at(segments: Sequence[Segment], number: int) -> Span | None:
