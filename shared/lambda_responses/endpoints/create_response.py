@@ -55,11 +55,6 @@ async def create_response(request: Request) -> Response:
     return await _Asked(request, sent, body, principal, meter).response()
 
 
-async def goes_on(*, begun: bool) -> bool:
-    """Of a background response: that its client has gone is nobody's business."""
-    return True
-
-
 def _events_of(response: Json) -> Sequence[Event]:
     from lambda_responses.stream.replay import events_of  # which few requests need
 
@@ -92,6 +87,7 @@ class _Asked:
             attach=self._settings.attach_retries,
         )
         self._in_background: bool = bool(body.get("background"))
+        self._maker: StreamedInBackground | None = None
         sink = self._checking(meter) if self._settings.check_streams else meter
         self._bounds = RunBounds(sink=sink, deadline=deadline_of(request), claim=self._once)
 
@@ -139,7 +135,7 @@ class _Asked:
     def _streamed_in_background(self) -> StreamedInBackground:
         from lambda_responses.lifecycle.background.inline import StreamedInBackground  # which few need
 
-        return StreamedInBackground(
+        self._maker = StreamedInBackground(
             self._body,
             principal=self._principal,
             using=self._services,
@@ -147,6 +143,7 @@ class _Asked:
             claim=self._once,
             telling=self._bounds.sink,
         )
+        return self._maker
 
     async def _made(self) -> Response:
         if self._in_background:
@@ -165,7 +162,7 @@ class _Asked:
         if self._body.get("stream"):
             run = self._streamed_in_background()
             events = run.events()
-            first = await anext(events)
+            first = await anext(events, None) or ()  # it may be deleted before it has said a word
             note(self._request, response_id=run.id, target=run.target)
             headers = {"x-responses-target": printable(run.target)}
             return self._stream(first, events, self._framing(run.id), headers=headers)
@@ -253,10 +250,16 @@ class _Asked:
         *,
         headers: dict[str, str],
     ) -> Response:
-        stays = goes_on if self._in_background else self._once.stays
+        stays = self._stays_in_background if self._in_background else self._once.stays
         return EventStreamResponse(
             first, batches, framing, keep_alive=self._keep_alive, headers=headers, stays=stays
         )
+
+    async def _stays_in_background(self, *, begun: bool) -> bool:
+        """See `Stays`: for as long as it is made here. What others make of it is in its log."""
+        if self._maker is not None:
+            await self._maker.left()
+        return False
 
     def _framing(self, response_id: str | None) -> Framing:
         options: Json = self._body.get("stream_options") or {}

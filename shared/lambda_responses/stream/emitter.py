@@ -371,6 +371,13 @@ def _weightier(known: StopReason | None, said: StopReason) -> StopReason:
     return said if known == "tool_calls" and said != "end" else known
 
 
+def queued_events(response: Json) -> list[Event]:
+    """All that there is to say of a response before somebody takes it up."""
+    names = [name for name, status in _PROMISED.items() if status == "queued"]
+    shown = {**response, "status": "queued"}
+    return [{"type": name, "response": shown, "sequence_number": number} for number, name in enumerate(names)]
+
+
 def ending_as(response: Json) -> list[Event]:
     """What is left to say, unnumbered, of a response that ended as this object.
 

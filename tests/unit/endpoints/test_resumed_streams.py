@@ -322,16 +322,16 @@ async def test_a_stream_that_somebody_ends_has_one_end_for_all(estate: Estate, h
     assert not server.played.open_answers
 
 
+async def crowded(server: Server) -> None:
+    """Has nobody begin anything for `ME`."""
+    server.services.tenant_concurrency = 1
+    assert await server.services.slots.take(ME.tenant, 1, "somebody")
+
+
 async def test_what_was_cancelled_before_anybody_began_has_a_stream(estate: Estate) -> None:
     server = estate.server()
-    server.services.tenant_concurrency = 1
-    slot = await server.services.slots.take(ME.tenant, 1, "somebody")
-    assert slot is not None
-    client = server.begin()
-    for _ in range(500):
-        if id := await waiting_message(server):
-            break
-        await asyncio.sleep(0.01)
+    await crowded(server)
+    client, id = await begun(server, 2)
     assert (await server.asked("POST", f"/v1/responses/{id}/cancel")).status == 200
     whole = await server.resumed(id)
     obey(whole.events)
@@ -343,10 +343,29 @@ async def test_what_was_cancelled_before_anybody_began_has_a_stream(estate: Esta
     assert await heard([client]) == [whole.body]
 
 
-async def waiting_message(server: Server) -> str:
-    """The id of the response that is on the queue, if there is one."""
-    received = await server.services.queue.receive(1, visible_after=0)
-    return received[0].message["response_id"] if received else ""
+async def test_nobody_reads_on_for_a_client_that_has_gone(estate: Estate) -> None:
+    server = estate.server()
+    await crowded(server)
+    client, id = await begun(server, 2)
+    client.cut()
+    await asyncio.wait_for(client.over.wait(), ENOUGH)
+    assert json.loads(await server.retrieved(id))["status"] == "queued"
+
+
+async def test_a_response_that_is_deleted_before_its_first_word_ends_its_stream(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = estate.server(SAID)
+    append = server.services.events.append
+
+    async def too_late(job: Any, *said: Any) -> None:
+        assert (await server.asked("DELETE", f"/v1/responses/{job.response_id}")).status == 200
+        await append(job, *said)
+
+    monkeypatch.setattr(server.services.events, "append", too_late)
+    client = server.begin()
+    await asyncio.wait_for(client.over.wait(), ENOUGH)
+    assert (client.status, client.body) == (200, b"")
 
 
 async def test_after_the_last_event_there_is_nothing(estate: Estate) -> None:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lambda_responses.lifecycle.background import patience, watch
+from lambda_responses.lifecycle.background import event_writer, patience, watch
 from lambda_responses.lifecycle.background.enqueue import enqueue_response
-from lambda_responses.lifecycle.background.messages import UnreadableMessage, message_about
+from lambda_responses.lifecycle.background.leased import FALTERED_FOR
+from lambda_responses.lifecycle.background.messages import UnreadableMessage
 from lambda_responses.lifecycle.background.sweep import sweep
 from lambda_responses.lifecycle.background.work import work
 from lambda_responses.lifecycle.cancel import cancel_response
@@ -33,7 +34,7 @@ from tests.played import ME, YOU, Played
 from tests.queued import ANSWER, BODY, FIRST, Limited, Silence, done, got, queued, texts
 
 if TYPE_CHECKING:
-    from tests.played import Play
+    from tests.played import Play, PlayedServices
 
 pytestmark = pytest.mark.anyio
 
@@ -41,6 +42,14 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+async def stopped(services: PlayedServices, id: str, hold: Silence) -> None:
+    """Have a worker begin, and be stopped where its model is silent."""
+    working = asyncio.ensure_future(done(services, id))
+    await hold.begun.wait()
+    working.cancel()
+    await asyncio.wait({working})
 
 
 async def test_what_is_queued_is_made(play: Play):
@@ -274,14 +283,42 @@ async def test_a_worker_that_is_stopped_lets_another_go_on_at_once(play: Play):
     services = play(model)
     id = await queued(services)
     await services.queue.receive(9, visible_after=900)
-    working = asyncio.ensure_future(done(services, id))
-    await hold.begun.wait()
-    working.cancel()
-    await asyncio.wait({working})
+    await stopped(services, id, hold)
     assert (await got(services, id))["status"] == "queued"
-    [received] = await services.queue.receive(9, visible_after=900)
-    assert received.message == message_about("me", id)
+    assert await services.queue.receive(9, visible_after=900) == []  # it has a message, which comes again
     assert (await done(services, id)).outcome == "ended"
+
+
+async def test_a_worker_may_be_stopped_as_often_as_one_likes(play: Play):
+    holds = [Silence() for _ in range(7)]
+    services = play(Played([FIRST, *([hold] for hold in holds), ANSWER]))
+    id = await queued(services)
+    for hold in holds:
+        await stopped(services, id, hold)
+        assert (await services.jobs.find("me", id)).attempts == 0
+    assert (await done(services, id)).outcome == "ended"
+    assert texts(await got(services, id)) == ["first", "hello"]
+
+
+async def test_a_store_that_falters_has_the_response_put_back_and_that_counts(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+):
+    services = play(Played([[*ANSWER] for _ in range(6)]))
+    id = await queued(services, stream=True)
+
+    async def unavailable(*_: Any) -> None:
+        raise StoreUnavailable("throttled")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(event_writer, "PAUSES", ())
+        broken.setattr(services.events, "append", unavailable)
+        for number in range(5):
+            verdict = await done(services, id)
+            assert (verdict.outcome, verdict.again) == ("put_back", FALTERED_FOR)
+            job = await services.jobs.find("me", id)
+            assert (job.status, job.lease, job.attempts) == ("queued", None, number + 1)
+        assert [str(each) for each in services.reported] == ["throttled"] * 5
+    assert (await done(services, id)).outcome == "given_up"
 
 
 async def test_a_model_that_is_not_there_any_more_fails_the_response(play: Play):

@@ -13,7 +13,6 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from lambda_responses.lifecycle.ports import NO_ORIGINS
-from lambda_responses.lifecycle.waiting import Interrupted
 from lambda_responses.storage.background.job import LeaseLost
 from lambda_responses.storage.keyed.port import StoreUnavailable
 from lambda_responses.storage.scheduling import weight_of
@@ -58,7 +57,7 @@ class EventWriter:
         self._listener: asyncio.Queue[Sequence[Event] | None] | None = None
 
     async def keep(self, events: Sequence[Event], origins: Mapping[str, Json] = NO_ORIGINS) -> None:
-        """See `EventSink`. Raises `Interrupted` where something said before cannot be told."""
+        """See `EventSink`. Raises like `flush` for something said before."""
         if events[-1]["type"] in TERMINAL:
             self._tell(events)
             return
@@ -72,7 +71,10 @@ class EventWriter:
             await self.flush()
 
     async def flush(self) -> None:
-        """Return once everything that was said is in the log. Raises `Interrupted` where it cannot be."""
+        """Return once everything that was said is in the log.
+
+        Raises `LeaseLost`, and `StoreUnavailable`: a gap is left then, which nothing may follow.
+        """
         while (logging := self._go_on()) is not None:
             self._hurry.set()
             await asyncio.wait({logging})
@@ -108,10 +110,7 @@ class EventWriter:
     def _go_on(self) -> asyncio.Task[None] | None:
         """The task that logs what there is to be logged, if there is anything."""
         if self._logging is not None and self._logging.done():
-            try:
-                self._logging.result()
-            except (StoreUnavailable, LeaseLost) as fault:  # It leaves a gap, which nothing may follow.
-                raise Interrupted from fault
+            self._logging.result()
             self._logging = None
         if self._logging is None and self._unlogged:
             self._logging = asyncio.ensure_future(self._log_all())

@@ -2,28 +2,32 @@
 
 So its client waits no longer for the first word than with any other stream. Before it hears anything, a
 message is on its way that is handed out when the first lease has run out, should the maker have died by then.
-Where the maker has to leave it to another one, the client goes on hearing the log.
+Where the maker has to leave it to another one, the client goes on hearing the log. So it does from the start
+where the tenant has no slot left, once it has heard that the response is queued.
 """
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack, aclosing
-from typing import TYPE_CHECKING
+from contextlib import aclosing
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from lambda_responses.lifecycle.background.enqueue import announce, keep_queued
 from lambda_responses.lifecycle.background.leased import LeasedRun, Undertaking
 from lambda_responses.lifecycle.background.resume import resumed
-from lambda_responses.lifecycle.background.slots import slot_for
+from lambda_responses.lifecycle.background.slots import slot_for, until_one_is_free
 from lambda_responses.lifecycle.background.work import AFTER_LEASE
+from lambda_responses.lifecycle.waiting import uninterrupted
 from lambda_responses.storage.background.job import Lease
 from lambda_responses.stream.grammar import TERMINAL
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 
-    from lambda_responses.lifecycle.background.enqueue import Queued
+    from lambda_responses.lifecycle.background.verdict import Verdict
     from lambda_responses.lifecycle.ports import Claim, Deadline, EventSink, Principal, Services
+    from lambda_responses.storage.background.job import Job
     from lambda_responses.tools.port import ServerTools
     from lambda_responses.wire.json import Event, Json
 
@@ -55,6 +59,7 @@ class StreamedInBackground:
         self._told = -1
         """The number of the last event that the listener has heard from here."""
         self._over = False
+        self._left = asyncio.Event()
         self.id = ""
         """The response's; known with the first events, as is its target."""
         self.target = ""
@@ -66,64 +71,82 @@ class StreamedInBackground:
         Raises `APIError` for a fault of the request, before the first of them. Closed before the end, it lets
         another one go on with the response.
         """
-        using, tenant = self._using, self._principal.tenant
+        try:
+            async with aclosing(self._made_here()) as batches:
+                async for events in batches:
+                    self._told = events[-1]["sequence_number"]
+                    self._over = events[-1]["type"] in TERMINAL
+                    yield events
+        finally:
+            self._left.set()
+        if self._over:
+            return
+        tenant, using = self._principal.tenant, self._using
+        reading = resumed(tenant, self.id, after=self._told, using=using, deadline=self._deadline)
+        async with aclosing(reading) as batches:
+            async for events in batches:
+                yield events
+
+    async def left(self) -> None:
+        """Return once nothing more is made here: what there still is to hear is there for all to read."""
+        await self._left.wait()
+
+    async def _made_here(self) -> AsyncGenerator[Sequence[Event]]:
+        """What is told of the response here, until it ends or is left to another."""
+        tenant, using = self._principal.tenant, self._using
         owner = f"asked/{using.entropy(12)}"
-        async with AsyncExitStack() as held:
-            slot = await held.enter_async_context(slot_for(tenant, using, owner))
+        async with slot_for(tenant, using, owner) as slot:
             queued = await keep_queued(
                 self._body,
                 principal=self._principal,
                 using=using,
                 provider=self._provider,
                 claim=self._claim,
-                owner=None if slot is None else owner,
+                owner=owner,
             )
             self.id, self.target = queued.job.response_id, queued.asked.targets[0].name
-            wait = 0.0 if slot is None else using.jobs.lease_seconds + AFTER_LEASE
-            await announce(queued.job, using, delay=wait)
-            if slot is not None:
-                lease = Lease(queued.job, owner)
-                run = LeasedRun(
-                    lease,
-                    using,
-                    deadline=self._deadline,
-                    telling=self._telling,
-                    whole=False,
-                    beats=slot,
-                    tools=self._tools,
-                )
-                async with aclosing(self._made(run, queued)) as batches:
-                    async for events in batches:
-                        yield events
-                if self._over:
-                    return
-        reading = resumed(tenant, self.id, after=self._told, using=using, deadline=self._deadline)
-        async with aclosing(reading) as batches:
-            async for events in batches:
-                yield events
+            run = LeasedRun(
+                Lease(queued.job, owner),
+                using,
+                deadline=self._deadline,
+                telling=self._telling,
+                whole=False,
+                beats=slot or (),
+                tools=self._tools,
+            )
+            if slot is None:
+                making = partial(run.put_off, queued.beginning.queued().response, until_one_is_free(using))
+            else:
+                await announce(queued.job, using, delay=using.jobs.lease_seconds + AFTER_LEASE)
+                asked, taken_up = queued.asked, queued.beginning.taken_up()
+                making = partial(run.go_on, Undertaking(asked.request, asked.targets, asked.known, taken_up))
+            async with aclosing(self._heard(run, partial(self._leave, making, queued.job))) as batches:
+                async for events in batches:
+                    yield events
 
-    async def _made(self, run: LeasedRun, queued: Queued) -> AsyncGenerator[Sequence[Event]]:
-        """What is told of a response that is made here, until it ends or is left to another."""
+    async def _heard(
+        self, run: LeasedRun, make: Callable[[], Coroutine[Any, Any, None]]
+    ) -> AsyncGenerator[Sequence[Event]]:
         assert run.writer is not None  # as of every job that is streamed
-        heard, making = run.writer.told(), asyncio.ensure_future(self._make(run, queued))
+        heard, making = run.writer.told(), asyncio.ensure_future(make())
         try:
             async with aclosing(heard):
                 async for events in heard:
-                    self._told = events[-1]["sequence_number"]
-                    self._over = events[-1]["type"] in TERMINAL
                     yield events
             await asyncio.wait({making})
         finally:
             making.cancel()
             await asyncio.gather(making, return_exceptions=True)
 
-    async def _make(self, run: LeasedRun, queued: Queued) -> None:
-        asked = queued.asked
-        undertaking = Undertaking(asked.request, asked.targets, asked.known, queued.beginning.taken_up())
+    async def _leave(self, make: Callable[[], Awaitable[Verdict]], job: Job) -> None:
+        """Make it, and send for others where something is left to do: no message of its own comes again."""
         try:
-            verdict = await run.go_on(undertaking)
+            verdict = await make()
+        except asyncio.CancelledError:
+            await uninterrupted(announce(job, self._using))
+            raise
         except Exception as error:  # nobody is told: another one takes it over when the lease has run out
             self._using.report(error)
             return
         if verdict.again is not None:
-            await announce(queued.job, self._using, delay=verdict.again)
+            await announce(job, self._using, delay=verdict.again)

@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from lambda_responses.lifecycle.background.enqueue import announce
 from lambda_responses.lifecycle.background.event_writer import EventWriter
 from lambda_responses.lifecycle.background.keeping import Keeping, give_up
 from lambda_responses.lifecycle.background.patience import PutBack, TimeLeft, WorkersPatience
@@ -24,13 +23,15 @@ from lambda_responses.lifecycle.ports import NO_ORIGINS
 from lambda_responses.lifecycle.run import ResponseRun, RunBounds
 from lambda_responses.lifecycle.waiting import Interrupted, StopRequested, uninterrupted
 from lambda_responses.storage.background.job import LeaseLost
+from lambda_responses.storage.keyed.port import StoreUnavailable
+from lambda_responses.stream.emitter import queued_events
 from lambda_responses.tools.runner import ToolRunner
 from lambda_responses.wire.context import without_cut_calls
 from lambda_responses.wire.errors import APIError
 from lambda_responses.wire.requests import read_model
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Coroutine, Mapping, Sequence
 
     from lambda_responses.lifecycle.background.watch import Beat, Watch
     from lambda_responses.lifecycle.ports import Deadline, EventSink, Services
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
     from lambda_responses.storage.background.jobs import Restart
     from lambda_responses.tools.port import ServerTools
     from lambda_responses.wire.json import Event, Json
+
+FALTERED_FOR = 5.0
+"""Seconds for which a response is put back where the store did not answer for longer than can be waited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,22 +88,50 @@ class LeasedRun:
     async def go_on(self, undertaking: Undertaking | None = None) -> Verdict:
         """Make the response, from where it is. Without an `undertaking` the store is asked where that is.
 
-        Raises `StoreUnavailable`; the lease then runs out. Cancelled, it lets another go on at once.
+        Raises `StoreUnavailable` where even that the store does not answer cannot be kept; the lease then
+        runs out. Cancelled, it lets another go on at once.
         """
+        return await self._outcome(self._watched(undertaking))
+
+    async def put_off(self, response: Json, delay: float) -> Verdict:
+        """Say that the response, which nobody has begun to make, is queued; another run makes it.
+
+        Raises, and may be cancelled, like `go_on`.
+        """
+        return await self._outcome(self._queued(response, delay))
+
+    async def _outcome(self, work: Coroutine[Any, Any, None]) -> Verdict:
+        """How that leaves the response. Its log has been written then as far as it will be from here."""
         try:
-            async with watched(self._using, self._lease, self._beats) as watch:
-                await self._make(undertaking or await self._taken_up(), watch)
-            return self._verdict(Verdict("ended"))
+            await work
+            verdict = Verdict("ended")
         except PutBack as pause:
-            return self._verdict(await self._put_back(pause))
+            verdict = await self._put_back(pause.delay, throttled=pause.throttled)
+        except StoreUnavailable as fault:
+            self._using.report(fault)
+            verdict = await self._put_back(FALTERED_FOR, attempt=True)
         except (Interrupted, StopRequested, LeaseLost):
-            return self._verdict(Verdict("lost"))
+            verdict = Verdict("lost")
         except asyncio.CancelledError:
             await uninterrupted(self._hand_over())
             raise
         finally:
             if self.writer is not None:
                 await self.writer.aclose()
+        if verdict.outcome == "lost" and self.writer is not None:
+            await self._using.events.remove_deleted(self._job)
+        job = self._job
+        return replace(verdict, target=self._target, key_id=job.key_id, attempts=job.attempts)
+
+    async def _queued(self, response: Json, delay: float) -> None:
+        assert self.writer is not None  # as of every job that is streamed
+        await self.writer.keep(queued_events(response))
+        await self.writer.flush()
+        raise PutBack(delay)
+
+    async def _watched(self, undertaking: Undertaking | None) -> None:
+        async with watched(self._using, self._lease, self._beats) as watch:
+            await self._make(undertaking or await self._taken_up(), watch)
 
     async def _make(self, undertaking: Undertaking, watch: Watch) -> None:
         using = self._using
@@ -164,25 +196,21 @@ class LeasedRun:
         origins = {id: origin for chunk in chunks for id, origin in chunk.origins.items()}
         return replace(taken_up, told=events, origins={**restart.origins, **origins})
 
-    async def _put_back(self, pause: PutBack) -> Verdict:
+    async def _put_back(self, delay: float, *, throttled: bool = False, attempt: bool = False) -> Verdict:
         try:
-            await self._using.jobs.release(self._lease, throttled=pause.throttled, delay=pause.delay)
+            await self._using.jobs.release(self._lease, throttled=throttled, attempt=attempt, delay=delay)
         except LeaseLost:
             return Verdict("lost")
-        return Verdict("put_back", again=pause.delay)
+        return Verdict("put_back", again=delay)
 
     async def _hand_over(self) -> None:
         """Let another worker go on at once: this process is being stopped."""
         try:
-            await self._using.jobs.release(self._lease, throttled=False)
-            await announce(self._job, self._using)
+            await self._using.jobs.release(self._lease)
         except LeaseLost:
             pass
         except Exception as error:  # the store may be closed by now; then the lease runs out
             self._using.report(error)
-
-    def _verdict(self, verdict: Verdict) -> Verdict:
-        return replace(verdict, target=self._target, key_id=self._job.key_id, attempts=self._job.attempts)
 
 
 class _Both:
