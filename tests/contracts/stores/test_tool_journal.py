@@ -107,7 +107,7 @@ async def test_a_journal_goes_with_its_response_and_by_itself(
     await journal.conclude("call_é", Outcome("x" * 262_144, failed=True))
     assert await journal.intend("call_é") == Noted(Outcome("x" * 262_144, failed=True))
     assert len(await desk.rows(job, "X")) == 2
-    await journals.remove(job)
+    await journals.remove(job.tenant, job.response_id)
     assert await desk.rows(job, "X") == []
     await journal.intend("call_1")
     clock.advance(LIFETIME + 86_402)

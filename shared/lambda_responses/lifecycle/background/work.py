@@ -78,7 +78,9 @@ async def _taken(tenant: str, response_id: str, using: Services, owner: str) -> 
         return await using.jobs.take(tenant, response_id, owner=owner)
     except JobHeld as held:
         return _held(held.until, using)
-    except (JobEnded, NotInBackground, ResponseNotFound):
+    except ResponseNotFound:
+        return await _deleted(tenant, response_id, using)
+    except (JobEnded, NotInBackground):
         return Verdict("gone")
     except TooManyAttempts as fact:
         with suppress(JobHeld, ResponseNotFound):
@@ -94,7 +96,9 @@ async def _crowded(tenant: str, response_id: str, using: Services) -> Verdict:
     """
     try:
         job = await using.jobs.find(tenant, response_id)
-    except (NotInBackground, ResponseNotFound):
+    except ResponseNotFound:
+        return await _deleted(tenant, response_id, using)
+    except NotInBackground:
         return Verdict("gone")
     now = using.now()
     if not job.running or now >= job.deadline:
@@ -104,6 +108,14 @@ async def _crowded(tenant: str, response_id: str, using: Services) -> Verdict:
     again = until_one_is_free(using)
     await using.jobs.postpone(job, now + again + using.jobs.lease_seconds)
     return Verdict("crowded", again=again)
+
+
+async def _deleted(tenant: str, response_id: str, using: Services) -> Verdict:
+    """Of a message whose response is not there: nothing stays of what somebody has logged who was making it,
+    and died before it could notice.
+    """
+    await using.events.remove(tenant, response_id)
+    return Verdict("gone")
 
 
 def _held(until: float, using: Services) -> Verdict:

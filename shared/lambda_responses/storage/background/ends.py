@@ -114,11 +114,15 @@ class Ends:
         What is left of it expires by itself.
         """
         with suppress(StoreFact):
-            rows = await self._store.query(TenantTable(job.tenant).whole_job(job.response_id))
-            await at_once(self._store.delete(row.key) for row in rows)
+            await self.forget(job.tenant, job.response_id)
         if not job.kept:
             with suppress(StoreFact):
                 await self._let_go(job, control)
+
+    async def forget(self, tenant: str, response_id: str) -> None:
+        """Keep nothing of what a response was asked for."""
+        rows = await self._store.query(TenantTable(tenant).whole_job(response_id))
+        await at_once(self._store.delete(row.key) for row in rows)
 
     async def _is_there(self, update: Update) -> bool:
         """Whether an ending was written, be it only that one's own answer was lost."""

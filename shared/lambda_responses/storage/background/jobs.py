@@ -309,6 +309,10 @@ class JobStore:
         settled = Update(key_of(job), remove=("wk", "wt"), when=(equals("st", job.status),))
         await self._changed(job, settled)
 
+    async def forget(self, tenant: str, response_id: str) -> None:
+        """Keep nothing of what a response was asked for that has ended or is gone."""
+        await self._ends.forget(tenant, response_id)
+
     async def restart(self, lease: Lease, seal: Sealer) -> Restart:
         """What its run begins with, or goes on from."""
         job = lease.job

@@ -20,7 +20,7 @@ from lambda_responses.storage.scheduling import at_once
 from lambda_responses.storage.table import TenantTable
 
 if TYPE_CHECKING:
-    from lambda_responses.storage.background.job import Job, Lease
+    from lambda_responses.storage.background.job import Lease
     from lambda_responses.storage.keyed.conditions import Condition
     from lambda_responses.storage.keyed.port import Key, KeyedStore
 
@@ -54,9 +54,9 @@ class ToolJournals:
         """The journal of a response on which one has the lease."""
         return LeasedToolJournal(self._store, lease)
 
-    async def remove(self, job: Job) -> None:
+    async def remove(self, tenant: str, response_id: str) -> None:
         """Keep nothing of a response's journal. Raises `StoreUnavailable`."""
-        rows = await self._store.query(TenantTable(job.tenant).tool_calls(job.response_id))
+        rows = await self._store.query(TenantTable(tenant).tool_calls(response_id))
         await at_once(self._store.delete(row.key) for row in rows)
 
 
