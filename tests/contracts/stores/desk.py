@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lambda_responses.sealing.keys import KeyRing, SealingKey
 from lambda_responses.sealing.sealer import Sealer
-from lambda_responses.storage.background.jobs import JobStore
+from lambda_responses.storage.background.jobs import JobStore, NewJob
 from lambda_responses.storage.conversations.store import ConversationStore
 from lambda_responses.storage.keyed.port import Range
 from lambda_responses.storage.responses import ResponseStore, StoredResponse
@@ -67,16 +67,10 @@ class Desk:
         turn = self.talk.turn(reservation, text, status="queued", background=True)
         asked = turn.input if input is None else input
         stored = StoredResponse({**turn.response, "output": []}, asked, {}, turn.target)
-        given: Json = {
-            "provider": None,
-            "key_id": "key_1",
-            "seal": self.sealer,
-            "streamed": False,
-            "deadline": self.clock() + LIFETIME,
-            **options,
-        }
+        given: Json = {"key_id": "key_1", "deadline": self.clock() + LIFETIME, **options}
         body = {"model": "parrot-1", "input": [*asked], **(request or {})}
-        return await self.jobs.create(reservation, stored, request=body, **given)
+        new = NewJob(request=body, **given)
+        return await self.jobs.create(reservation, stored, new, seal=self.sealer)
 
     async def take(self, job: Job, owner: str | None = None) -> Lease:
         """The job in somebody's hands."""

@@ -206,6 +206,26 @@ async def test_a_job_is_created_or_it_is_not(desk: Desk, watched: WatchedStore) 
     await at_every_write(desk, watched, prepared, desk.queue_at, judge)
 
 
+async def test_a_job_that_nobody_heard_was_created_can_be_made(desk: Desk, watched: WatchedStore) -> None:
+    place, put, tries = await desk.talk.reserve(), watched.put, 0
+
+    async def unheard(key: Any, *given: Any) -> None:
+        """The row by which it is there is written at the first try, and the second does not come through."""
+        nonlocal tries
+        tries += key.sk.startswith("R#")
+        if tries < 2:
+            await put(key, *given)
+        if tries:
+            raise StoreUnavailable("not in time")
+
+    watched.put = unheard  # type: ignore[method-assign]
+    with pytest.raises(StoreUnavailable):
+        await desk.queue_at(place, request={"tools": [TOOL]})
+    job = await desk.jobs.find(desk.tenant, place.response_id)
+    restart = await desk.jobs.restart(await desk.take(job), desk.sealer)
+    assert (texts(restart.input), restart.request["tools"]) == (["ask 1"], [TOOL])
+
+
 async def test_what_was_taken_with_the_answer_lost_can_be_taken_later(
     desk: Desk, watched: WatchedStore, clock: Clock
 ) -> None:
@@ -256,6 +276,20 @@ async def test_a_conversation_is_locked_from_queueing_to_the_end(desk: Desk, clo
     assert await conversation_says(desk, id) == ["ask 1", "a", "b", "new"]
 
 
+async def test_what_becomes_of_its_request_changes_nothing_about_the_lock_of_a_job(
+    desk: Desk, clock: Clock
+) -> None:
+    id, hold, job = await in_a_conversation(desk)
+    with pytest.raises(ConversationLocked):
+        await desk.conversations.renew(hold)
+    await desk.conversations.release(hold)
+    clock.advance(LIFETIME / 2)
+    with pytest.raises(ConversationLocked):
+        await append(desk, id)
+    await desk.jobs.commit(await desk.take(job), await desk.said(job, "a", status="completed"))
+    assert await conversation_says(desk, id) == ["ask 1", "a"]
+
+
 @pytest.mark.parametrize("end", ["cancel", "fail", "commit a failure"])
 async def test_a_conversation_is_free_and_unchanged_when_its_response_failed(desk: Desk, end: str) -> None:
     id, _, job = await in_a_conversation(desk)
@@ -292,8 +326,7 @@ async def test_a_response_whose_conversation_was_deleted_can_be_cancelled(desk: 
 
 
 async def test_nothing_is_queued_in_a_conversation_whose_lock_was_lost(desk: Desk, clock: Clock) -> None:
-    id, hold, _ = await in_a_conversation(desk)
-    await desk.conversations.release(hold)
+    id = (await desk.conversations.create(desk.tenant, {}, entropy=desk.talk.entropy)).id
     context = await desk.conversations.context(desk.tenant, id)
     place = await desk.talk.reserve()
     hold = await desk.conversations.lock(desk.tenant, context, place.response_id)

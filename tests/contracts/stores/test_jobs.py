@@ -18,6 +18,7 @@ from lambda_responses.storage.background.jobs import (
     NotInBackground,
     TooManyAttempts,
 )
+from lambda_responses.storage.background.payloads import MOST_SECRETS, SecretsTooLarge
 from lambda_responses.storage.keyed.port import Range, StoreUnavailable
 from lambda_responses.storage.responses import ResponseNotFound, StoredResponse
 from tests.contracts.stores.desk import LEASE, LIFETIME, desk_over, said_by
@@ -231,6 +232,24 @@ async def test_being_put_back_by_a_provider_is_no_attempt(desk: Desk) -> None:
         found = await desk.found(job)
         assert (found.status, found.attempts, found.throttled) == ("queued", 0, times)
         assert (found.lease, found.owner) == (None, None)
+
+
+async def test_being_put_back_in_good_order_is_no_attempt(desk: Desk, clock: Clock) -> None:
+    job = await desk.queue()
+    await desk.take(job)
+    clock.advance(LEASE)  # it was killed
+    for _ in range(3 * MOST_ATTEMPTS):
+        await desk.jobs.release(await desk.take(job))
+        assert (await desk.found(job)).attempts == 1
+    lease = await desk.take(job)
+    await desk.jobs.save(lease, await desk.said(job, "on"), {})
+    await desk.jobs.release(lease, throttled=True)
+    assert (await desk.found(job)).attempts == 0  # as the save has it, whatever there was before
+    for number in range(1, MOST_ATTEMPTS + 1):
+        await desk.jobs.release(await desk.take(job), attempt=True)
+        assert (await desk.found(job)).attempts == number
+    with pytest.raises(TooManyAttempts):
+        await desk.take(job)
 
 
 async def test_a_job_whose_time_is_up_is_taken_by_nobody(desk: Desk, clock: Clock) -> None:
@@ -556,6 +575,19 @@ async def test_secrets_come_back_to_the_run_and_are_nowhere_to_be_read(desk: Des
     assert not any(b"canary" in value for row in sealed for value in row.values.values() if value is bytes)
     await desk.jobs.save(lease, await desk.said(job, "a"), {})
     assert len(await desk.rows(job, "J")) == 2
+
+
+async def test_no_more_secrets_are_kept_than_go_in_the_write_that_ends_the_job(desk: Desk) -> None:
+    def with_secrets(size: int) -> Json:
+        tool = {"type": "mcp", "server_label": "x", "authorization": desk.talk.noise(size)}
+        return {"tools": [tool]}
+
+    job = await desk.queue(request=with_secrets(2_700_000))
+    assert (await desk.control(job))["sec"] == MOST_SECRETS
+    await desk.jobs.cancel(job.tenant, job.response_id)
+    assert await desk.rows(job, "J") == []
+    with pytest.raises(SecretsTooLarge):
+        await desk.queue(request=with_secrets(2_900_000))
 
 
 @pytest.mark.parametrize("end", ["commit", "cancel", "fail"])

@@ -11,6 +11,7 @@ from lambda_responses.lifecycle.background.log_reader import LogReader
 from lambda_responses.lifecycle.background.resume import followed, resumed
 from lambda_responses.lifecycle.ports import Unbounded
 from lambda_responses.storage.background.job import Lease, control_of
+from lambda_responses.storage.background.new_jobs import NewJob
 from lambda_responses.storage.keyed.port import Delete, StoreUnavailable
 from lambda_responses.storage.responses import StoredResponse
 from lambda_responses.wire.responses import new_response
@@ -80,13 +81,8 @@ class Scene:
         return await self.jobs.create(
             reservation,
             StoredResponse({**response, "status": "in_progress"}, []),
-            request=REQUEST,
-            provider=None,
-            key_id=None,
+            NewJob(request=REQUEST, streamed=True, deadline=self.clock() + 3_600, owner="first"),
             seal=await self.making.sealer(ME.tenant),
-            streamed=True,
-            deadline=self.clock() + 3_600,
-            owner="first",
         )
 
     async def taken_over(self, job: Job) -> Job:
@@ -322,13 +318,24 @@ class Counting:
         return getattr(self.store, verb)
 
 
-async def test_a_store_that_does_not_answer_ends_no_stream_as_if_it_were_whole(scene: Scene) -> None:
+@pytest.mark.parametrize("faults", [1, 3, 4])
+async def test_a_stream_goes_on_past_a_moment_without_the_store_and_never_ends_as_if_it_were_whole(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, faults: int
+) -> None:
+    monkeypatch.setattr("lambda_responses.lifecycle.background.asking.PAUSES", (0, 0, 0))
     job = await scene.begun()
+    await scene.log.append(job, spoken(0, 1))
+    left = [StoreUnavailable("gone")] * faults
 
     async def fails() -> None:
-        raise StoreUnavailable("gone")
+        if left:
+            scene.store.pending["query"] = fails
+            raise left.pop()
 
     scene.store.pending["query"] = fails
     stream = resumed(ME.tenant, job.response_id, after=-1, using=scene.reading, deadline=Unbounded())
+    if faults < 4:
+        assert await anext(stream) == spoken(0, 1)
+        return
     with pytest.raises(StoreUnavailable):
         await anext(stream)

@@ -16,11 +16,13 @@ from lambda_responses.lifecycle.placement import placed, placed_after, too_large
 from lambda_responses.lifecycle.ports import Unclaimed
 from lambda_responses.lifecycle.steps import compaction_plan
 from lambda_responses.queue.port import QueueUnavailable
+from lambda_responses.storage.background.new_jobs import NewJob
+from lambda_responses.storage.background.payloads import SecretsTooLarge
 from lambda_responses.storage.conversations.leases import ConversationLocked
 from lambda_responses.storage.responses import TooLargeToStore
 from lambda_responses.wire.compaction import TRIGGER
 from lambda_responses.wire.conversations import conversation_locked
-from lambda_responses.wire.errors import UnsupportedError
+from lambda_responses.wire.errors import InvalidRequestError, UnsupportedError
 
 if TYPE_CHECKING:
     from lambda_responses.lifecycle.beginning import Beginning
@@ -99,17 +101,22 @@ async def keep_queued(
             job = await using.jobs.create(
                 placement.reservation,
                 replace(stored, input=[each for each in beginning.context.own if each["type"] != TRIGGER]),
-                request=asked.request,
-                provider=provider,
-                key_id=principal.key_id,
+                NewJob(
+                    request=asked.request,
+                    provider=provider,
+                    key_id=principal.key_id,
+                    streamed=bool(asked.request.get("stream")),
+                    deadline=created_at + using.background_seconds,
+                    owner=owner,
+                    reply=reply,
+                    kept=kept,
+                    hold=placement.hold,
+                ),
                 seal=await using.sealer(principal.tenant),
-                streamed=bool(asked.request.get("stream")),
-                deadline=created_at + using.background_seconds,
-                owner=owner,
-                reply=reply,
-                kept=kept,
-                hold=placement.hold,
             )
+        except SecretsTooLarge:
+            message = "What the tools prove themselves with is too large for a background response."
+            raise InvalidRequestError(message, param="tools") from None
         except TooLargeToStore:
             raise too_large_to_store() from None
         except ConversationLocked:

@@ -61,6 +61,8 @@ PLAIN, STREAMED = 1, 2
 """What `bg` is."""
 MOST_ATTEMPTS = 5
 """So often a job is taken without getting on; after that it is what kills its workers, and is failed."""
+MARGIN = 12
+"""The part of a lease that passes after it before anybody is sent to take the job over."""
 
 
 class NotInBackground(StoreFact):
@@ -208,6 +210,12 @@ def has_it(lease: Lease, control: Row) -> bool:
 def nobody_has_it(now: float) -> AnyOf:
     """What holds of the control row where the last lease is over, if there was one."""
     return AnyOf((Absent("lease"), Compare("lease", "<=", now)))
+
+
+def lease_of(owner: str, now: float, seconds: float) -> dict[str, Any]:
+    """The attributes of a lease that begins now. Nobody looks after the job until a while after it."""
+    until = now + seconds
+    return {"owner": owner, "lease": until, "wt": until + seconds / MARGIN}
 
 
 def next_fence(job: Job) -> dict[str, Any]:

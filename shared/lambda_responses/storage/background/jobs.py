@@ -9,7 +9,6 @@ the turn (`revisions`), and a run of another worker goes on from there.
 from __future__ import annotations
 
 import math
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -21,9 +20,7 @@ from lambda_responses.storage.background.job import (
     FAILED,
     IN_PROGRESS,
     MOST_ATTEMPTS,
-    PLAIN,
     QUEUED,
-    STREAMED,
     Job,
     JobEnded,
     JobHeld,
@@ -36,31 +33,29 @@ from lambda_responses.storage.background.job import (
     has_it,
     job_in,
     key_of,
+    lease_of,
     mine,
     next_fence,
     nobody_has_it,
 )
-from lambda_responses.storage.background.payloads import payload_of, request_in
-from lambda_responses.storage.background.revisions import check_room
+from lambda_responses.storage.background.new_jobs import NewJob, NewJobs
+from lambda_responses.storage.background.payloads import request_in
 from lambda_responses.storage.background.saves import Saves
-from lambda_responses.storage.background.segments import cut_of
 from lambda_responses.storage.chains import ResponseNotFound, is_deleted
 from lambda_responses.storage.codec import pack
-from lambda_responses.storage.conversations.additions import settled
-from lambda_responses.storage.conversations.leases import ConversationLocked, insist, lasting
-from lambda_responses.storage.keyed.conditions import ROW, Absent, OneOf, equals
-from lambda_responses.storage.keyed.port import ConditionFailed, Put, Row, StoreFact, Update
+from lambda_responses.storage.conversations.leases import insist
+from lambda_responses.storage.keyed.conditions import OneOf, equals
+from lambda_responses.storage.keyed.port import ConditionFailed, Update
 from lambda_responses.storage.records import RUNNING
 from lambda_responses.storage.scheduling import at_once
 from lambda_responses.storage.table import TenantTable, job_work, job_works
-from lambda_responses.wire.tool_secrets import public_item
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from lambda_responses.sealing.sealer import Sealer
-    from lambda_responses.storage.conversations.store import ConversationStore, Hold
-    from lambda_responses.storage.keyed.port import Key, KeyedStore
+    from lambda_responses.storage.conversations.store import ConversationStore
+    from lambda_responses.storage.keyed.port import Key, KeyedStore, Row
     from lambda_responses.storage.responses import Reservation, ResponseStore, StoredResponse
     from lambda_responses.wire.json import Event, Json
 
@@ -71,17 +66,13 @@ __all__ = [
     "JobStore",
     "Lease",
     "LeaseLost",
+    "NewJob",
     "NotCancellable",
     "NotInBackground",
     "ResponseNotFound",
     "Restart",
     "TooManyAttempts",
 ]
-
-MARGIN = 12
-"""The part of a lease that passes after it before anybody is sent to take the job over."""
-SLACK = 3_600
-"""Seconds beyond its deadline that such a response stays if nobody ends it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,61 +117,21 @@ class JobStore:
         self._events = EventLog(store, now=now)
         self._saves = Saves(store, responses, conversations)
         self._ends = Ends(store, responses, now=now)
+        self._new_jobs = NewJobs(store, responses, now=now, lease_seconds=lease_seconds)
         self.lease_seconds = lease_seconds
         self._message_wait = lease_seconds
         """How long a queued job may wait for its message before another is sent: as long as for a worker."""
 
     async def create(
-        self,
-        reservation: Reservation,
-        stored: StoredResponse,
-        *,
-        request: Json,
-        provider: str | None,
-        key_id: str | None,
-        seal: Sealer,
-        streamed: bool,
-        deadline: float,
-        owner: str | None = None,
-        reply: Json | None = None,
-        kept: bool = True,
-        hold: Hold | None = None,
+        self, reservation: Reservation, stored: StoredResponse, new: NewJob, *, seal: Sealer
     ) -> Job:
         """Have a response made at the place that was reserved for it. It can be read once this returns.
 
-        `stored` has the object (status `queued`, or `in_progress` with an `owner`), the input's items with
-        ids and their origins; `request` is the checked request. With an `owner` the job is born in its hands:
-        `Lease(job, owner)`. `hold` is that of the conversation in which it is made, which then stays locked
-        until the job ends. Raises `TooLargeToStore`.
+        `stored` has the object (status `queued`, or `in_progress` where the job has an owner), the input's
+        items with ids and their origins. Raises `TooLargeToStore`, and `ConversationLocked` where the
+        conversation that it is to be made in was lost meanwhile.
         """
-        lasts_until = math.ceil(deadline) + SLACK
-        if not kept:
-            reservation = replace(reservation, expires=lasts_until)
-        table, id = TenantTable(reservation.tenant), reservation.response_id
-        payload = payload_of(table, id, request, stored.input, seal, expires=lasts_until)
-        public = replace(stored, input=[public_item(item) for item in stored.input])
-        record = await self._responses.laid_out(reservation, public, lasting=kept)
-        check_room(record)
-        key, values = record.control
-        values |= {"bg": STREAMED if streamed else PLAIN, "dl": deadline, **self._born(id, owner, streamed)}
-        optional = {
-            "key": key_id,
-            "prov": provider,
-            "rep": None if reply is None else pack(reply),
-            "sec": payload.secrets or None,
-            "eph": None if kept else True,
-            "held": None if hold is None else True,
-        }
-        values |= {name: value for name, value in optional.items() if value is not None}
-        try:
-            puts = (self._store.put(put.key, put.values) for put in payload.puts)
-            await at_once([*puts, *(self._store.put(*each) for each in record.others)])
-            await self._begin(Put(key, values, (Absent(ROW),)), hold)
-        except StoreFact:
-            with suppress(StoreFact):  # It expires.
-                await at_once(self._store.delete(put.key) for put in payload.puts)
-            raise
-        return job_in(Row(key, values))
+        return await self._new_jobs.lay_up(reservation, stored, new, seal)
 
     async def find(self, tenant: str, response_id: str) -> Job:
         """The job as it is now."""
@@ -337,41 +288,6 @@ class JobStore:
     async def _control(self, tenant: str, response_id: str) -> Row | None:
         return await self._store.get(control_of(tenant, response_id))
 
-    def _born(self, response_id: str, owner: str | None, streamed: bool) -> dict[str, Any]:
-        """The attributes of a job that nobody has had, or of one that somebody has from the start."""
-        queued: dict[str, Any] = {
-            "st": QUEUED,
-            "fence": 0,
-            "att": 0,
-            "thr": 0,
-            "wk": job_work(response_id),
-            "wt": self._now() + self._message_wait,
-        }
-        if owner is None:
-            return queued
-        taken = {"st": IN_PROGRESS, "fence": 1, "att": 1, **self._leased(owner)}
-        return {**queued, **taken, **({cut_of(1): 0} if streamed else {})}
-
-    async def _begin(self, control: Put, hold: Hold | None) -> None:
-        """Write the row by which the job is there, and lock its conversation until it has to have ended."""
-
-        async def is_there() -> bool:
-            row = await self._store.get(control.key)
-            return row is not None and row.values.get("dl") == control.values["dl"]
-
-        async def write() -> None:
-            if hold is None:
-                await self._store.put(control.key, control.values, control.when)
-            else:
-                await self._store.transact([control, lasting(hold, control.values["dl"])])
-
-        try:
-            await settled(lambda: insist(write), is_there)
-        except ConditionFailed as fact:
-            if fact.index:
-                raise ConversationLocked from None
-            raise
-
     async def _changed(self, job: Job, update: Update) -> Row | None:
         """The control row after an update that is good for this fence only, or as it was found."""
         when = (equals("fence", job.fence), *update.when)
@@ -393,6 +309,4 @@ class JobStore:
             raise LeaseLost from None
 
     def _leased(self, owner: str) -> dict[str, Any]:
-        """The attributes of a lease that begins now. Nobody looks after the job until a while after it."""
-        until = self._now() + self.lease_seconds
-        return {"owner": owner, "lease": until, "wt": until + self.lease_seconds / MARGIN}
+        return lease_of(owner, self._now(), self.lease_seconds)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lambda_responses.sealing.sealer import JOB
+from lambda_responses.storage.bundles import TooLargeToStore
 from lambda_responses.storage.codec import pack, unpack
 from lambda_responses.storage.keyed.port import Delete, Put
 from lambda_responses.storage.parcels import from_rows, into_rows
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
     from lambda_responses.storage.table import TenantTable
     from lambda_responses.wire.json import Json
 
+MOST_SECRETS = 8
+"""Rows of them. A transaction has 25 writes, of which a response without blobs may need 14."""
+
+
+class SecretsTooLarge(TooLargeToStore):
+    """Tools bring along more than can be kept for them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Payload:
@@ -37,7 +45,10 @@ class Payload:
 def payload_of(
     table: TenantTable, response_id: str, request: Json, input: Sequence[Json], seal: Sealer, *, expires: int
 ) -> Payload:
-    """A checked request in rows; `input` are its items as the turn has them, with ids."""
+    """A checked request in rows; `input` are its items as the turn has them, with ids.
+
+    Raises `SecretsTooLarge` for more secrets than can go in the write that ends the job.
+    """
     asked = {name: value for name, value in request.items() if name != "input"}
     if "tools" in asked:
         asked["tools"] = [public_tool(tool) for tool in request["tools"] or ()]
@@ -47,7 +58,12 @@ def payload_of(
     secret = _secrets(request, asked, input)
     if not secret:
         return Payload(puts, 0)
-    sealed = into_rows({"sealed": seal.seal(JOB, secret).encode()})
+    try:
+        sealed = into_rows({"sealed": seal.seal(JOB, secret).encode()})
+    except ValueError as fault:
+        raise SecretsTooLarge(str(fault)) from None
+    if len(sealed) > MOST_SECRETS:
+        raise SecretsTooLarge(f"over {MOST_SECRETS} rows")
     puts += [
         Put(table.job_secrets(response_id, part), {**row, "ttl": expires}) for part, row in enumerate(sealed)
     ]

@@ -61,11 +61,6 @@ class Hold:
         return (equals("owner", self.owner),)
 
 
-def lasting(hold: Hold, until: float) -> Update:
-    """Go on holding it until then, in seconds since 1970, without renewing it."""
-    return Update(hold.head, set={"until": math.ceil(until)}, when=hold.mine)
-
-
 def freed(hold: Hold) -> Update:
     """Hold it no more."""
     return Update(hold.head, remove=("owner", "until"), when=hold.mine)
