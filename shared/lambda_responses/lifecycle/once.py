@@ -21,6 +21,7 @@ from lambda_responses.storage.keyed.port import ConditionFailed, StoreFact, Stor
 from lambda_responses.storage.request_claims import KeptAnswer, Request, RequestClaim
 from lambda_responses.storage.responses import ResponseNotFound
 from lambda_responses.wire.errors import ConflictError, InvalidRequestError
+from lambda_responses.wire.not_found import response_not_found
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -203,7 +204,10 @@ class OncePerKey(_Claiming):
     """A claim that came to nothing, in whose place that of this request is put."""
 
     async def answer(self, deadline: Deadline) -> KeptAnswer | None:
-        """See `Once`. An SDK that has sent the request before waits, all others are told to."""
+        """See `Once`. An SDK that has sent the request before waits, all others are told to.
+
+        Raises `NotFoundError` for a background response that is not kept any more.
+        """
         pause = SHORTEST_PAUSE
         while True:
             self._before, kept = await self._claims.only(self._request)
@@ -211,7 +215,7 @@ class OncePerKey(_Claiming):
                 return None
             if self._before.request.body != self._request.body:
                 raise _key_reused()
-            kept = kept or await self._record(self._before)
+            kept = await self._whole(self._before, kept)
             if kept is not None or not self._claims.is_alive(self._before):
                 return kept
             if not self.waits or deadline.remaining() <= pause:
@@ -219,12 +223,25 @@ class OncePerKey(_Claiming):
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
+    async def _whole(self, claim: RequestClaim, kept: KeptAnswer | None) -> KeptAnswer | None:
+        """What was answered, by its record where that is not kept beside the claim."""
+        if kept is not None and not _is_a_name(kept):
+            return kept
+        record = await self._record(claim)
+        if record is None and kept is not None:
+            raise response_not_found(claim.response_id)
+        return record
+
     async def keep(self, stored: StoredResponse) -> None:
-        """Keep what no record may keep: asking for it again is what the client has named it for."""
+        """Keep what no record may keep: asking for it again is what the client has named it for.
+
+        A background response has a record, if only for a while. After that its name says that there was one.
+        """
         if self._own is None or stored.response.get("store") is not False:
             return
+        response = _name_of(stored.response) if stored.response.get("background") else stored.response
         try:
-            await uninterrupted(self._claims.keep(self._own, KeptAnswer(stored.response, stored.target)))
+            await uninterrupted(self._claims.keep(self._own, KeptAnswer(response, stored.target)))
             self._answered = True
         except Exception as error:  # it has been made, and is told
             self._using.report(error)
@@ -307,6 +324,14 @@ class OncePerTry(_Claiming):
                 raise _in_flight()
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def _name_of(response: Json) -> Json:
+    return {"id": response["id"]}
+
+
+def _is_a_name(kept: KeptAnswer) -> bool:
+    return kept.response.keys() == {"id"}
 
 
 def _is_sound(body: Json) -> bool:

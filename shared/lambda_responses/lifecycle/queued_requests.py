@@ -28,7 +28,7 @@ from lambda_responses.wire.batch_lines import (
     reply_to,
     to_background,
 )
-from lambda_responses.wire.errors import APIError, InvalidRequestError
+from lambda_responses.wire.errors import APIError, InvalidRequestError, NotFoundError
 from lambda_responses.wire.job_messages import LinesIn, read_message
 from lambda_responses.wire.requests import MAX_BODY_BYTES
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
     from typing import TypeAlias
 
+    from lambda_responses.lifecycle.once import Once
     from lambda_responses.lifecycle.ports import Principal, Services
     from lambda_responses.wire.json import Json
 
@@ -110,7 +111,7 @@ class _Dropped:
     async def _once(self, request: QueuedRequest, body: Json, reply: Json) -> bool:
         """Whether a response was made of it just now. Raises `APIError`."""
         once = once_per_job(request.key, body, principal=self._principal, using=self._using)
-        while await once.answer(Unbounded()) is None:
+        while await _is_new(once):
             try:
                 await enqueue_response(
                     body, principal=self._principal, using=self._using, claim=once, reply=reply
@@ -217,6 +218,13 @@ async def _in_groups(lines: AsyncGenerator[Numbered]) -> AsyncGenerator[Sequence
             group = []
     if group:
         yield group
+
+
+async def _is_new(once: Once) -> bool:
+    try:
+        return await once.answer(Unbounded()) is None
+    except NotFoundError:  # it was answered, and is not kept any more
+        return False
 
 
 def _passes(fault: APIError) -> bool:
