@@ -222,7 +222,7 @@ async def test_a_store_that_does_not_answer_for_a_moment_is_asked_again() -> Non
 
 
 async def test_nothing_follows_on_what_could_not_be_logged(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lambda_responses.lifecycle.background.event_writer.PAUSES", (0, 0))
+    monkeypatch.setattr("lambda_responses.lifecycle.background.asking.PAUSES", (0, 0))
     log = Log(faults=3)
     writing = writer(log)
     heard = writing.told()

@@ -10,22 +10,20 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
+from lambda_responses.lifecycle.background.asking import patiently
 from lambda_responses.lifecycle.ports import NO_ORIGINS
 from lambda_responses.storage.background.job import LeaseLost
-from lambda_responses.storage.keyed.port import StoreUnavailable
 from lambda_responses.storage.scheduling import weight_of
 from lambda_responses.stream.grammar import TERMINAL
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
 
     from lambda_responses.storage.background.event_log import EventLog
     from lambda_responses.storage.background.job import Lease
     from lambda_responses.wire.json import Event, Json
-
-T = TypeVar("T")
 
 EVERY = 0.3
 """Seconds from one chunk to the next, unless there is much to say."""
@@ -33,8 +31,6 @@ MOST = 16_384
 """Characters that are not kept waiting for that."""
 _BEHIND = 16
 """So many times that, still unlogged, and the run waits: the store is slower than the model."""
-PAUSES = (0.1, 0.4, 1.0)
-"""Seconds between tries while the store does not answer."""
 
 
 class EventWriter:
@@ -125,19 +121,9 @@ class EventWriter:
             events, self._unlogged = self._unlogged, []
             origins, self._origins = self._origins, {}
             self._weight = 0
-            await _patiently(partial(self._log.append, self._job, events, origins))
+            await patiently(partial(self._log.append, self._job, events, origins))
             self._logged_at = asyncio.get_running_loop().time()
             if self._listener is not None:
-                if not await _patiently(partial(self._log.counts, self._job)):
+                if not await patiently(partial(self._log.counts, self._job)):
                     raise LeaseLost
                 self._tell(events)
-
-
-async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
-    """What the store answers. Raises `StoreUnavailable` where it does not for a while."""
-    for pause in PAUSES:
-        try:
-            return await ask()
-        except StoreUnavailable:
-            await asyncio.sleep(pause)
-    return await ask()

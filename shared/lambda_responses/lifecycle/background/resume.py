@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from lambda_responses.lifecycle.background.asking import patiently
 from lambda_responses.lifecycle.background.log_reader import LogReader
 from lambda_responses.lifecycle.retrieve import Told
 from lambda_responses.storage.background.job import CANCELLED
@@ -42,10 +43,12 @@ def resumed(
 
 
 async def followed(reader: LogReader, deadline: Deadline) -> AsyncGenerator[Sequence[Event]]:
-    """All that there is left to read, as it comes, until the deadline."""
+    """All that there is left to read, as it comes, until the deadline. May raise `StoreUnavailable`, after a
+    while.
+    """
     pause, silence = SHORTEST, 0.0
     while not reader.over:
-        if events := await reader.read():
+        if events := await patiently(reader.read):
             yield events
             pause, silence = SHORTEST, 0.0
             continue
