@@ -210,10 +210,9 @@ class _Asked:
         try:
             yield ()
             async with aclosing(self._told(await answering)) as batches:
-                first = await anext(batches)
-                framing.obfuscated_for = self._framing(first[0]["response"]["id"]).obfuscated_for
-                yield first
                 async for events in batches:
+                    if events and "response" in events[0]:  # as the first one of every stream has it
+                        framing.obfuscated_for = self._framing(events[0]["response"]["id"]).obfuscated_for
                     yield events
         except APIError as fault:
             yield [{**render_fault(fault.body()["error"]), "sequence_number": 0}]

@@ -150,7 +150,7 @@ def doors(tmp_path: Path) -> Iterator[Any]:
 
     yield door
     for each in opened:
-        each.services.store.close()
+        each.services.close()
 
 
 async def stored(door: Door, response_id: str) -> dict[str, Any]:
@@ -470,6 +470,36 @@ async def test_a_stream_that_waits_long_begins_with_a_comment_and_goes_on_with_t
     assert door.paid == 1
     later = await door.ask({"x-stainless-retry-count": "2"}, stream=True)
     assert later.body == again.body.replace(b": keep-alive\n\n", b"")
+
+
+async def test_a_stream_that_waits_long_may_find_a_background_response_that_has_said_nothing_yet(
+    doors: Any, monkeypatch: pytest.MonkeyPatch
+):
+    go_on, may_answer = asyncio.Event(), asyncio.Event()
+    door = doors([go_on, *HELLO], keep_alive_ms=20)
+    asked = {"stream": True, "background": True}
+    first, exchange = door.asking(FIRST, **asked)
+    await first.has(b"response.created")
+    answer, read = once.OncePerTry.answer, door.services.events.read
+
+    async def late(*arguments: Any) -> Any:
+        await may_answer.wait()
+        return await answer(*arguments)
+
+    async def nothing_yet(*_: Any, **__: Any) -> Any:
+        monkeypatch.setattr(door.services.events, "read", read)
+        return ()
+
+    monkeypatch.setattr(once.OncePerTry, "answer", late)
+    monkeypatch.setattr(door.services.events, "read", nothing_yet)
+    again, attached = door.asking(AGAIN, **asked)
+    await again.has(b": keep-alive\n\n")
+    may_answer.set()
+    await again.has(b"response.created")
+    go_on.set()
+    await asyncio.gather(exchange, attached)
+    assert again.events == first.events
+    assert door.paid == 1
 
 
 @pytest.mark.parametrize("second", [HELLO, OVERLOADED], ids=["answered", "refused"])
