@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from infra.host.queues import Message
 from lambda_responses.queue.local import SQLiteQueue
-from lambda_responses.runtime.services import BACKGROUND, DEAD_LETTERS, REQUESTS, RESULTS
 from lambda_responses.wire.json import to_bytes
 
 if TYPE_CHECKING:
@@ -25,10 +24,10 @@ LOOK = 0.2
 """Seconds between two looks into a file, which tells nobody that it has changed."""
 
 _NAMES = {
-    "BackgroundQueue": BACKGROUND,
-    "RequestQueue": REQUESTS,
-    "RequestDeadLetters": DEAD_LETTERS,
-    "ResultQueue": RESULTS,
+    "BackgroundQueue": "background",
+    "RequestQueue": "requests",
+    "RequestDeadLetters": "dead letters",
+    "ResultQueue": "results",
 }
 """What queues are called in a file, by what the template calls them."""
 _ROWS = "SELECT pk, sk FROM rows WHERE wk IS NOT NULL"

@@ -63,7 +63,7 @@ gc.enable()
 """,
 }
 NOTHING_AHEAD = """
-from lambda_responses.runtime.services import Runtime
+from lambda_responses.runtime.runtime import Runtime
 Runtime.expect_models = lambda self: None
 """
 SECRET_LATE = """

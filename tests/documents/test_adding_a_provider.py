@@ -10,7 +10,7 @@ import pytest
 from lambda_responses.endpoints.application import whole_application
 from lambda_responses.providers.catalog import CATALOG, Row
 from lambda_responses.providers.models_file import _ROW_MEMBERS
-from lambda_responses.runtime.services import Runtime
+from lambda_responses.runtime.runtime import Runtime
 from lambda_responses.transformers.anthropic_messages import profiles as messages_profiles
 from lambda_responses.transformers.anthropic_messages.profile import MessagesProfile
 from lambda_responses.transformers.chat_completions import ChatProfile, profiles

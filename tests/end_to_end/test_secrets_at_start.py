@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lambda_responses.runtime.services import Runtime
+from lambda_responses.runtime.runtime import Runtime
 from lambda_responses.runtime.settings import Settings, SettingsError
 from tests.end_to_end.hosting import skip_where_functions_cannot_run, with_variables
 from tests.end_to_end.test_start import NO_AWS

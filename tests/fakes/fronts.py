@@ -30,7 +30,7 @@ from infra.host.routes import Routes
 from infra.host.url_events import url_event
 from lambda_responses.endpoints.application import whole_application
 from lambda_responses.runtime.principals.callers import Callers
-from lambda_responses.runtime.services import Runtime
+from lambda_responses.runtime.runtime import Runtime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -20,7 +20,7 @@ from lambda_responses.lifecycle.ports import Principal
 from lambda_responses.runtime.authorizer import NoVerdict, render_policy
 from lambda_responses.runtime.logs import logger
 from lambda_responses.runtime.principals.vouched import vouched_for
-from lambda_responses.runtime.services import Runtime
+from lambda_responses.runtime.runtime import Runtime
 from lambda_responses.runtime.settings import SettingsError
 from lambda_responses.storage.keyed.port import StoreUnavailable
 from lambda_responses.wire.api_keys import render_key

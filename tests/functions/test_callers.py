@@ -16,7 +16,7 @@ import pytest
 
 from lambda_responses.endpoints.application import whole_application
 from lambda_responses.runtime.logs import logger
-from lambda_responses.runtime.services import Runtime
+from lambda_responses.runtime.runtime import Runtime
 from lambda_responses.storage.api_keys import ApiKeys
 from lambda_responses.wire.api_keys import render_key
 from lambda_responses.wire.scopes import (

@@ -9,7 +9,7 @@ from lambda_responses.storage.table import is_notification, notification_in
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lambda_responses.runtime.services import Runtime
+    from lambda_responses.runtime.runtime import Runtime
     from lambda_responses.storage.keyed.port import Key
 
 

@@ -12,7 +12,7 @@ import uvicorn
 
 from lambda_responses.endpoints.application import whole_application
 from lambda_responses.runtime.processes import Processes
-from lambda_responses.runtime.services import Runtime
+from lambda_responses.runtime.runtime import Runtime
 from lambda_responses.runtime.settings import SettingsError, local_environment
 
 if TYPE_CHECKING:

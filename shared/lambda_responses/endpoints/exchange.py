@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from lambda_responses.lifecycle.ports import Deadline, Principal
-    from lambda_responses.runtime.services import Runtime
+    from lambda_responses.runtime.runtime import Runtime
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from lambda_responses.runtime.queue_door import Delivery
 
 if TYPE_CHECKING:
     from lambda_responses.queue.port import PolledQueue, Received
-    from lambda_responses.runtime.services import Runtime
+    from lambda_responses.runtime.runtime import Runtime
 
 AT_ONCE = 4
 MOST_DELIVERIES = 5

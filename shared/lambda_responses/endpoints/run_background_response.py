@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lambda_responses.lifecycle.background.watch import Beat
     from lambda_responses.lifecycle.ports import Deadline
     from lambda_responses.runtime.queue_door import Delivery
-    from lambda_responses.runtime.services import Runtime
+    from lambda_responses.runtime.runtime import Runtime
     from lambda_responses.wire.json import Json
 
 KEPT_SECONDS = 120.0

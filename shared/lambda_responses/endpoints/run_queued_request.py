@@ -14,7 +14,7 @@ from lambda_responses.runtime.settings import SettingsError
 
 if TYPE_CHECKING:
     from lambda_responses.runtime.queue_door import Delivery
-    from lambda_responses.runtime.services import Runtime
+    from lambda_responses.runtime.runtime import Runtime
 
 FIRST_WAIT, MOST_DOUBLED = 15.0, 6
 """Seconds after which a message comes again; each time twice as many, so often. A queue by itself keeps it

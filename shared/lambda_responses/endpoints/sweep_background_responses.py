@@ -11,7 +11,7 @@ from lambda_responses.runtime.metrics import publish_stuck_responses
 
 if TYPE_CHECKING:
     from lambda_responses.runtime.queue_door import Delivery
-    from lambda_responses.runtime.services import Runtime
+    from lambda_responses.runtime.runtime import Runtime
 
 
 async def sweep_background_responses(runtime: Runtime) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from lambda_responses.endpoints.request_consumer import request_consumer
 from lambda_responses.runtime.processes import listen
-from lambda_responses.runtime.services import Runtime
+from lambda_responses.runtime.runtime import Runtime
 from lambda_responses.runtime.settings import SettingsError, local_environment
 
 if TYPE_CHECKING:

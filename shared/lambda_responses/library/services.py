@@ -29,20 +29,8 @@ class LibraryServices(LiveServices):
 
     def router_with(self, variables: Mapping[str, str], *, retries: int | None) -> ProviderRouter:
         """A router of the environment with those variables in it. Raises `ProviderSettingsError`."""
-        from lambda_responses.providers.models_file import read_models_file
-        from lambda_responses.providers.retries import Retries
-        from lambda_responses.providers.routing import ProviderRouter
-
-        kept = self.parameters.current()
-        return ProviderRouter(
-            {**kept.secrets, **self._environment, **variables},
-            models_file=read_models_file(kept.models),
-            default_provider=self._settings.default_provider,
-            connections=self.connections,
-            retries=Retries(limit=self._settings.max_retries if retries is None else retries),
-            local=self.local_model,
-            as_of=int(self.now()),
-        )
+        limit = self._settings.max_retries if retries is None else retries
+        return self._router_by(self.parameters.current(), variables, retries=limit)
 
     def report(self, error: BaseException) -> None:
         """Tell the kind and place of a fault; its text may quote what somebody said."""

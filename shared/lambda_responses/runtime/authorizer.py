@@ -18,7 +18,7 @@ from lambda_responses.runtime.logs import lines_of, logger, place_of
 from lambda_responses.runtime.metrics import publish_refusal
 from lambda_responses.runtime.principals.bearers import read_authorization
 from lambda_responses.runtime.principals.vouched import render_context
-from lambda_responses.runtime.services import process_runtime
+from lambda_responses.runtime.runtime import process_runtime
 from lambda_responses.runtime.settings import SettingsError
 from lambda_responses.runtime.starting import starting
 from lambda_responses.storage.keyed.port import StoreUnavailable
@@ -26,7 +26,7 @@ from lambda_responses.wire.errors import AuthenticationError
 
 if TYPE_CHECKING:
     from lambda_responses.lifecycle.ports import Principal
-    from lambda_responses.runtime.services import Runtime
+    from lambda_responses.runtime.runtime import Runtime
     from lambda_responses.wire.json import Json
 
 UNAUTHORIZED = "Unauthorized"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mangum import Mangum
 
 from lambda_responses.runtime.operations import application
-from lambda_responses.runtime.services import process_runtime
+from lambda_responses.runtime.runtime import process_runtime
 from lambda_responses.runtime.settings import SettingsError
 from lambda_responses.runtime.starting import starting
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from lambda_responses.runtime.operations import Operation
-    from lambda_responses.runtime.services import Runtime
+    from lambda_responses.runtime.runtime import Runtime
     from lambda_responses.wire.json import Json
 
 

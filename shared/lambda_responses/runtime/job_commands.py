@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Literal
 
 from lambda_responses.queue.port import QueueUnavailable
 from lambda_responses.runtime.principals.anybody import TENANT
-from lambda_responses.runtime.services import DEAD_LETTERS, REQUESTS, RESULTS, Runtime
+from lambda_responses.runtime.runtime import Runtime
 from lambda_responses.runtime.settings import local_environment
 from lambda_responses.wire.job_messages import NAME
 from lambda_responses.wire.json import to_bytes
@@ -68,9 +68,9 @@ def run_job_command(arguments: Namespace, environment: Mapping[str, str]) -> int
     try:
         if arguments.verb == "submit":
             group = runtime.settings.request_tenant or TENANT
-            asyncio.run(_submit(_dropped(arguments.files), runtime.local_queue(REQUESTS), group))
+            asyncio.run(_submit(_dropped(arguments.files), runtime.local_queue("requests"), group))
             return DONE
-        name, shown = (RESULTS, _result) if arguments.verb == "results" else (DEAD_LETTERS, _letter)
+        name, shown = ("results", _result) if arguments.verb == "results" else ("dead letters", _letter)
         taken = _Taken(runtime.local_queue(name), shown, arguments.count, arguments.wait)
         with _opened(arguments.output, "ab", sys.stdout.buffer) as out:
             asyncio.run(taken.to(out))

@@ -13,7 +13,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from lambda_responses.runtime.services import Runtime
+from lambda_responses.runtime.runtime import Runtime
 from lambda_responses.runtime.settings import local_environment
 from lambda_responses.storage.api_keys import KeyNotFound
 from lambda_responses.storage.keyed.port import StoreUnavailable

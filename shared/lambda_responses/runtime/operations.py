@@ -16,7 +16,6 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
-from lambda_responses.runtime import loopback
 from lambda_responses.runtime.logs import lines_of, logger, place_of
 from lambda_responses.runtime.metrics import publish_refusal, publish_response
 from lambda_responses.wire.errors import (
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
     from lambda_responses.runtime.metrics import Meter
-    from lambda_responses.runtime.services import Runtime
+    from lambda_responses.runtime.runtime import Runtime
     from lambda_responses.wire.json import Json
 
     Endpoint = Callable[[Request], Awaitable[Response]]
@@ -110,6 +109,8 @@ def _admission(*, trusting: bool) -> list[Middleware]:
     cors: dict[str, Any] = {name: ["*"] for name in ("allow_methods", "allow_headers", "expose_headers")}
     if not trusting:
         return [Middleware(CORSMiddleware, allow_origins=["*"], **cors)]
+    from lambda_responses.runtime import loopback
+
     refusal = _Exchange(error_response(PermissionDeniedError(_FOREIGN)))
     return [
         Middleware(loopback.LoopbackOnly, refusal=refusal),

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lambda_responses.runtime.logs import lines_of, logger, place_of
-from lambda_responses.runtime.services import process_runtime
+from lambda_responses.runtime.runtime import process_runtime
 from lambda_responses.runtime.starting import starting
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
     from lambda_responses.lifecycle.ports import Deadline
-    from lambda_responses.runtime.services import Runtime
+    from lambda_responses.runtime.runtime import Runtime
     from lambda_responses.wire.json import Json
 
     Work = Callable[["Delivery", Runtime], Awaitable[None]]

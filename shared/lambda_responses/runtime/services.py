@@ -7,31 +7,27 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import os
 import secrets
 import time
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from lambda_responses.runtime.logs import logger, place_of
 from lambda_responses.runtime.metrics import publish_lost_notification, publish_upstream_error
 from lambda_responses.runtime.parameters import OperatorParameters
-from lambda_responses.runtime.principals.callers import Callers
-from lambda_responses.runtime.settings import PREFIX, SettingsError, read_settings
+from lambda_responses.runtime.settings import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
-    from starlette.types import Scope
-
-    from lambda_responses.lifecycle.ports import Principal, Services
     from lambda_responses.outbound.client import Outbound
     from lambda_responses.providers.connections import Connections
     from lambda_responses.providers.local_model import LocalModel
     from lambda_responses.providers.routing import ProviderRouter
     from lambda_responses.queue.event_bus import EventBus
-    from lambda_responses.queue.port import PolledQueue, Queue
+    from lambda_responses.queue.port import Queue
     from lambda_responses.queue.results import Results
     from lambda_responses.runtime.parameters import Kept
+    from lambda_responses.runtime.queues import QueueName
     from lambda_responses.runtime.settings import Settings
     from lambda_responses.sealing.keys import KeyRing
     from lambda_responses.sealing.sealer import Sealer
@@ -51,21 +47,18 @@ if TYPE_CHECKING:
     from lambda_responses.storage.webhook_endpoints import WebhookEndpoints
     from lambda_responses.wire.errors import APIError
 
-BACKGROUND, REQUESTS, RESULTS, DEAD_LETTERS = "background", "requests", "results", "dead letters"
-"""The queues of a laptop."""
-
 REMOTE_LEASE, LOCAL_LEASE = 60.0, 4.0
 """Seconds that a worker has a background response without a sign of life. Beside SQLite nothing but a machine
 that stands still can keep one from giving it, and people who start a server anew wait for what they had."""
-PLACES_BESIDE_TABLES = (
-    "queue_url",
-    "request_queue_url",
-    "dead_letter_queue_url",
-    "result_queue_url",
-    "result_bucket",
-)
 _MOST_OF_A_NAME = 200
 """Of a target's: the model's part is what a client wrote."""
+_OVER_STORES = (
+    *("responses", "conversations", "threads", "transfers", "claims"),
+    *("jobs", "slots", "events", "journals", "outbox", "webhook_endpoints"),
+)
+"""What stands on the store and is of no use without it."""
+_CLOSED = ("queue", "requests", "results", "dead_letters", "dropped", "event_bus", "blobs", "store")
+"""What has threads, files and connections, in the order in which it is closed."""
 
 
 class LiveServices:
@@ -200,7 +193,7 @@ class LiveServices:
     @functools.cached_property
     def queue(self) -> Queue | None:
         """Where background responses wait for a worker; None where there is no such place."""
-        return _queue(self._settings, now=self.now)
+        return self._queue("background")
 
     @functools.cached_property
     def outbox(self) -> Outbox:
@@ -228,18 +221,14 @@ class LiveServices:
     @functools.cached_property
     def results(self) -> Results | None:
         """The way of answers to queued requests; None where there is none."""
-        return _results(self._settings, now=self.now)
+        from lambda_responses.runtime.queues import results
+
+        return results(self._settings, now=self.now)
 
     @functools.cached_property
     def requests(self) -> Queue | None:
         """Where queued requests come from; None where that is not known."""
-        if self._settings.database is not None:
-            return self.local_queue(REQUESTS)
-        if self._settings.request_queue_url is None:
-            return None
-        from lambda_responses.queue.sqs import SQSQueue
-
-        return SQSQueue(self._settings.request_queue_url)
+        return self._queue("requests")
 
     @functools.cached_property
     def dropped(self) -> Objects | None:
@@ -253,17 +242,12 @@ class LiveServices:
     @functools.cached_property
     def dead_letters(self) -> Queue | None:
         """Where messages go that nobody can read; None where there is no such place."""
-        if self._settings.database is not None:
-            return self.local_queue(DEAD_LETTERS)
-        if self._settings.dead_letter_queue_url is None:
-            return None
-        from lambda_responses.queue.sqs import SQSQueue
+        return self._queue("dead letters")
 
-        return SQSQueue(self._settings.dead_letter_queue_url)
+    def _queue(self, name: QueueName) -> Queue | None:
+        from lambda_responses.runtime.queues import queue
 
-    def local_queue(self, name: str) -> PolledQueue:
-        """The queue of that name beside the database file, for whoever closes it. Raises `SettingsError`."""
-        return _local_queue(self._settings, name, now=self.now)
+        return queue(self._settings, name, now=self.now)
 
     def delivery_failed(self, tenant: str, target: str, reason: str, *, final: bool) -> None:
         """Log it, and count what is given up; never where it was to go, which may hold a secret."""
@@ -334,34 +318,33 @@ class LiveServices:
             self._routed(await asyncio.to_thread(self.parameters.current))
 
     def _routed(self, kept: Kept) -> ProviderRouter:
+        from lambda_responses.providers.base import ProviderSettingsError
+
         if self._router is None or kept is not self._routed_by:
             try:
-                self._router = self._router_by(kept)
-            except SettingsError as fault:
+                self._router = self._router_by(kept, {}, retries=self._settings.max_retries)
+            except ProviderSettingsError as fault:
                 if self._router is None:
-                    raise
+                    raise SettingsError(str(fault)) from None
                 logger.error("parameters kept as they were", fault=str(fault))
             self._routed_by = kept
         return self._router
 
-    def _router_by(self, kept: Kept) -> ProviderRouter:
-        from lambda_responses.providers.base import ProviderSettingsError
+    def _router_by(self, kept: Kept, more: Mapping[str, str], *, retries: int) -> ProviderRouter:
+        """A router of the environment with `more` in it. Raises `ProviderSettingsError`."""
         from lambda_responses.providers.models_file import read_models_file
         from lambda_responses.providers.retries import Retries
         from lambda_responses.providers.routing import ProviderRouter
 
-        try:
-            return ProviderRouter(
-                {**kept.secrets, **self._environment},
-                models_file=read_models_file(kept.models),
-                default_provider=self._settings.default_provider,
-                connections=self.connections,
-                retries=Retries(limit=self._settings.max_retries),
-                local=self.local_model,
-                as_of=int(self.now()),
-            )
-        except ProviderSettingsError as error:
-            raise SettingsError(str(error)) from None
+        return ProviderRouter(
+            {**kept.secrets, **self._environment, **more},
+            models_file=read_models_file(kept.models),
+            default_provider=self._settings.default_provider,
+            connections=self.connections,
+            retries=Retries(limit=retries),
+            local=self.local_model,
+            as_of=int(self.now()),
+        )
 
     async def aclose(self) -> None:
         """Close what was opened, once. What was never used is not opened for it."""
@@ -369,109 +352,11 @@ class LiveServices:
         router, self._router = self._router, None
         if router is not None:
             await router.aclose()
-        made.pop("responses", None)
-        made.pop("conversations", None)
-        made.pop("threads", None)
-        made.pop("transfers", None)
-        made.pop("claims", None)
-        made.pop("events", None)
-        made.pop("journals", None)
-        made.pop("jobs", None)
-        made.pop("slots", None)
-        made.pop("outbox", None)
-        made.pop("webhook_endpoints", None)
-        for name in ("queue", "event_bus", "results", "dead_letters", "requests", "dropped"):
-            way: Queue | EventBus | Results | Objects | None = made.pop(name, None)
-            if way is not None:
-                way.close()
-        blobs: Blobs | None = made.pop("blobs", None)
-        if blobs is not None:
-            blobs.close()
-        store: KeyedStore | None = made.pop("store", None)
-        if store is not None:
-            store.close()
-
-
-class Runtime:
-    """What an application runs on: settings, services, and how its callers are known."""
-
-    def __init__(self, environment: Mapping[str, str], *, local_model: bool = False) -> None:
-        """`local_model` offers the embedded model too. Raises `SettingsError`."""
-        self.settings = read_settings(environment)
-        self._environment = environment
-        logger.setLevel(self.settings.log_level)
-        self._live = LiveServices(self.settings, environment, local_model=local_model)
-        # A protocol's property and a cached one are the same to a reader, and different to the type checker.
-        self.services = cast("Services", self._live)
-        self.callers = Callers(self.settings, store=lambda: self._live.store, now=self._live.now)
-
-    def check(self) -> None:
-        """Make what may fail for want of the right settings. Raises `SettingsError`."""
-        _check_places(self.settings)
-        _ = self._live.router, self._live.outbound, self._live.responses, self._live.queue
-
-    async def start(self) -> Sequence[str]:
-        """Load what would keep the first request waiting; returns a sentence for each thing that failed."""
-        local_model = self._live.local_model
-        if local_model is None:
-            return ()
-        from lambda_responses.providers.base import UpstreamUnreachable
-
-        try:
-            await local_model.start()
-        except UpstreamUnreachable:
-            return ("The embedded model cannot be loaded on this machine. The rest is served.",)
-        return ()
-
-    async def aclose(self) -> None:
-        """Close what was opened."""
-        await self._live.aclose()
-
-    async def principal_of(self, scope: Scope) -> Principal:
-        """Who asks. Raises `AuthenticationError`."""
-        return await self.callers.principal_of(scope)
-
-    async def renew(self) -> None:
-        """Take up what the operator has changed with AWS since it was last looked at."""
-        await self._live.renew()
-
-    def local_queue(self, name: str) -> PolledQueue:
-        """The queue of that name beside the database file, for whoever closes it. Raises `SettingsError`."""
-        return self._live.local_queue(name)
-
-    def open_store(self) -> None:
-        """Make the store's client now rather than for the first request."""
-        _ = self._live.responses
-
-    def expect_models(self) -> None:
-        """Make what asking models takes now rather than for the first request.
-
-        Where nobody waits for this, nothing is read from AWS: it would be old by the time of that request,
-        and has no place in a snapshot.
-        """
-        from lambda_responses.runtime.imports import UNHURRIED, import_for_models
-
-        initialization = self._environment.get("AWS_LAMBDA_INITIALIZATION_TYPE", "")
-        if initialization not in UNHURRIED:
-            self._live.parameters.read_early()
-        import_for_models(initialization)
-        _ = self._live.connections.trust
-
-
-@functools.cache
-def process_runtime() -> Runtime:
-    """The runtime of this process, from its environment. Raises `SettingsError`."""
-    return Runtime(os.environ)
-
-
-def _check_places(settings: Settings) -> None:
-    """Raises `SettingsError` for a place on AWS that nobody would use, since a file has its part."""
-    if settings.database is not None:
-        for name in PLACES_BESIDE_TABLES:
-            if getattr(settings, name) is not None:
-                raise SettingsError(
-                    f"{PREFIX}{name.upper()} goes with DynamoDB; beside SQLite a file has its part."
-                )
+        for name in _OVER_STORES:
+            made.pop(name, None)
+        for name in _CLOSED:
+            if (part := made.pop(name, None)) is not None:
+                part.close()
 
 
 def _store(settings: Settings) -> KeyedStore:
@@ -502,47 +387,6 @@ def _blobs(settings: Settings, *, now: Callable[[], float]) -> Blobs | None:
     from lambda_responses.storage.blobs.s3 import S3Blobs
 
     return S3Blobs(settings.bucket)
-
-
-def _queue(settings: Settings, *, now: Callable[[], float]) -> Queue | None:
-    """A file beside a database file; beside a table the queue of SQS, if one is named."""
-    if settings.database is None:
-        if settings.queue_url is None:
-            return None
-        from lambda_responses.queue.sqs import SQSQueue
-
-        return SQSQueue(settings.queue_url)
-    return _local_queue(settings, BACKGROUND, now=now)
-
-
-def _local_queue(settings: Settings, name: str, *, now: Callable[[], float]) -> PolledQueue:
-    """All of them are in one file. Raises `SettingsError`."""
-    if settings.database is None:
-        raise SettingsError("RESPONSES_STORE is no database on this machine, beside which there were queues.")
-    from lambda_responses.queue.local import SQLiteQueue
-    from lambda_responses.queue.port import QueueUnavailable
-
-    try:
-        return SQLiteQueue(f"{settings.database}.queue", name=name, now=now)
-    except QueueUnavailable as error:
-        raise SettingsError(f"RESPONSES_STORE cannot be used: its queue says {error}.") from None
-
-
-def _results(settings: Settings, *, now: Callable[[], float]) -> Results | None:
-    """Beside a database file another queue in the file of the first; beside a table what is named."""
-    from lambda_responses.queue.results import Results
-
-    if settings.database is not None:
-        return Results(_local_queue(settings, RESULTS, now=now))
-    url, bucket = settings.result_queue_url, settings.result_bucket
-    if url is None and bucket is None:
-        return None
-    from lambda_responses.queue.sqs import SQSQueue
-    from lambda_responses.storage.blobs.s3 import S3Blobs
-
-    queue = None if url is None else SQSQueue(url)
-    objects = None if bucket is None else S3Blobs(bucket)
-    return Results(queue, objects, bucket=bucket or "")
 
 
 def _key_ring(settings: Settings) -> KeyRing | None:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from lambda_responses.runtime.logs import lines_of
 from lambda_responses.runtime.queue_door import run_told
-from lambda_responses.runtime.services import process_runtime
+from lambda_responses.runtime.runtime import process_runtime
 from lambda_responses.runtime.starting import starting
 from lambda_responses.storage.keyed.port import Key
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from lambda_responses.runtime.services import Runtime
+    from lambda_responses.runtime.runtime import Runtime
     from lambda_responses.wire.json import Json
 
     News = Callable[[Sequence[Key], Runtime], Awaitable[None]]

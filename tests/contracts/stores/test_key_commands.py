@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lambda_responses.__main__ import main
-from lambda_responses.runtime.services import Runtime
+from lambda_responses.runtime.runtime import Runtime
 from lambda_responses.storage.keyed.dynamodb import create_table
 from lambda_responses.wire.api_keys import fingerprint
 from lambda_responses.wire.scopes import SCOPES

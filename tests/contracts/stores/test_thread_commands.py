@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lambda_responses.__main__ import main
-from lambda_responses.runtime.services import Runtime
+from lambda_responses.runtime.runtime import Runtime
 from lambda_responses.storage.keyed.dynamodb import create_table
 from tests.contracts.stores.kit import Talk, asked_and_answered, texts
 

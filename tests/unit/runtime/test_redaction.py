@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from lambda_responses.endpoints.application import whole_application
-from lambda_responses.runtime.services import Runtime
+from lambda_responses.runtime.runtime import Runtime
 from tests.fakes.upstream import Upstream
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 
 from lambda_responses.runtime.logs import logger
 from lambda_responses.runtime.parameters import FRESH_SECONDS, AWSParameters, OperatorParameters
-from lambda_responses.runtime.services import Runtime
+from lambda_responses.runtime.runtime import Runtime
 from lambda_responses.runtime.settings import SettingsError
 from lambda_responses.storage.keyed.sqlite import SQLiteStore
 

@@ -6,9 +6,6 @@ import functools
 import secrets
 from typing import TYPE_CHECKING
 
-from lambda_responses.runtime.principals.anybody import anybody
-from lambda_responses.runtime.principals.bearers import ByBearer
-from lambda_responses.runtime.principals.signers import signer
 from lambda_responses.runtime.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -36,17 +33,24 @@ class Callers:
         self._settings = settings
         self._store = store
         self._now = now
-        self.principal_of: Callable[[Scope], Awaitable[Principal]]
-        match settings.auth:
+        if settings.auth == "jwt":
+            _check_tokens(settings)
+        self.principal_of = self._way()
+
+    def _way(self) -> Callable[[Scope], Awaitable[Principal]]:
+        match self._settings.auth:
             case "none":
-                self.principal_of = anybody
+                from lambda_responses.runtime.principals.anybody import anybody
+
+                return anybody
             case "iam":
-                self.principal_of = signer
-            case "keys":
-                self.principal_of = ByBearer(lambda: self.bearers)
-            case "jwt":
-                _check_tokens(settings)
-                self.principal_of = ByBearer(lambda: self.bearers)
+                from lambda_responses.runtime.principals.signers import signer
+
+                return signer
+            case "keys" | "jwt":
+                from lambda_responses.runtime.principals.bearers import ByBearer
+
+                return ByBearer(lambda: self.bearers)
 
     @functools.cached_property
     def keys(self) -> ApiKeys:
