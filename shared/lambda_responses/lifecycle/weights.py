@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lambda_responses.storage.scheduling import off_the_loop, weight_of
-from lambda_responses.wire import token_estimates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,10 +34,14 @@ class TokenWeights:
 
     async def tokens(self, request: Json, items: Sequence[Json]) -> int:
         """Input tokens of a checked request whose whole context is `items`: see `wire.token_estimates`."""
+        from lambda_responses.wire.token_estimates import request_tokens
+
         weights = await self.of(items)
         around = weight_of([request.get(member) for member in _OF_REQUESTS])
-        return round(await off_the_loop(around, token_estimates.request_tokens, request) + sum(weights))
+        return round(await off_the_loop(around, request_tokens, request) + sum(weights))
 
 
 def _weights_of(items: Sequence[Json]) -> list[float]:
-    return [token_estimates.item_tokens(item) for item in items]
+    from lambda_responses.wire.token_estimates import item_tokens
+
+    return [item_tokens(item) for item in items]
