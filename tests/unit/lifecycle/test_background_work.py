@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lambda_responses.lifecycle.background import event_writer, patience, watch
+from lambda_responses.lifecycle.background import asking, patience, watch
 from lambda_responses.lifecycle.background.enqueue import enqueue_response
 from lambda_responses.lifecycle.background.leased import FALTERED_FOR
 from lambda_responses.lifecycle.background.messages import UnreadableMessage
@@ -310,7 +310,7 @@ async def test_a_store_that_falters_has_the_response_put_back_and_that_counts(
         raise StoreUnavailable("throttled")
 
     with monkeypatch.context() as broken:
-        broken.setattr(event_writer, "PAUSES", ())
+        broken.setattr(asking, "PAUSES", ())
         broken.setattr(services.events, "append", unavailable)
         for number in range(5):
             verdict = await done(services, id)
@@ -325,7 +325,7 @@ async def test_a_model_that_is_not_there_any_more_fails_the_response(play: Play)
     services = play(Played([ANSWER]))
     id = await queued(services)
     services.resolve = lambda *_, **__: (_ for _ in ()).throw(InvalidRequestError("Gone."))  # type: ignore[method-assign]
-    assert (await done(services, id)).outcome == "lost"
+    assert (await done(services, id)).outcome == "given_up"
     response = await got(services, id)
     assert (response["status"], response["error"]) == (
         "failed",
@@ -413,3 +413,24 @@ async def test_a_lease_that_ends_in_days_is_looked_at_again_in_a_minute(play: Pl
     await services.jobs.take("me", id, owner="another")
     clock.seconds -= 80_000  # a laptop's clock was set back
     assert (await done(services, id)).again in (None, services.jobs.lease_seconds + 1)
+
+
+async def test_what_nobody_foresaw_while_its_end_is_kept_fails_it_and_is_paid_once(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+):
+    wrong = ValueError("nobody foresaw this")
+
+    async def commit(*_: Any, **__: Any) -> None:
+        raise wrong
+
+    services = play(Played([ANSWER]))
+    id = await queued(services)
+    monkeypatch.setattr(services.jobs, "commit", commit)
+    assert (await done(services, id)).outcome == "given_up"
+    response = await got(services, id)
+    assert (response["status"], response["error"]["message"]) == (
+        "failed",
+        "The response could not be stored.",
+    )
+    assert services.reported == [wrong]
+    assert (await done(services, id)).outcome == "gone"

@@ -1,4 +1,4 @@
-"""Background requests that their client has named and sends again: answered by the record while there is one."""
+"""Background requests that their client has named and sends again: the record answers, if there is one."""
 
 from __future__ import annotations
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 from lambda_responses.lifecycle.background.cuts import cut_off
 from lambda_responses.lifecycle.waiting import Interrupted
+from lambda_responses.storage.background.job import LeaseLost
 from lambda_responses.storage.conversations.leases import ConversationLocked, ConversationNotFound
-from lambda_responses.storage.responses import TooLargeToStore
+from lambda_responses.storage.keyed.port import StoreUnavailable
 from lambda_responses.wire.conversations import conversation_locked
 from lambda_responses.wire.errors import RESPONSE_ERROR_CODES, APIError, ServerError
 from lambda_responses.wire.not_found import conversation_not_found
@@ -22,10 +23,14 @@ if TYPE_CHECKING:
     from lambda_responses.wire.json import Event, Json
 
 
+class GivenUp(Interrupted):
+    """Whoever was making the response has failed it."""
+
+
 class Keeping:
     """The `Checkpoints` of a leased run, and the way of its end into the store.
 
-    Where that cannot be kept, the response fails and the run is over: `Interrupted`. Both may raise
+    Where that cannot be kept, the response fails and the run is over: `GivenUp`. Both may raise
     `LeaseLost` and `StoreUnavailable`.
     """
 
@@ -47,20 +52,22 @@ class Keeping:
             if self._writer is not None:
                 await self._writer.flush()
             await write()
-        except TooLargeToStore as fault:
-            self._using.report(fault)
-            await give_up(self._lease, ServerError("The response could not be stored."), self._using)
+        except (Interrupted, LeaseLost, StoreUnavailable):
+            raise
         except ConversationLocked:  # it lapsed while nobody was at work
             await give_up(self._lease, conversation_locked(), self._using)
         except ConversationNotFound:
             gone = conversation_not_found(stored.response["conversation"]["id"])
             await give_up(self._lease, gone, self._using)
+        except Exception as fault:  # too large, or what nobody foresaw: another run would fare no better
+            self._using.report(fault)
+            await give_up(self._lease, ServerError("The response could not be stored."), self._using)
 
 
 async def give_up(lease: Lease, fault: APIError, using: Services) -> NoReturn:
-    """End the response as failed, and its run with it: `Interrupted`. Raises `LeaseLost`."""
+    """End the response as failed, and its run with it: `GivenUp`. Raises `LeaseLost`."""
     await cut_off(await using.jobs.give_up(lease, _error_of(fault)), using)
-    raise Interrupted from fault
+    raise GivenUp from fault
 
 
 def _error_of(fault: APIError) -> Json:

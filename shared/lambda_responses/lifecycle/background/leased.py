@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lambda_responses.lifecycle.background.event_writer import EventWriter
-from lambda_responses.lifecycle.background.keeping import Keeping, give_up
+from lambda_responses.lifecycle.background.keeping import GivenUp, Keeping, give_up
 from lambda_responses.lifecycle.background.patience import PutBack, TimeLeft, WorkersPatience
 from lambda_responses.lifecycle.background.verdict import Verdict
 from lambda_responses.lifecycle.background.watch import watched
@@ -110,6 +110,8 @@ class LeasedRun:
         except StoreUnavailable as fault:
             self._using.report(fault)
             verdict = await self._put_back(FALTERED_FOR, attempt=True)
+        except GivenUp:
+            verdict = Verdict("given_up")
         except (Interrupted, StopRequested, LeaseLost):
             verdict = Verdict("lost")
         except asyncio.CancelledError:

@@ -12,7 +12,7 @@ Outcome: TypeAlias = Literal["ended", "gone", "held", "crowded", "put_back", "lo
 - `crowded`: its tenant has as many under way as it may;
 - `put_back`: another run goes on with it;
 - `lost`: it was cancelled, deleted or taken over in the middle;
-- `given_up`: no run of it ever got on, so it was failed.
+- `given_up`: no run of it could get on, or keep what it came to, so it was failed.
 """
 
 
