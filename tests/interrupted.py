@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lambda_responses.lifecycle.beginning import TakenUp, begin
+from lambda_responses.lifecycle.bounds import RunBounds
 from lambda_responses.lifecycle.create import Asked, check_request
 from lambda_responses.lifecycle.known import Known
 from lambda_responses.lifecycle.placement import Placement
-from lambda_responses.lifecycle.run import ResponseRun, RunBounds
+from lambda_responses.lifecycle.run import ResponseRun
 from lambda_responses.lifecycle.steps import compaction_plan
 from lambda_responses.lifecycle.waiting import Interrupted
 from lambda_responses.wire.ids import new_response_id

@@ -16,10 +16,10 @@ from lambda_responses.lifecycle.background.enqueue import enqueue_response
 from lambda_responses.lifecycle.background.log_reader import LogReader
 from lambda_responses.lifecycle.background.sweep import bury, sweep
 from lambda_responses.lifecycle.background.work import work
+from lambda_responses.lifecycle.bounds import RunBounds
 from lambda_responses.lifecycle.cancel import cancel_response
 from lambda_responses.lifecycle.ports import Unbounded
 from lambda_responses.lifecycle.retrieve import get_response
-from lambda_responses.lifecycle.run import RunBounds
 from lambda_responses.storage.background.tool_journal import Outcome, ToolJournals
 from lambda_responses.storage.keyed.port import Range
 from lambda_responses.storage.keyed.sqlite import SQLiteStore

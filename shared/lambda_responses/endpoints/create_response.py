@@ -22,8 +22,8 @@ from lambda_responses.endpoints.exchange import (
     unless_gone_already,
 )
 from lambda_responses.lifecycle import create
+from lambda_responses.lifecycle.bounds import RunBounds
 from lambda_responses.lifecycle.once import ClaimLost, once
-from lambda_responses.lifecycle.run import RunBounds
 from lambda_responses.runtime.operations import json_response, operation
 from lambda_responses.stream.emitter import render_fault
 from lambda_responses.wire.errors import APIError

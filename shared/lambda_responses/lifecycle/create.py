@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lambda_responses.lifecycle.bounds import RunBounds
 from lambda_responses.lifecycle.known import known_before
 from lambda_responses.lifecycle.placement import too_large_to_store
-from lambda_responses.lifecycle.run import ResponseRun, RunBounds
+from lambda_responses.lifecycle.run import ResponseRun
 from lambda_responses.storage.responses import TooLargeToStore
 from lambda_responses.transformers.base import shows_seals
 from lambda_responses.wire.compaction import asks_to_compact

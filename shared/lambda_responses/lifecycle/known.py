@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lambda_responses.lifecycle.references import resolved
+from lambda_responses.lifecycle.ports import NO_ORIGINS
 from lambda_responses.lifecycle.seals import hold_seals, opened
 from lambda_responses.storage.responses import ResponseNotFound
 from lambda_responses.wire.compaction import is_compaction, kept_messages, pruned, said_again
@@ -75,9 +75,13 @@ async def known_before(
     before = conversation or previous
     check_input_present(request)
     history = without_cut_calls(before.items, continued=request["input"]) if before else ()
-    input, origins = await resolved(
-        request["input"], known={item["id"] for item in history}, principal=principal, using=using
-    )
+    input: list[Json] = list(request["input"])
+    origins = NO_ORIGINS
+    if any(item["type"] == "item_reference" for item in input):
+        from lambda_responses.lifecycle.references import resolved  # which few requests need
+
+        known = {item["id"] for item in history}
+        input, origins = await resolved(input, known=known, principal=principal, using=using)
     sealer = await using.sealer(principal.tenant) if seals or hold_seals(input) else None
     origins = {**(before.origins if before else {}), **origins}
     brought = opened(input, sealer, native=native) if sealer is not None else {}

@@ -8,13 +8,11 @@ drained. What differs is when a fault is still an HTTP status: until the first e
 from __future__ import annotations
 
 from contextlib import aclosing, nullcontext
-from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
 
 from lambda_responses.lifecycle.beginning import begin, begin_again, own_items
 from lambda_responses.lifecycle.placement import placed
-from lambda_responses.lifecycle.ports import Unbounded, Unclaimed, Unkept
 from lambda_responses.lifecycle.seals import MAKER, seal_shown
 from lambda_responses.lifecycle.steps import Progress, compaction_plan
 from lambda_responses.lifecycle.targets import Targets
@@ -36,33 +34,16 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
     from lambda_responses.lifecycle.beginning import TakenUp
+    from lambda_responses.lifecycle.bounds import RunBounds
     from lambda_responses.lifecycle.compaction import Compaction
     from lambda_responses.lifecycle.context import ModelContext
-    from lambda_responses.lifecycle.endurance import Checkpoints, Endurance
     from lambda_responses.lifecycle.known import Known
     from lambda_responses.lifecycle.placement import Placement
-    from lambda_responses.lifecycle.ports import Cancellation, Claim, Deadline, EventSink, Services
+    from lambda_responses.lifecycle.ports import Services
     from lambda_responses.lifecycle.tool_steps import ToolSteps
     from lambda_responses.providers.base import Target
     from lambda_responses.stream.deltas import Delta
-    from lambda_responses.tools.runner import ToolRunner
     from lambda_responses.wire.json import Event, Json
-
-
-@dataclass(frozen=True, slots=True)
-class RunBounds:
-    """Where a run's events are kept, what may stop it, who else hears of it, and what helps it to last."""
-
-    sink: EventSink = field(default_factory=Unkept)
-    deadline: Deadline = field(default_factory=Unbounded)
-    cancellation: Cancellation | None = None
-    claim: Claim = field(default_factory=Unclaimed)
-    checkpoints: Checkpoints | None = None
-    """None where nobody takes a run up."""
-    endurance: Endurance | None = None
-    """None where somebody waits at the other end, and had rather hear of a fault than wait it out."""
-    tools: ToolRunner | None = None
-    """Runs the tools that are this server's to run, if there are any."""
 
 
 class ResponseRun:

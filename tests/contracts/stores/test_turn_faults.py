@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lambda_responses.lifecycle.bounds import RunBounds
 from lambda_responses.lifecycle.conversations import create_conversation, list_items
 from lambda_responses.lifecycle.create import create_response
 from lambda_responses.lifecycle.delete import delete_response
 from lambda_responses.lifecycle.once import ClaimLost, once
 from lambda_responses.lifecycle.ports import Principal, Unbounded
 from lambda_responses.lifecycle.retrieve import get_response
-from lambda_responses.lifecycle.run import RunBounds
 from lambda_responses.storage.keyed.port import Key, StoreUnavailable
 from lambda_responses.stream.deltas import Stopped, Text
 from lambda_responses.wire.errors import APIError, InvalidRequestError, NotFoundError

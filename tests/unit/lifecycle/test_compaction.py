@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lambda_responses.lifecycle.bounds import RunBounds
 from lambda_responses.lifecycle.compact import compact_response
 from lambda_responses.lifecycle.create import create_response
 from lambda_responses.lifecycle.input_items import list_input_items
 from lambda_responses.lifecycle.ports import Unbounded
 from lambda_responses.lifecycle.retrieve import get_response, replay_response
-from lambda_responses.lifecycle.run import ResponseRun, RunBounds
 from lambda_responses.providers.base import UpstreamRefused
 from lambda_responses.stream.deltas import (
     BlockEnded,
@@ -34,6 +34,7 @@ from tests.kit import check
 from tests.played import ME, YOU, Played, PlayedServices
 
 if TYPE_CHECKING:
+    from lambda_responses.lifecycle.run import ResponseRun
     from tests.played import Play
 
 pytestmark = pytest.mark.anyio

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lambda_responses.lifecycle.bounds import RunBounds
 from lambda_responses.lifecycle.checked import CheckedEvents
 from lambda_responses.lifecycle.create import create_response
 from lambda_responses.lifecycle.delete import delete_response
 from lambda_responses.lifecycle.ports import Unkept
 from lambda_responses.lifecycle.retrieve import get_response, replay_response
-from lambda_responses.lifecycle.run import ResponseRun, RunBounds
 from lambda_responses.providers.base import (
     UpstreamCutShort,
     UpstreamRefused,
@@ -38,6 +38,7 @@ from tests.kit import check
 from tests.played import ME, YOU, Identity, Played, PlayedServices
 
 if TYPE_CHECKING:
+    from lambda_responses.lifecycle.run import ResponseRun
     from tests.played import Play
 
 pytestmark = pytest.mark.anyio

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lambda_responses.lifecycle.bounds import RunBounds
 from lambda_responses.lifecycle.create import check_request
-from lambda_responses.lifecycle.run import ResponseRun, RunBounds
+from lambda_responses.lifecycle.run import ResponseRun
 from lambda_responses.lifecycle.waiting import Interrupted, StopRequested
 from lambda_responses.providers.base import UpstreamCutShort, UpstreamRefused
 from lambda_responses.storage.keyed.port import StoreUnavailable

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lambda_responses.lifecycle.bounds import RunBounds
 from lambda_responses.lifecycle.create import create_response
-from lambda_responses.lifecycle.run import ResponseRun, RunBounds
 from lambda_responses.outbound.client import Fetched
 from lambda_responses.outbound.faults import Unsuccessful
 from lambda_responses.outbound.policy import OutboundPolicy
@@ -27,6 +27,7 @@ from lambda_responses.wire.errors import (
 from tests.played import ME, Identity, Played
 
 if TYPE_CHECKING:
+    from lambda_responses.lifecycle.run import ResponseRun
     from tests.played import Play, PlayedServices
 
 pytestmark = pytest.mark.anyio

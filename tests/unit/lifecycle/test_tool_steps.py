@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lambda_responses.lifecycle.run import ResponseRun, RunBounds
+from lambda_responses.lifecycle.bounds import RunBounds
+from lambda_responses.lifecycle.run import ResponseRun
 from lambda_responses.lifecycle.waiting import Interrupted
 from lambda_responses.stream.deltas import Stopped, Text, ToolArguments, ToolCall
 from lambda_responses.tools.runner import INTERRUPTED, ToolRunner

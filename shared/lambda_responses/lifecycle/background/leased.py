@@ -17,10 +17,11 @@ from lambda_responses.lifecycle.background.patience import PutBack, TimeLeft, Wo
 from lambda_responses.lifecycle.background.verdict import Verdict
 from lambda_responses.lifecycle.background.watch import watched
 from lambda_responses.lifecycle.beginning import TakenUp
+from lambda_responses.lifecycle.bounds import RunBounds
 from lambda_responses.lifecycle.known import Known
 from lambda_responses.lifecycle.placement import Placement
 from lambda_responses.lifecycle.ports import NO_ORIGINS
-from lambda_responses.lifecycle.run import ResponseRun, RunBounds
+from lambda_responses.lifecycle.run import ResponseRun
 from lambda_responses.lifecycle.waiting import Interrupted, StopRequested, uninterrupted
 from lambda_responses.storage.background.job import LeaseLost
 from lambda_responses.storage.keyed.port import StoreUnavailable
