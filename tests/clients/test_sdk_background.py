@@ -158,11 +158,11 @@ def test_a_deleted_one_is_gone_though_it_was_running(client: OpenAI):
 def test_a_turn_may_follow_once_it_has_ended(client: OpenAI):
     made = client.responses.create(model=SCRIPTED, input="My name is Ada.", background=True)
     ended(client, made.id)
-    next = client.responses.create(
+    following = client.responses.create(
         model=SCRIPTED, input="And mine?", previous_response_id=made.id, background=True
     )
-    assert ended(client, next.id).previous_response_id == made.id
-    texts = [item.content[0].text for item in client.responses.input_items.list(next.id)]  # type: ignore[union-attr]
+    assert ended(client, following.id).previous_response_id == made.id
+    texts = [item.content[0].text for item in client.responses.input_items.list(following.id)]  # type: ignore[union-attr]
     assert texts[0] == "And mine?"
     assert texts[-1] == "My name is Ada."
 

@@ -47,13 +47,11 @@ class Spreading:
         return await self._store.get(key, **options)
 
     async def query(
-        self, stretch: Range, *, descending: bool = False, limit: int | None = None, **options: Any
+        self, within: Range, *, descending: bool = False, limit: int | None = None, **options: Any
     ) -> Sequence[Row]:
-        rows = {row.key: row for row in await self._store.query(stretch, **options)}
+        rows = {row.key: row for row in await self._store.query(within, **options)}
         hidden = [
-            key
-            for key in self._as_they_were
-            if key.pk == stretch.pk and stretch.low <= key.sk <= stretch.high
+            key for key in self._as_they_were if key.pk == within.pk and within.low <= key.sk <= within.high
         ]
         seen = {**rows, **{key: self._as_they_were[key] for key in hidden}}
         found = [row for row in seen.values() if row is not None]

@@ -99,8 +99,8 @@ class Dictionary:
             else None
         )
 
-    def query(self, range: Range, *, descending: bool, limit: int | None) -> Sequence[Row]:
-        keys = [key for key in self._rows if key.pk == range.pk and range.low <= key.sk <= range.high]
+    def query(self, within: Range, *, descending: bool, limit: int | None) -> Sequence[Row]:
+        keys = [key for key in self._rows if key.pk == within.pk and within.low <= key.sk <= within.high]
         rows = [self.get(key) for key in sorted(keys, key=lambda key: key.sk.encode(), reverse=descending)]
         return [row for row in rows if row is not None][:limit]
 
@@ -233,9 +233,9 @@ class KeyedMachine(RuleBasedStateMachine):
 
     @rule(low=SORT_KEY, high=SORT_KEY, descending=st.booleans(), limit=st.none() | st.integers(1, 4))
     def read(self, low: str, high: str, descending: bool, limit: int | None) -> None:
-        range = Range(self.mark, low, high)
-        found = self.loop.run_until_complete(self.store.query(range, descending=descending, limit=limit))
-        assert list(found) == list(self.model.query(range, descending=descending, limit=limit))
+        within = Range(self.mark, low, high)
+        found = self.loop.run_until_complete(self.store.query(within, descending=descending, limit=limit))
+        assert list(found) == list(self.model.query(within, descending=descending, limit=limit))
         assert self.loop.run_until_complete(self.store.get(Key(self.mark, low))) == self.model.get(
             Key(self.mark, low)
         )

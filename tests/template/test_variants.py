@@ -308,10 +308,10 @@ LOSSES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "resource", "property"), LOSSES)
-def test_a_form_whose_object_is_gone_is_not_made(tmp_path: Path, name: str, resource: str, property: str):
+@pytest.mark.parametrize(("name", "resource", "lost"), LOSSES)
+def test_a_form_whose_object_is_gone_is_not_made(tmp_path: Path, name: str, resource: str, lost: str):
     template = copy.deepcopy(TEMPLATE)
-    del template["Resources"][resource]["Properties"][property]
+    del template["Resources"][resource]["Properties"][lost]
     with pytest.raises(VariantError, match="no longer has"):
         write_variant(built(template, tmp_path), name)
     assert not (tmp_path / f"{name}.yaml").exists()

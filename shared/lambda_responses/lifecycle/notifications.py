@@ -131,9 +131,9 @@ async def _tried(
         using.report(error)
         reason = type(error).__name__
     tries = entry.tries + 1
-    next = _next_try(notification.at + TRIED, tries, using)
-    using.delivery_failed(notification.tenant, name, reason, final=next is None)
-    return None if next is None else Waiting(tries, next)
+    due = _next_try(notification.at + TRIED, tries, using)
+    using.delivery_failed(notification.tenant, name, reason, final=due is None)
+    return None if due is None else Waiting(tries, due)
 
 
 def _next_try(end: float, tries: int, using: Services) -> float | None:

@@ -132,10 +132,10 @@ class Consumer:
         finally:
             await _cancelled(beating)
 
-    async def _again_and_again(self, round: Round) -> None:
+    async def _again_and_again(self, go_round: Round) -> None:
         while True:
             try:
-                await round()
+                await go_round()
             except Exception as fault:
                 self._report(fault)
             await asyncio.sleep(ROUND_SECONDS)

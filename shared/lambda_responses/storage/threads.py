@@ -140,16 +140,16 @@ class ThreadStore:
                 found.forks.setdefault(by_own[own], []).append(fork)
         return found
 
-    async def _rows(self, range: Range) -> AsyncGenerator[Row, None]:
+    async def _rows(self, within: Range) -> AsyncGenerator[Row, None]:
         """The rows of a range, a page at a time."""
         while True:
-            rows = await self._store.query(range, limit=PAGE)
+            rows = await self._store.query(within, limit=PAGE)
             for row in rows:
                 yield row
             if len(rows) < PAGE:
                 return
             # Parts of a row have its sort key, `#` and a number: they sort behind it and before nothing else.
-            range = replace(range, low=f"{rows[-1].key.sk}!")
+            within = replace(within, low=f"{rows[-1].key.sk}!")
 
 
 def _node_of(control: Row) -> TreeNode:

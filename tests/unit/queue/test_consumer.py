@@ -210,13 +210,13 @@ async def test_rounds_are_made_again_and_again_whatever_comes_of_one(
     desk = Desk()
     made: list[int] = []
 
-    async def round() -> None:
+    async def go_round() -> None:
         made.append(1)
         desk.changed.set()
         if len(made) == 1:
             raise ValueError("the first")
 
-    async with working(queue, desk, rounds=(round,)):
+    async with working(queue, desk, rounds=(go_round,)):
         await desk.until(lambda: len(made) == 3)
     assert [str(fault) for fault in desk.faults] == ["the first"]
 

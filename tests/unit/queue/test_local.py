@@ -41,11 +41,11 @@ def clock() -> Clock:
 def opened(tmp_path: Path, clock: Clock) -> Iterator[Open]:
     queues: list[SQLiteQueue] = []
 
-    def open(**options: Any) -> SQLiteQueue:
+    def opened_now(**options: Any) -> SQLiteQueue:
         queues.append(SQLiteQueue(tmp_path / "responses.db.queue", now=clock, **options))
         return queues[-1]
 
-    yield open
+    yield opened_now
     for queue in queues:
         queue.close()
 

@@ -130,9 +130,9 @@ VALUES = st.recursive(
     st.data(),
 )
 def test_a_call_is_read_back_wherever_its_text_is_cut(
-    arguments: Json, ascii: bool, indent: int | None, data: st.DataObject
+    arguments: Json, escaped: bool, indent: int | None, data: st.DataObject
 ) -> None:
-    said = json.dumps({"name": "roll", "arguments": arguments}, ensure_ascii=ascii, indent=indent) + " \n"
+    said = json.dumps({"name": "roll", "arguments": arguments}, ensure_ascii=escaped, indent=indent) + " \n"
     cuts = sorted(data.draw(st.lists(st.integers(0, len(said)), max_size=8)))
     pieces = [said[start:end] for start, end in zip([0, *cuts], [*cuts, len(said)], strict=True)]
     deltas = decode(*pieces)

@@ -137,16 +137,16 @@ class DynamoDBStore:
         return self._live(answer.get("Item"))
 
     async def query(
-        self, range: Range, *, descending: bool = False, limit: int | None = None, consistent: bool = True
+        self, within: Range, *, descending: bool = False, limit: int | None = None, consistent: bool = True
     ) -> Sequence[Row]:
         """See `KeyedStore`."""
-        if range.low > range.high:
+        if within.low > within.high:
             return []
         expression = Expression()
-        within = expression.key_within(range)
+        condition = expression.key_within(within)
         return await self._pages(
             limit,
-            KeyConditionExpression=within,
+            KeyConditionExpression=condition,
             ScanIndexForward=not descending,
             ConsistentRead=consistent,
             **expression.placeholders(),

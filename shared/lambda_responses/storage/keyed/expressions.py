@@ -38,11 +38,11 @@ class Expression:
         self._values[sign] = to_attribute(value)
         return sign
 
-    def key_within(self, range: Range) -> str:
+    def key_within(self, rows: Range) -> str:
         """The rows of a range."""
-        partition = f"{self.name('pk')} = {self.value(range.pk)}"
+        partition = f"{self.name('pk')} = {self.value(rows.pk)}"
         return (
-            f"{partition} AND {self.name('sk')} BETWEEN {self.value(range.low)} AND {self.value(range.high)}"
+            f"{partition} AND {self.name('sk')} BETWEEN {self.value(rows.low)} AND {self.value(rows.high)}"
         )
 
     def update(self, update: Update) -> str:

@@ -147,7 +147,7 @@ class KeyedStore(Protocol):
         ...
 
     async def query(
-        self, range: Range, *, descending: bool = False, limit: int | None = None, consistent: bool = True
+        self, within: Range, *, descending: bool = False, limit: int | None = None, consistent: bool = True
     ) -> Sequence[Row]:
         """The live rows of a range in the byte order of their sort keys, at most `limit` of them."""
         ...

@@ -111,10 +111,10 @@ class SQLiteStore:
         return _row(found) if found else None
 
     async def query(
-        self, range: Range, *, descending: bool = False, limit: int | None = None, consistent: bool = True
+        self, within: Range, *, descending: bool = False, limit: int | None = None, consistent: bool = True
     ) -> Sequence[Row]:
         """See `KeyedStore`."""
-        bounds = {"pk": range.pk, "low": range.low, "high": range.high, "now": self._now(), "limit": limit}
+        bounds = {"pk": within.pk, "low": within.low, "high": within.high, "now": self._now(), "limit": limit}
         order = " DESC" if descending else ""
         cut = "" if limit is None else " LIMIT :limit"
         with _faults():

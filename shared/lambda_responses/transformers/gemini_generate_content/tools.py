@@ -95,8 +95,8 @@ def _plan_functions(plan: ToolPlan, offer: Offer, profile: GeminiProfile) -> Non
 
 def _render_choice(offer: Offer, profile: GeminiProfile, answer: OfferedTool | None) -> Json:
     fewer = len(offer.functions) < len(offer.declared) or offer.named is not None
-    callable = [*offer.functions, *([answer] if answer is not None else [])]
-    allowed: Json = {"allowedFunctionNames": [tool.flat for tool in callable]} if fewer else {}
+    allowing = [*offer.functions, *([answer] if answer is not None else [])]
+    allowed: Json = {"allowedFunctionNames": [tool.flat for tool in allowing]} if fewer else {}
     match offer.mode:
         case "none":
             return {"mode": "NONE"}
