@@ -11,7 +11,7 @@
     {t}#E#{response}    {fence:04}#{last:08}[#{k:02}]   events of a response up to `last`, in one or more rows
     {t}#J#{response}    0[#{k:02}]                      what a background response is asked for
     {t}#J#{response}    S[#{k:02}]                      the secrets of its tools, sealed, until it has ended
-    {t}#A               SEM#{n:03}                      one of a tenant's places for background responses
+    {t}#A               SEM#{n:03}                      one of a tenant's slots for background responses
     {t}#K#{request}     0                               which response a request with an `Idempotency-Key` has
     {t}#K#{request}     0#{k:02}                        what was answered, where no response keeps it
     {t}#K#{request}     {response}                      which response a request has that an SDK may repeat
@@ -212,7 +212,7 @@ class TenantTable:
         return Range(f"{self.tenant}#X#{response_id}", " ", "\U0010ffff")
 
     def job_slot(self, number: int) -> Key:
-        """One of a tenant's places for background responses that are made at one time."""
+        """One of a tenant's slots for background responses that are made at one time."""
         return Key(f"{self.tenant}#A", f"SEM#{number:03}")
 
     def notification(self, response_id: str) -> Key:

@@ -1,4 +1,4 @@
-"""A tenant's places: never more than there are, and none lost with whoever had it."""
+"""A tenant's slots: never more than there are, and none lost with whoever had it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A tenant's places for background responses that are made at one time.
+"""A tenant's slots for background responses that are made at one time.
 
-A place is a row that lives for as long as it is renewed: a worker that dies leaves nothing to count down.
+A slot is a row that lives for as long as it is renewed: a worker that dies leaves nothing to count down.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from lambda_responses.storage.keyed.port import Key, KeyedStore
 
 LEASE = 60
-"""Seconds that a place is held without being renewed."""
+"""Seconds that a slot is held without being renewed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A place that somebody has."""
+    """One that somebody has."""
 
     tenant: str
     number: int
@@ -32,7 +32,7 @@ class Slot:
 
 
 class Slots:
-    """Gives places away. Every method may raise `StoreUnavailable`."""
+    """Gives slots away. Every method may raise `StoreUnavailable`."""
 
     def __init__(self, store: KeyedStore, *, now: Callable[[], float], lease_seconds: float = LEASE) -> None:
         self._store = store
@@ -40,14 +40,14 @@ class Slots:
         self._lease = lease_seconds
 
     async def take(self, tenant: str, most: int, owner: str) -> Slot | None:
-        """One of `most` places, which are 1 to 1,000; None where all are taken.
+        """One of `most` slots, which are 1 to 1,000; None where all are taken.
 
-        `owner` is a word that nobody else uses. Two requests as long as somebody is quick enough to have a
-        place that was free a moment ago.
+        `owner` is a word that nobody else uses. Two requests as long as somebody is quick enough to have
+        one that was free a moment ago.
         """
         table = TenantTable(tenant)
-        all_places = Range(table.job_slot(0).pk, table.job_slot(0).sk, table.job_slot(most - 1).sk)
-        rows = await self._store.query(all_places)
+        every_slot = Range(table.job_slot(0).pk, table.job_slot(0).sk, table.job_slot(most - 1).sk)
+        rows = await self._store.query(every_slot)
         taken = {row.key for row in rows if row.values["lease"] > self._now()}
         free = (AnyOf((Absent(ROW), Compare("lease", "<=", self._now()), equals("owner", owner))),)
         for number in range(most):
