@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from lambda_responses.lifecycle.heartbeat import beating
 from lambda_responses.lifecycle.placement import Placement
 from lambda_responses.lifecycle.waiting import uninterrupted
+from lambda_responses.storage.conversations.additions import ADDED
 from lambda_responses.storage.conversations.store import ConversationLocked, ConversationNotFound
 from lambda_responses.storage.keyed.port import StoreFact, StoreUnavailable
 from lambda_responses.wire.conversations import conversation_locked
@@ -25,13 +26,11 @@ if TYPE_CHECKING:
 
 RENEWED_EVERY = 20.0
 """Seconds. The lease on a conversation lasts for three of these: two may be missed."""
-ADDED = frozenset({"completed", "incomplete"})
-"""How a response may end so that its conversation goes on from it. What failed can be tried again."""
 
 
 @asynccontextmanager
 async def placed_in(
-    tenant: str, context: ConversationContext, *, created_at: int, using: Services
+    tenant: str, context: ConversationContext, *, created_at: int, using: Services, until: float = 0
 ) -> AsyncGenerator[Placement]:
     """A place at the start of a thread of its own, which stands on what was said in the conversation.
 
@@ -39,7 +38,7 @@ async def placed_in(
     """
     responses, conversations = using.responses, using.conversations
     reservation = await responses.reserve(
-        tenant, None, epoch=created_at, entropy=using.entropy, stretch=context.stretch
+        tenant, None, epoch=created_at, entropy=using.entropy, stretch=context.stretch, until=until
     )
     locking = asyncio.ensure_future(conversations.lock(tenant, context, reservation.response_id))
     placement: Placement | None = None

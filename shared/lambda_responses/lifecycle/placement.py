@@ -58,9 +58,11 @@ class Placement:
 
 @asynccontextmanager
 async def placed(
-    tenant: str, known: Known, *, created_at: int, keep: bool, using: Services
+    tenant: str, known: Known, *, created_at: int, keep: bool, using: Services, until: float = 0
 ) -> AsyncGenerator[Placement]:
     """Take a place after what is known for the time of a run; without `keep`, an id and nothing else.
+
+    What is kept there does not expire before `until`, in seconds since 1970.
 
     Raises `APIError` where the previous response is gone by now, or too large to be continued, and where
     somebody else adds to the conversation.
@@ -69,24 +71,24 @@ async def placed(
         yield Placement(new_response_id(epoch=created_at, thread=None, entropy=using.entropy))
         return
     if known.conversation is None:
-        taken = placed_after(tenant, known, created_at=created_at, using=using)
+        taken = placed_after(tenant, known, created_at=created_at, using=using, until=until)
     else:
         from lambda_responses.lifecycle.conversing import placed_in  # which few requests need
 
-        taken = placed_in(tenant, known.conversation, created_at=created_at, using=using)
+        taken = placed_in(tenant, known.conversation, created_at=created_at, using=using, until=until)
     async with taken as placement:
         yield placement
 
 
 @asynccontextmanager
 async def placed_after(
-    tenant: str, known: Known, *, created_at: int, using: Services
+    tenant: str, known: Known, *, created_at: int, using: Services, until: float = 0
 ) -> AsyncGenerator[Placement]:
     """Take a place after what is known. To a conversation nothing is added. Raises like `placed`."""
     store, previous = using.responses, known.previous
     stretch = None if known.conversation is None else known.conversation.stretch
     reserving = asyncio.ensure_future(
-        store.reserve(tenant, previous, epoch=created_at, entropy=using.entropy, stretch=stretch)
+        store.reserve(tenant, previous, epoch=created_at, entropy=using.entropy, stretch=stretch, until=until)
     )
     placement: Placement | None = None
     try:

@@ -38,7 +38,7 @@ MAX_STORED = 10 * ROW_BYTES
 MAX_SNAPSHOT = 99 * ROW_BYTES
 """The parts of a snapshot are counted with two digits."""
 RUNNING = ("queued", "in_progress")
-"""States of a response that has not ended."""
+"""States of a response that has not ended: nobody knows yet what it says."""
 OUTPUT_ROOM = 500_000
 """Kept free for a turn's output when its input is judged."""
 ENVELOPE_INLINE = 1_536

@@ -114,15 +114,17 @@ class ResponseStore:
         epoch: int,
         entropy: Entropy,
         stretch: Stretch | None = None,
+        until: float = 0,
     ) -> Reservation:
         """Take a place after `previous`, or at the start of a new thread; the latter asks the store nothing.
 
-        A new thread may stand on a `stretch` of a conversation.
+        A new thread may stand on a `stretch` of a conversation. A response that has to be there `until` then,
+        in seconds since 1970, expires no sooner.
         The first to continue a response goes on in its thread, every other forks into a new one. Raises
         `ResponseNotFound` where `previous` was deleted meanwhile, `TooLargeToStore` where the turn would have
         to write a snapshot and the context is too large for one.
         """
-        expires = self.expiry()
+        expires = max(self.expiry(), math.ceil(until))
         thread = previous.chain.place.thread if previous else None
         response_id = new_response_id(epoch=epoch, thread=thread, entropy=entropy)
         if previous is None:

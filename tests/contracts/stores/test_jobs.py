@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lambda_responses.storage.background.event_log import EventLog
-from lambda_responses.storage.background.job import MOST_ATTEMPTS
+from lambda_responses.storage.background.job import AFTERWARDS, MOST_ATTEMPTS
 from lambda_responses.storage.background.jobs import (
     JobEnded,
     JobHeld,
@@ -20,7 +20,7 @@ from lambda_responses.storage.background.jobs import (
 )
 from lambda_responses.storage.background.payloads import MOST_SECRETS, SecretsTooLarge
 from lambda_responses.storage.keyed.port import Range, StoreUnavailable
-from lambda_responses.storage.responses import ResponseNotFound, StoredResponse
+from lambda_responses.storage.responses import DAY, ResponseNotFound, StoredResponse
 from tests.contracts.stores.desk import LEASE, LIFETIME, desk_over, said_by
 from tests.contracts.stores.kit import WatchedStore, texts
 
@@ -184,6 +184,22 @@ async def test_a_lease_that_nobody_took_over_is_still_good_when_it_ran_out(desk:
     await desk.jobs.save(lease, await desk.said(job, "slow"), {})
     await desk.jobs.look(lease)
     assert said_by(await desk.read(job)) == ["slow"]
+
+
+async def test_a_lease_by_a_clock_that_was_set_back_keeps_nobody_from_the_job(
+    desk: Desk, clock: Clock
+) -> None:
+    held, given_up = await desk.queue(), await desk.queue()
+    for job in (held, given_up):
+        await desk.take(job)
+    clock.advance(-LEASE)
+    for job in (held, given_up):  # clocks may disagree by as much
+        with pytest.raises(JobHeld):
+            await desk.take(job)
+    clock.advance(-LEASE)
+    assert (await desk.take(held)).job.fence == 2
+    failed = await desk.jobs.fail(given_up.tenant, given_up.response_id, FAULT, unless_leased=True)
+    assert failed.status == "failed"
 
 
 async def test_each_fence_but_the_first_waits_for_its_cut(desk: Desk, clock: Clock) -> None:
@@ -648,6 +664,21 @@ async def test_an_unkept_response_can_be_fetched_for_some_minutes_and_not_contin
         await desk.read(job)
 
 
+async def test_an_unkept_response_goes_in_time_though_what_it_continues_cannot_be_let_go(
+    desk: Desk, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await desk.queue("2", after=await desk.talk.say("1"), kept=False)
+
+    async def refused(*_: Any) -> None:
+        raise StoreUnavailable("no right to")
+
+    monkeypatch.setattr(desk.responses, "let_go", refused)
+    await desk.jobs.cancel(job.tenant, job.response_id)
+    clock.advance(601)
+    own = job.response_id[-16:]
+    assert not any(own in row.key.sk for row in await _thread_of(desk.keyed, desk, job))
+
+
 @pytest.mark.parametrize("end", ["commit", "cancel"])
 async def test_nothing_is_left_of_an_unkept_response(
     desk: Desk, clock: Clock, keyed: KeyedStore, end: str
@@ -671,6 +702,46 @@ async def test_nothing_is_left_of_an_unkept_response(
 
 async def _thread_of(keyed: KeyedStore, desk: Desk, job: Job) -> Any:
     return await keyed.query(Range(f"{desk.tenant}#T#{job.response_id[13:37]}", " ", "~"))
+
+
+# How long they stay
+
+
+@pytest.mark.parametrize("end", ["commit", "cancel"])
+@pytest.mark.parametrize("took", [10.0, LIFETIME - 1])
+async def test_a_response_can_be_read_for_as_long_as_others_however_long_it_took(
+    watched: WatchedStore, clock: Clock, end: str, took: float
+) -> None:
+    desk = desk_over(watched, clock, retention_days=LIFETIME / 2 / DAY)
+    deadline = clock() + LIFETIME
+    place = await desk.responses.reserve(
+        desk.tenant, None, epoch=int(clock()), entropy=desk.talk.entropy, until=deadline + AFTERWARDS
+    )
+    job = await desk.queue_at(place)
+    clock.advance(took)
+    lease = await desk.take(job)
+    if end == "commit":
+        await desk.jobs.commit(lease, await desk.said(job, "a", status="completed"))
+    else:
+        await desk.jobs.cancel(job.tenant, job.response_id)
+    clock.advance(LIFETIME / 2 - 1)
+    assert not (await desk.found(job)).running
+    await desk.read(job)
+    clock.advance(2)
+    with pytest.raises(ResponseNotFound):
+        await desk.read(job)
+
+
+@pytest.mark.parametrize("took", [10.0, LIFETIME - 1])
+async def test_a_response_stays_no_longer_than_was_foreseen_when_it_was_asked_for(
+    desk: Desk, clock: Clock, took: float
+) -> None:
+    """What it stands on was to be there until then."""
+    job = await desk.queue()
+    foreseen = (await desk.control(job))["ttl"]
+    clock.advance(took)
+    await desk.jobs.commit(await desk.take(job), await desk.said(job, "a", status="completed"))
+    assert (await desk.control(job))["ttl"] == foreseen
 
 
 async def test_an_unkept_response_that_nobody_ends_goes_by_itself(desk: Desk, clock: Clock) -> None:

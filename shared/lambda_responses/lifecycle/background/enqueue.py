@@ -16,6 +16,7 @@ from lambda_responses.lifecycle.placement import placed, placed_after, too_large
 from lambda_responses.lifecycle.ports import Unclaimed
 from lambda_responses.lifecycle.steps import compaction_plan
 from lambda_responses.queue.port import QueueUnavailable
+from lambda_responses.storage.background.job import AFTERWARDS
 from lambda_responses.storage.background.new_jobs import NewJob
 from lambda_responses.storage.background.payloads import SecretsTooLarge
 from lambda_responses.storage.conversations.leases import ConversationLocked
@@ -81,10 +82,14 @@ async def keep_queued(
     queue_of(using)
     asked = await check_request(body, principal=principal, using=using, provider=provider)
     created_at, kept = int(using.now()), asked.request.get("store", True)
+    deadline = created_at + using.background_seconds
+    until = deadline + AFTERWARDS
     if kept:
-        place = placed(principal.tenant, asked.known, created_at=created_at, keep=True, using=using)
+        place = placed(
+            principal.tenant, asked.known, created_at=created_at, keep=True, using=using, until=until
+        )
     else:
-        place = placed_after(principal.tenant, asked.known, created_at=created_at, using=using)
+        place = placed_after(principal.tenant, asked.known, created_at=created_at, using=using, until=until)
     claim = claim or Unclaimed()
     async with place as placement, claim.held(placement):
         beginning = begin(
@@ -106,7 +111,7 @@ async def keep_queued(
                     provider=provider,
                     key_id=principal.key_id,
                     streamed=bool(asked.request.get("stream")),
-                    deadline=created_at + using.background_seconds,
+                    deadline=deadline,
                     owner=owner,
                     reply=reply,
                     kept=kept,

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from lambda_responses.storage.background.holds import hold_in, written_and_freed
 from lambda_responses.storage.background.job import (
+    UNKEPT,
     JobHeld,
     LeaseLost,
     control_of,
     has_it,
+    is_good,
     job_in,
     key_of,
     mine,
@@ -38,8 +40,6 @@ if TYPE_CHECKING:
 
 OVER = ("owner", "lease", "wk", "wt", "sec", "held")
 """What a control row has no longer once its job has ended."""
-UNKEPT = 600
-"""Seconds that a response that is not to be stored can be fetched after its end."""
 TRIES = 5
 """So often a change is tried that another one of the same job gets in the way of."""
 
@@ -53,10 +53,12 @@ class Ends:
         responses: ResponseStore,
         *,
         now: Callable[[], float],
+        lease_seconds: float,
     ) -> None:
         self._store = store
         self._responses = responses
         self._now = now
+        self._lease_seconds = lease_seconds
 
     async def end(
         self, tenant: str, response_id: str, values: Mapping[str, Any], *, unless_leased: bool = False
@@ -72,10 +74,10 @@ class Ends:
             if control is None or not job.running:
                 return job
             now = self._now()
-            if unless_leased and job.lease is not None and job.lease > now:
+            if unless_leased and job.lease is not None and is_good(job.lease, now, self._lease_seconds):
                 raise JobHeld(job.lease)
             when = (equals("fence", job.fence), OneOf("st", RUNNING))
-            leased = (nobody_has_it(now),) if unless_leased else ()
+            leased = (nobody_has_it(now, self._lease_seconds),) if unless_leased else ()
             with suppress(ConditionFailed):  # Somebody has just taken or ended it.
                 return await self._ended(job, control, values, when=(*when, *leased))
         raise WriteConflict("a job changed hands again and again")
@@ -92,7 +94,7 @@ class Ends:
 
     async def _ended(self, job: Job, control: Row, values: Mapping[str, Any], *, when: Condition) -> Job:
         """The job, once it has ended with these values. Raises `ConditionFailed`."""
-        update = self._ending(job, values, when=when)
+        update = self._ending(job, {**values, "ttl": self.expiry(job, control)}, when=when)
         writes = [update, *self.beside(job, values["st"], control.values.get("sec", 0))]
         await written_and_freed(self._store, writes, hold_in(control), partial(self._is_there, update))
         await self.tidy(job, control)
@@ -104,9 +106,10 @@ class Ends:
         told = outbox_row(job, status, job.reply, now=self._now())
         return [told, *secret_deletes(table, job.response_id, secrets)]
 
-    def unkept_until(self) -> int:
-        """Until when a response that ends now can be fetched that is not to be stored."""
-        return math.ceil(self._now()) + UNKEPT
+    def expiry(self, job: Job, control: Row) -> int:
+        """When a response expires that ends now: it was to be there until its deadline, and for some time."""
+        kept = self._responses.expiry() if job.kept else math.ceil(self._now()) + UNKEPT
+        return min(kept, control.values["ttl"])
 
     async def tidy(self, job: Job, control: Row) -> None:
         """Let go of what a job has no use for once it has ended; `control` was its row until then.
@@ -130,19 +133,17 @@ class Ends:
         return row is not None and all(row.values.get(name) == update.set[name] for name in ("fence", "st"))
 
     def _ending(self, job: Job, values: Mapping[str, Any], *, when: Condition) -> Update:
-        set, remove = {**values, **next_fence(job)}, [*OVER]
+        ended, remove = {**values, **next_fence(job)}, [*OVER]
         if job.streamed and job.fence:  # Somebody has to make the cut, if no reader does.
-            set |= {"wk": job_work(job.response_id), "wt": self._now()}
-            remove = [name for name in OVER if name not in set]
-        if not job.kept:
-            set["ttl"] = self.unkept_until()
-        return Update(key_of(job), set=set, remove=remove, when=when)
+            ended |= {"wk": job_work(job.response_id), "wt": self._now()}
+            remove = [name for name in OVER if name not in ended]
+        return Update(key_of(job), set=ended, remove=remove, when=when)
 
     async def _let_go(self, job: Job, control: Row) -> None:
         """Have the rows of an unkept response expire with it, and keep what it stands on no more for it."""
         place, (turn, pages, _) = placed_row(control), control.values["n"]
-        if "prev" in control.values:
-            await self._responses.let_go(job.tenant, place, control.values["prev"])
-        expires = {"ttl": self.unkept_until()}
+        expires = {"ttl": self.expiry(job, control)}
         keys = keys_of(TenantTable(job.tenant), place, (turn, pages, 0))
         await at_once(self._store.update(key, set=expires) for key in keys)
+        if "prev" in control.values:
+            await self._responses.let_go(job.tenant, place, control.values["prev"])

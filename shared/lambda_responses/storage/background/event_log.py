@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from lambda_responses.storage.background.job import LeaseLost, key_of
+from lambda_responses.storage.background.job import UNKEPT, LeaseLost, key_of
 from lambda_responses.storage.background.segments import cut_of, segments_in, span_at
 from lambda_responses.storage.chains import is_deleted
 from lambda_responses.storage.codec import pack, unpack
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
 KEPT = 86_400
 """Seconds for which events can be read after the last moment at which their response may end."""
-UNKEPT = 600
-"""The same where nothing of the response is to be kept."""
 _PAGE = 100
 """Rows that are read or removed at once: no chunk takes more."""
 _NOTHING: Mapping[str, Json] = {}

@@ -61,6 +61,12 @@ PLAIN, STREAMED = 1, 2
 """What `bg` is."""
 MOST_ATTEMPTS = 5
 """So often a job is taken without getting on; after that it is what kills its workers, and is failed."""
+AFTERWARDS = 86_400
+"""Seconds that a response which takes until its deadline can be read after that, unless others go sooner."""
+UNKEPT = 600
+"""Seconds that a response that is not to be stored can be fetched after its end."""
+LONGEST = 2
+"""So many times the length of a lease, clocks may disagree about its end."""
 MARGIN = 12
 """The part of a lease that passes after it before anybody is sent to take the job over."""
 
@@ -207,9 +213,15 @@ def has_it(lease: Lease, control: Row) -> bool:
     return control.values.get("fence") == lease.job.fence and control.values["st"] == IN_PROGRESS
 
 
-def nobody_has_it(now: float) -> AnyOf:
-    """What holds of the control row where the last lease is over, if there was one."""
-    return AnyOf((Absent("lease"), Compare("lease", "<=", now)))
+def is_good(lease: float, now: float, seconds: float) -> bool:
+    """Whether a lease until then is not over. Longer than any does one lasts if a clock was set back since."""
+    return now < lease <= now + LONGEST * seconds
+
+
+def nobody_has_it(now: float, seconds: float) -> AnyOf:
+    """What holds of the control row where there is no lease that is good."""
+    lapsed = Compare("lease", "<=", now), Compare("lease", ">", now + LONGEST * seconds)
+    return AnyOf((Absent("lease"), *lapsed))
 
 
 def lease_of(owner: str, now: float, seconds: float) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from lambda_responses.storage.background.job import (
     TooManyAttempts,
     control_of,
     has_it,
+    is_good,
     job_in,
     key_of,
     lease_of,
@@ -116,7 +117,7 @@ class JobStore:
         self._now = now
         self._events = EventLog(store, now=now)
         self._saves = Saves(store, responses, conversations)
-        self._ends = Ends(store, responses, now=now)
+        self._ends = Ends(store, responses, now=now, lease_seconds=lease_seconds)
         self._new_jobs = NewJobs(store, responses, now=now, lease_seconds=lease_seconds)
         self.lease_seconds = lease_seconds
         self._message_wait = lease_seconds
@@ -146,10 +147,10 @@ class JobStore:
             job = await self.find(tenant, response_id)
             taken = {"st": IN_PROGRESS, "att": job.attempts + 1, **next_fence(job), **self._leased(owner)}
             now = self._now()
-            free = (nobody_has_it(now), OneOf("st", RUNNING))
+            free = (nobody_has_it(now, self.lease_seconds), OneOf("st", RUNNING))
             if not job.running or now >= job.deadline:
                 raise JobEnded(job)
-            if job.lease is not None and job.lease > now:
+            if job.lease is not None and is_good(job.lease, now, self.lease_seconds):
                 raise JobHeld(job.lease)
             if job.attempts >= MOST_ATTEMPTS:
                 raise TooManyAttempts(job)
@@ -182,14 +183,13 @@ class JobStore:
         job, status = lease.job, stored.response["status"]
         lying = await self._saves.lying(lease)
         also = self._ends.beside(job, status, lying.secrets)
-        set: dict[str, Any] = {"st": status}
+        expires = self._ends.expiry(job, lying.control)
+        ended: dict[str, Any] = {"st": status, "ttl": expires}
         if job.streamed and ending:
             also.append(await self._events.prepare(job, ending))
-            set["last"] = ending[-1]["sequence_number"]
-        if not job.kept:
-            lying = replace(lying, expires=self._ends.unkept_until())
-            set["ttl"] = lying.expires
-        await self._saves.write(lease, lying, stored, values=set, remove=OVER, also=also)
+            ended["last"] = ending[-1]["sequence_number"]
+        lying = replace(lying, expires=expires)
+        await self._saves.write(lease, lying, stored, values=ended, remove=OVER, also=also)
         await self._ends.tidy(job, lying.control)
 
     async def release(
@@ -201,14 +201,14 @@ class JobStore:
         """
         job = lease.job
         wt = self._now() + delay + self._message_wait
-        set: dict[str, Any] = {"st": QUEUED, "wk": job_work(job.response_id), "wt": wt}
+        back: dict[str, Any] = {"st": QUEUED, "wk": job_work(job.response_id), "wt": wt}
         if throttled:
-            set["thr"] = job.throttled + 1
+            back["thr"] = job.throttled + 1
         if not attempt:
             control = await self._control(job.tenant, job.response_id)
             # Where something was saved since it was taken, there is none to be taken back.
-            set["att"] = min(job.attempts - 1, 0 if control is None else control.values.get("att", 0))
-        await self._held(lease, Update(key_of(job), set=set, remove=("owner", "lease")))
+            back["att"] = min(job.attempts - 1, 0 if control is None else control.values.get("att", 0))
+        await self._held(lease, Update(key_of(job), set=back, remove=("owner", "lease")))
 
     async def give_up(self, lease: Lease, error: Json) -> Job:
         """The job, failed with that `code` and `message` by whoever works at it."""

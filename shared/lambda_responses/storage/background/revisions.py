@@ -141,8 +141,8 @@ def revised(before: Written, record: Record) -> tuple[Written, list[Put | Delete
 def changes(record: Record) -> tuple[dict[str, Any], list[str]]:
     """What a revision sets of the control row, and what it takes away."""
     _, control = record.control
-    set = {name: control[name] for name in OF_CONTROL if name in control}
-    return set, [name for name in OF_CONTROL if name not in control]
+    changed = {name: control[name] for name in OF_CONTROL if name in control}
+    return changed, [name for name in OF_CONTROL if name not in control]
 
 
 def _check(record: Record, room: int) -> None:

@@ -10,7 +10,7 @@ from lambda_responses.storage.background.holds import written_and_freed
 from lambda_responses.storage.background.job import IN_PROGRESS, LeaseLost, key_of, mine
 from lambda_responses.storage.background.revisions import changes, revised, written
 from lambda_responses.storage.chains import placed_row
-from lambda_responses.storage.conversations.additions import Commitment
+from lambda_responses.storage.conversations.additions import ADDED, Commitment
 from lambda_responses.storage.keyed.port import Check, ConditionFailed, StoreFact, StoreUnavailable, Update
 from lambda_responses.storage.records import RUNNING
 from lambda_responses.storage.scheduling import at_once
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from lambda_responses.storage.keyed.port import Key, KeyedStore, Write
     from lambda_responses.storage.records import Record
     from lambda_responses.storage.responses import ResponseStore, StoredResponse
-
-ADDED = frozenset({"completed", "incomplete"})
-"""How a response may end so that its conversation goes on from it. What failed can be tried again."""
 
 
 class Saves:

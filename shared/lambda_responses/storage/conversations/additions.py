@@ -51,6 +51,9 @@ if TYPE_CHECKING:
     from lambda_responses.wire.ids import ConversationKey
     from lambda_responses.wire.json import Json
 
+ADDED = frozenset({"completed", "incomplete"})
+"""How a response may end so that its conversation goes on from it. What failed can be tried again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Added:
