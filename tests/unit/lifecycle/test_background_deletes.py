@@ -10,10 +10,12 @@ import pytest
 from lambda_responses.lifecycle.background.enqueue import enqueue_response
 from lambda_responses.lifecycle.background.messages import message_about
 from lambda_responses.lifecycle.background.work import work
+from lambda_responses.lifecycle.create import create_response
 from lambda_responses.lifecycle.delete import delete_response
 from lambda_responses.lifecycle.ports import Unbounded
 from lambda_responses.storage.background.job import control_of
 from lambda_responses.storage.keyed.port import StoreUnavailable
+from lambda_responses.storage.responses import ResponseStore
 from lambda_responses.storage.table import TenantTable
 from lambda_responses.stream.deltas import Stopped, Text
 from lambda_responses.wire.errors import NotFoundError
@@ -154,6 +156,25 @@ async def test_a_delete_that_was_cut_short_is_gone_on_with(
     with pytest.raises(NotFoundError):
         await delete_response(id, principal=ME, using=services)
     assert not await beside(services, id)
+
+
+async def test_what_was_deleted_before_is_erased_by_being_deleted_again(play: Play) -> None:
+    hello = [Text("b", "hello"), Stopped("end")]
+    services = play(Played([hello, hello]))
+    before = await create_response({"model": "m", "input": "a secret"}, principal=ME, using=services)
+    previous = (await before.response())["id"]
+    after = await create_response(
+        {"model": "m", "input": "go on", "previous_response_id": previous}, principal=ME, using=services
+    )
+    following = (await after.response())["id"]
+    await delete_response(previous, principal=ME, using=services)
+    assert len((await services.responses.context(ME.tenant, following)).items) == 4
+    services.responses = ResponseStore(
+        services.store, now=services.now, blobs=services.blobs, delete_mode="erase"
+    )
+    with pytest.raises(NotFoundError):
+        await delete_response(previous, principal=ME, using=services)
+    assert len((await services.responses.context(ME.tenant, following)).items) == 2
 
 
 @pytest.mark.parametrize("id", ["resp_1", "x" * 3_000, "resp_#"])
