@@ -40,6 +40,8 @@ QUERIES = {
 BODIES: dict[str, Json] = {
     "/v1/conversations/{conversation_id}": {"metadata": {"a": "b"}},
     "/v1/conversations/{conversation_id}/items": {"items": [{"role": "user", "content": "Mine"}]},
+    "/v1/webhook_endpoints/{webhook_endpoint_id}": {"name": "Mine"},
+    "/v1/webhook_endpoints/{webhook_endpoint_id}/test": {"event_type": "response.completed"},
 }
 """What must be sent for an id to be looked at."""
 
