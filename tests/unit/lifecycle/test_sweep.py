@@ -9,8 +9,11 @@ import pytest
 from lambda_responses.lifecycle.background import patience
 from lambda_responses.lifecycle.background.messages import UnreadableMessage, message_about
 from lambda_responses.lifecycle.background.sweep import bury, sweep
+from lambda_responses.lifecycle.conversations import create_conversation
 from lambda_responses.lifecycle.delete import delete_response
 from lambda_responses.queue.port import QueueUnavailable
+from lambda_responses.storage.background.jobs import JobStore
+from lambda_responses.storage.responses import ResponseStore
 from tests.contracts.stores.kit import Clock
 from tests.played import ME, Played
 from tests.queued import ANSWER, got, queued
@@ -60,6 +63,26 @@ async def test_one_that_took_too_long_is_failed_by_whoever_looks(play: Play, clo
     response = await got(services, id)
     assert (response["status"], response["error"]["message"]) == ("failed", patience.TOO_LATE)
     assert (await sweep(services, services.queue)).failed == 0
+
+
+@pytest.mark.parametrize("asked", [{}, {"store": False}, {"conversation": True}], ids="".join)
+    "asked", [{}, {"store": False}, {"conversation": True}], ids=lambda each: "".join(each)
+)
+async def test_one_that_may_take_longer_than_responses_stay_is_there_to_be_failed(
+    play: Play, clock: Clock, asked: dict[str, Any]
+):
+    services = play(Played([]), now=clock)
+    services.responses = ResponseStore(services.store, now=clock, retention_days=1)
+    services.jobs = JobStore(services.store, services.responses, services.conversations, now=clock)
+    services.background_seconds = 7 * 86_400.0
+    if "conversation" in asked:
+        conversation = await create_conversation({}, principal=ME, using=services)
+        asked = {"conversation": conversation["id"]}
+    id = await queued(services, **asked)
+    clock.seconds += services.background_seconds
+    assert (await sweep(services, services.queue)).failed == 1
+    assert (await got(services, id))["status"] == "failed"
+    assert await services.outbox.due() == [("me", id)]
 
 
 async def test_a_message_that_was_given_up_fails_what_it_was_about(play: Play, clock: Clock):

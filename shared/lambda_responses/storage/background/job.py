@@ -214,7 +214,7 @@ def has_it(lease: Lease, control: Row) -> bool:
 
 
 def is_good(lease: float, now: float, seconds: float) -> bool:
-    """Whether a lease until then is not over. Longer than any does one lasts if a clock was set back since."""
+    """Whether a lease until then is not over. A longer one than any is of a clock that was set back since."""
     return now < lease <= now + LONGEST * seconds
 
 

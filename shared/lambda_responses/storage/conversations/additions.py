@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from lambda_responses.storage.blobs.port import Blobs
     from lambda_responses.storage.bundles import Bundle
-    from lambda_responses.storage.conversations.ends import Ends
+    from lambda_responses.storage.conversations.deletions import Deletions
     from lambda_responses.storage.conversations.leases import Leases
     from lambda_responses.storage.keyed.conditions import Condition
     from lambda_responses.storage.keyed.port import Key, KeyedStore, Values, Write
@@ -93,11 +93,11 @@ class Commitment:
 class Additions:
     """Adds items to conversations."""
 
-    def __init__(self, store: KeyedStore, blobs: Blobs | None, leases: Leases, ends: Ends) -> None:
+    def __init__(self, store: KeyedStore, blobs: Blobs | None, leases: Leases, deletions: Deletions) -> None:
         self._store = store
         self._blobs = blobs
         self._leases = leases
-        self._ends = ends
+        self._deletions = deletions
 
     async def begin(
         self,
@@ -220,7 +220,7 @@ class Additions:
         except StoreFact:
             if added.blobs:
                 with suppress(StoreFact):
-                    await self._ends.go_on(hold.table, hold.stretch.conversation)
+                    await self._deletions.complete(hold.table, hold.stretch.conversation)
             raise
 
     async def _add(

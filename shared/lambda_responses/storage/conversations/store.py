@@ -2,7 +2,7 @@
 
 A response that is made in a conversation holds its lease for as long as that takes, and its record is written
 together with the items that it adds. See `leases` for how that is one, `additions` for how items come there
-whole and once, `ends` for what a delete leaves, `rows` for the rows.
+whole and once, `deletions` for what a delete leaves, `rows` for the rows.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lambda_responses.storage.blobs.lifting import MediaMissing
 from lambda_responses.storage.bundles import read_bundles, references
 from lambda_responses.storage.codec import pack
 from lambda_responses.storage.conversations.additions import Additions, Commitment
-from lambda_responses.storage.conversations.ends import Ends
+from lambda_responses.storage.conversations.deletions import Deletions
 from lambda_responses.storage.conversations.leases import (
     THERE,
     ConversationLocked,
@@ -96,9 +96,9 @@ class ConversationStore:
         self._blobs = blobs
         self._now = now
         retention, erases = retention_days * DAY, delete_mode == "erase"
-        self._ends = Ends(store, blobs, now=now, retention=retention, erases=erases)
+        self._deletions = Deletions(store, blobs, now=now, retention=retention, erases=erases)
         self._leases = Leases(store, now)
-        self._additions = Additions(store, blobs, self._leases, self._ends)
+        self._additions = Additions(store, blobs, self._leases, self._deletions)
 
     async def create(
         self,
@@ -185,7 +185,7 @@ class ConversationStore:
         What was said goes with it, or stays until no response refers to it. Where that is cut short, to
         delete it again goes on from there.
         """
-        await self._ends.end(*_addressed(tenant, id))
+        await self._deletions.delete(*_addressed(tenant, id))
 
     async def lock(self, tenant: str, context: ConversationContext, owner: str) -> Hold:
         """Have the conversation for oneself, from what was read of it on.

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from lambda_responses.wire.ids import ConversationKey
 
 
-class Ends:
-    """Ends conversations. `retention`, in seconds, is for how long responses that refer to them may stay."""
+class Deletions:
+    """Deletes them. `retention`, in seconds, is for how long responses that refer to them may stay."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Ends:
         self._retention = retention
         self._erases = erases
 
-    async def end(self, table: TenantTable, conversation: ConversationKey) -> None:
+    async def delete(self, table: TenantTable, conversation: ConversationKey) -> None:
         """Have it gone for everybody at once, and then all of it. Raises `ConversationNotFound`."""
         head, lost = table.conversation(conversation), ("meta", "owner", "until")
         try:
@@ -60,7 +60,7 @@ class Ends:
             raise ConversationNotFound from None
         await self._finish(table, conversation)
 
-    async def go_on(self, table: TenantTable, conversation: ConversationKey) -> None:
+    async def complete(self, table: TenantTable, conversation: ConversationKey) -> None:
         """Where it has ended, or is about to, take along what was written for it meanwhile."""
         head = await self._store.get(table.conversation(conversation))
         if head is None or "gone" in head.values:
