@@ -218,7 +218,8 @@ class ResponseRun:
         most_steps, tools = self._using.max_steps, self._tools
         if self._taken_up is not None:
             most_steps = self._using.max_background_steps
-            self._go_on(self._taken_up)
+            self._started = True  # the first events that were not told yet, and ends of what was half told
+            self._made += emitter.take_up(self._taken_up.told)
             if self._made:
                 yield
         while True:
@@ -330,11 +331,6 @@ class ResponseRun:
         self._started = True
         self._made += self._emitter.start()
 
-    def _go_on(self, taken_up: TakenUp) -> None:
-        """Make the first events that were not told yet, and those that close what was half told."""
-        self._started = True
-        self._made += self._emitter.take_up(taken_up.told)
-
     def _leaves(self, error: Exception) -> bool:
         """Whether the run ends here, and its response goes on, or has ended: whoever runs it sees to that."""
         if isinstance(error, StopRequested | StoreFact):
@@ -353,8 +349,7 @@ class ResponseRun:
             case StopRequested():
                 return ServerError("The response was cancelled.")
             case _:
-                self._using.report(error)
-                return ServerError("The server had an error while making this response.")
+                return self._unforeseen(error, "The server had an error while making this response.")
 
     def _too_late(self) -> str:
         message = "The response took longer than this server lets one run take."
@@ -373,7 +368,8 @@ class ResponseRun:
         except Exception as error:
             if self._leaves(error):
                 raise
-            fault = self._not_kept(error)
+            foreseen = isinstance(error, APIError)  # what it was to be added to is gone, or another's by now
+            fault = error if foreseen else self._unforeseen(error, "The response could not be stored.")
             if not streamed:
                 raise fault from None
             return self._emitter.fail_instead(closing, fault)
@@ -384,11 +380,9 @@ class ResponseRun:
             self._using.report(error)
         return closing
 
-    def _not_kept(self, error: Exception) -> APIError:
-        if isinstance(error, APIError):  # foreseen: what it was to be added to is gone, or another's by now
-            return error
+    def _unforeseen(self, error: Exception, message: str) -> ServerError:
         self._using.report(error)
-        return ServerError("The response could not be stored.")
+        return ServerError(message)
 
     def _record(self) -> StoredResponse:
         return StoredResponse(
