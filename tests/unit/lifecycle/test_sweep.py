@@ -66,8 +66,6 @@ async def test_one_that_took_too_long_is_failed_by_whoever_looks(play: Play, clo
 
 
 @pytest.mark.parametrize("asked", [{}, {"store": False}, {"conversation": True}], ids="".join)
-    "asked", [{}, {"store": False}, {"conversation": True}], ids=lambda each: "".join(each)
-)
 async def test_one_that_may_take_longer_than_responses_stay_is_there_to_be_failed(
     play: Play, clock: Clock, asked: dict[str, Any]
 ):
