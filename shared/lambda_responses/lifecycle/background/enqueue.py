@@ -26,11 +26,16 @@ from lambda_responses.wire.conversations import conversation_locked
 from lambda_responses.wire.errors import InvalidRequestError, UnsupportedError
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     from lambda_responses.lifecycle.beginning import Beginning
     from lambda_responses.lifecycle.create import Asked
+    from lambda_responses.lifecycle.known import Known
+    from lambda_responses.lifecycle.placement import Placement
     from lambda_responses.lifecycle.ports import Claim, Principal, Services
     from lambda_responses.queue.port import Queue
     from lambda_responses.storage.background.job import Job
+    from lambda_responses.storage.responses import StoredResponse
     from lambda_responses.wire.json import Json
 
 
@@ -81,17 +86,20 @@ async def keep_queued(
     """
     queue_of(using)
     asked = await check_request(body, principal=principal, using=using, provider=provider)
-    created_at, kept = int(using.now()), asked.request.get("store", True)
-    deadline = created_at + using.background_seconds
-    until = deadline + AFTERWARDS
-    if kept:
-        place = placed(
-            principal.tenant, asked.known, created_at=created_at, keep=True, using=using, until=until
-        )
-    else:
-        place = placed_after(principal.tenant, asked.known, created_at=created_at, using=using, until=until)
-    claim = claim or Unclaimed()
-    async with place as placement, claim.held(placement):
+    created_at = int(using.now())
+    job = NewJob(
+        request=asked.request,
+        provider=provider,
+        key_id=principal.key_id,
+        streamed=bool(asked.request.get("stream")),
+        deadline=created_at + using.background_seconds,
+        owner=owner,
+        reply=reply,
+        kept=asked.request.get("store", True),
+    )
+    tenant, claim = principal.tenant, claim or Unclaimed()
+    placing = _placed(tenant, asked.known, job, created_at=created_at, using=using)
+    async with placing as placement, claim.held(placement):
         beginning = begin(
             asked.request,
             compaction_plan(asked.request, asked.targets).given(asked.request),
@@ -101,34 +109,38 @@ async def keep_queued(
             entropy=using.entropy,
         )
         stored = replace(beginning.queued(asked.targets[0].name), request=placement.request)
-        assert placement.reservation is not None  # both kinds of places have one
-        try:
-            job = await using.jobs.create(
-                placement.reservation,
-                replace(stored, input=[each for each in beginning.context.own if each["type"] != TRIGGER]),
-                NewJob(
-                    request=asked.request,
-                    provider=provider,
-                    key_id=principal.key_id,
-                    streamed=bool(asked.request.get("stream")),
-                    deadline=deadline,
-                    owner=owner,
-                    reply=reply,
-                    kept=kept,
-                    hold=placement.hold,
-                ),
-                seal=await using.sealer(principal.tenant),
-            )
-        except SecretsTooLarge:
-            message = "What the tools prove themselves with is too large for a background response."
-            raise InvalidRequestError(message, param="tools") from None
-        except TooLargeToStore:
-            raise too_large_to_store() from None
-        except ConversationLocked:
-            raise conversation_locked() from None
+        given = [each for each in beginning.context.own if each["type"] != TRIGGER]
+        created = await _created(tenant, replace(stored, input=given), job, placement, using)
         placement.committed = True
         await claim.keep(stored)
-    return Queued(asked, job, beginning)
+    return Queued(asked, created, beginning)
+
+
+def _placed(
+    tenant: str, known: Known, job: NewJob, *, created_at: int, using: Services
+) -> AbstractAsyncContextManager[Placement]:
+    """Where it will be kept; also one that is not stored, for as long as it takes to be fetched."""
+    until = job.deadline + AFTERWARDS
+    if not job.kept:
+        return placed_after(tenant, known, created_at=created_at, using=using, until=until)
+    return placed(tenant, known, created_at=created_at, keep=True, using=using, until=until)
+
+
+async def _created(
+    tenant: str, stored: StoredResponse, job: NewJob, placement: Placement, using: Services
+) -> Job:
+    """The job, once it is there. Raises `APIError`."""
+    assert placement.reservation is not None  # both kinds of places have one
+    job, sealer = replace(job, hold=placement.hold), await using.sealer(tenant)
+    try:
+        return await using.jobs.create(placement.reservation, stored, job, seal=sealer)
+    except SecretsTooLarge:
+        message = "What the tools prove themselves with is too large for a background response."
+        raise InvalidRequestError(message, param="tools") from None
+    except TooLargeToStore:
+        raise too_large_to_store() from None
+    except ConversationLocked:
+        raise conversation_locked() from None
 
 
 async def announce(job: Job, using: Services, *, delay: float = 0) -> None:

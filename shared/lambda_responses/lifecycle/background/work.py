@@ -7,7 +7,7 @@ come twice, late or never.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from lambda_responses.lifecycle.background.cuts import cut_off
 from lambda_responses.lifecycle.background.leased import LeasedRun
@@ -19,13 +19,14 @@ from lambda_responses.storage.background.job import JobEnded, JobHeld, NotInBack
 from lambda_responses.storage.responses import ResponseNotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Sequence
 
     from lambda_responses.lifecycle.background.watch import Beat
     from lambda_responses.lifecycle.ports import Deadline, EventSink, Services
-    from lambda_responses.storage.background.job import Lease
     from lambda_responses.tools.port import ServerTools
     from lambda_responses.wire.json import Json
+
+T = TypeVar("T")
 
 AFTER_LEASE = 1.0
 """Seconds after the end of somebody's lease at which a message comes again to see whether it was renewed."""
@@ -58,7 +59,8 @@ async def work(
     async with slot_for(tenant, using, owner) as slot:
         if slot is None:
             return await _crowded(tenant, response_id, using)
-        lease = await _taken(tenant, response_id, using, owner)
+        taking = using.jobs.take(tenant, response_id, owner=owner)
+        lease = await _unless_idle(taking, tenant, response_id, using)
         if isinstance(lease, Verdict):
             return lease
         run = LeasedRun(
@@ -73,11 +75,28 @@ async def work(
         return await run.go_on()
 
 
-async def _taken(tenant: str, response_id: str, using: Services, owner: str) -> Lease | Verdict:
+async def _crowded(tenant: str, response_id: str, using: Services) -> Verdict:
+    """Of a message whose response gets no slot now: it waits for one, if there is anything left to do.
+
+    As long as it is on its way, nobody has to look after the response. A second message about one that waits
+    would wait just as long.
+    """
+    job = await _unless_idle(using.jobs.free(tenant, response_id), tenant, response_id, using)
+    if isinstance(job, Verdict):
+        return job
+    again = until_one_is_free(using)
+    await using.jobs.postpone(job, using.now() + again + using.jobs.lease_seconds)
+    return Verdict("crowded", again=again)
+
+
+async def _unless_idle(asking: Awaitable[T], tenant: str, response_id: str, using: Services) -> T | Verdict:
+    """What is asked of the store, or why there is nothing to be done about the response now."""
     try:
-        return await using.jobs.take(tenant, response_id, owner=owner)
+        return await asking
     except JobHeld as held:
-        return _held(held.until, using)
+        # No longer than leases last: a clock that was set back would have one end who knows when.
+        left = min(max(held.until - using.now(), 0), using.jobs.lease_seconds)
+        return Verdict("held", again=left + AFTER_LEASE)
     except ResponseNotFound:
         return await _deleted(tenant, response_id, using)
     except (JobEnded, NotInBackground):
@@ -88,37 +107,9 @@ async def _taken(tenant: str, response_id: str, using: Services, owner: str) -> 
         return Verdict("given_up", key_id=fact.job.key_id, attempts=fact.job.attempts)
 
 
-async def _crowded(tenant: str, response_id: str, using: Services) -> Verdict:
-    """Of a message whose response gets no slot now: it waits for one, if there is anything left to do.
-
-    As long as it is on its way, nobody has to look after the response. A second message about one that waits
-    would wait just as long.
-    """
-    try:
-        job = await using.jobs.find(tenant, response_id)
-    except ResponseNotFound:
-        return await _deleted(tenant, response_id, using)
-    except NotInBackground:
-        return Verdict("gone")
-    now = using.now()
-    if not job.running or now >= job.deadline:
-        return Verdict("gone")
-    if job.lease is not None and job.lease > now:
-        return _held(job.lease, using)
-    again = until_one_is_free(using)
-    await using.jobs.postpone(job, now + again + using.jobs.lease_seconds)
-    return Verdict("crowded", again=again)
-
-
 async def _deleted(tenant: str, response_id: str, using: Services) -> Verdict:
     """Of a message whose response is not there: nothing stays of what somebody has logged who was making it,
     and died before it could notice.
     """
     await using.events.remove(tenant, response_id)
     return Verdict("gone")
-
-
-def _held(until: float, using: Services) -> Verdict:
-    """No longer than leases last: a clock that was set back would have them end who knows when."""
-    left = max(until - using.now(), 0)
-    return Verdict("held", again=min(left, using.jobs.lease_seconds) + AFTER_LEASE)

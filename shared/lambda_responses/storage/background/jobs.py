@@ -138,20 +138,24 @@ class JobStore:
         """The job as it is now."""
         return job_in(await self._control(tenant, response_id))
 
-    async def take(self, tenant: str, response_id: str, *, owner: str) -> Lease:
-        """Have a job that nobody works at. `owner` is a word that no other take uses, whoever's it is.
+    async def free(self, tenant: str, response_id: str) -> Job:
+        """A job that nobody works at. Raises `JobHeld`, `JobEnded` (also where its time is up)."""
+        job, now = await self.find(tenant, response_id), self._now()
+        if not job.running or now >= job.deadline:
+            raise JobEnded(job)
+        if job.lease is not None and is_good(job.lease, now, self.lease_seconds):
+            raise JobHeld(job.lease)
+        return job
 
-        Raises `JobHeld`, `JobEnded` (also where its time is up), `TooManyAttempts`.
+    async def take(self, tenant: str, response_id: str, *, owner: str) -> Lease:
+        """Have a job that is `free`. `owner` is a word that no other take uses, whoever's it is.
+
+        Raises like that, and `TooManyAttempts`.
         """
         for _ in range(TRIES):
-            job = await self.find(tenant, response_id)
+            job = await self.free(tenant, response_id)
             taken = {"st": IN_PROGRESS, "att": job.attempts + 1, **next_fence(job), **self._leased(owner)}
-            now = self._now()
-            free = (nobody_has_it(now, self.lease_seconds), OneOf("st", RUNNING))
-            if not job.running or now >= job.deadline:
-                raise JobEnded(job)
-            if job.lease is not None and is_good(job.lease, now, self.lease_seconds):
-                raise JobHeld(job.lease)
+            free = (nobody_has_it(self._now(), self.lease_seconds), OneOf("st", RUNNING))
             if job.attempts >= MOST_ATTEMPTS:
                 raise TooManyAttempts(job)
             row = await self._changed(job, Update(key_of(job), set=taken, when=free))
