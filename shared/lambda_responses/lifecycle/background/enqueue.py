@@ -100,20 +100,24 @@ async def keep_queued(
     tenant, claim = principal.tenant, claim or Unclaimed()
     placing = _placed(tenant, asked.known, job, created_at=created_at, using=using)
     async with placing as placement, claim.held(placement):
-        beginning = begin(
-            asked.request,
-            compaction_plan(asked.request, asked.targets).given(asked.request),
-            asked.known,
-            response_id=placement.response_id,
-            created_at=created_at,
-            entropy=using.entropy,
-        )
+        beginning = _begun(asked, placement.response_id, created_at=created_at, using=using)
         stored = replace(beginning.queued(asked.targets[0].name), request=placement.request)
         given = [each for each in beginning.context.own if each["type"] != TRIGGER]
         created = await _created(tenant, replace(stored, input=given), job, placement, using)
         placement.committed = True
         await claim.keep(stored)
     return Queued(asked, created, beginning)
+
+
+def _begun(asked: Asked, response_id: str, *, created_at: int, using: Services) -> Beginning:
+    return begin(
+        asked.request,
+        compaction_plan(asked.request, asked.targets).given(asked.request),
+        asked.known,
+        response_id=response_id,
+        created_at=created_at,
+        entropy=using.entropy,
+    )
 
 
 def _placed(
