@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from lambda_responses.lifecycle.ports import NO_ORIGINS
 from lambda_responses.lifecycle.seals import hold_seals, opened
+from lambda_responses.storage.records import RUNNING
 from lambda_responses.storage.responses import ResponseNotFound
 from lambda_responses.wire.compaction import is_compaction, kept_messages, pruned, said_again
 from lambda_responses.wire.context import without_cut_calls
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from lambda_responses.storage.conversations.store import ConversationContext
     from lambda_responses.storage.responses import Context
     from lambda_responses.wire.json import Json
-
-RUNNING = ("queued", "in_progress")
-"""How a response stands that is being made in the background: nobody knows yet what it says."""
 
 
 @dataclass(frozen=True, slots=True)
