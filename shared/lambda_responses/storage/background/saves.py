@@ -77,12 +77,7 @@ class Saves:
         )
         after, rows = revised(lying, record)
         control = _revised(lease, lying, record, values, remove)
-        done = {"fence": job.fence, **control.set}
-        commitment = Commitment(
-            [control, *rows, *also],
-            lambda: self._is_there(control.key, done),
-            [Check(control.key, control.when)],
-        )
+        commitment = self._commitment(control, [*rows, *also], job.fence)
         try:
             await self._write(commitment, lying.hold, public)
         except ConditionFailed:
@@ -96,6 +91,12 @@ class Saves:
             raise
         lease.written[:] = [after]
         await self._drop(job, filter(lying.is_own, lying.named.names - after.named.names))
+
+    def _commitment(self, control: Update, others: Sequence[Write], fence: int) -> Commitment:
+        """The writes of a revision, and how one's own are known again."""
+        done = {"fence": fence, **control.set}
+        guard = Check(control.key, control.when)
+        return Commitment([control, *others], lambda: self._is_there(control.key, done), [guard])
 
     async def _write(self, commitment: Commitment, hold: Hold | None, stored: StoredResponse) -> None:
         """Do the writes. A response that is over adds itself to its conversation, and lets that go."""
