@@ -15,6 +15,7 @@ from lambda_responses.wire.compaction import (
     told,
     told_otherwise,
 )
+from lambda_responses.wire.context import call_answered_by, call_made_by
 from lambda_responses.wire.includes import INCLUDABLE
 from lambda_responses.wire.origins import SUPERSEDED
 
@@ -106,8 +107,9 @@ class ModelContext:
             for index in range(past, min(start, past + len(self.own))):
                 if items[index].get("role") in INSTRUCTING and _gist(items[index]) not in kept:
                     yield items[index], index - past
+        void = _void_calls(items, known)
         for index in range(start, len(items)):
-            if is_superseded(items[index], known):
+            if is_superseded(items[index], known) or call_answered_by(items[index]) in void:
                 continue
             own = past <= index < past + len(self.own)
             yield items[index], index - past if own else None
@@ -144,6 +146,14 @@ def is_superseded(item: Json, origins: Mapping[str, Json]) -> bool:
     """Whether the item was cut by an interruption and said anew: clients have seen it, models do not."""
     origin = origins.get(item.get("id") or "")
     return origin is not None and SUPERSEDED in origin
+
+
+def _void_calls(items: Sequence[Json], known: Mapping[str, Json]) -> set[tuple[str, str] | None]:
+    """Calls that were cut and said anew: what a client answers them is for no call that a model sees."""
+    cut = {call_made_by(item) for item in items if is_superseded(item, known)} - {None}
+    if cut:
+        cut -= {call_made_by(item) for item in items if not is_superseded(item, known)}
+    return cut
 
 
 def unsealed(item: Json) -> Json:

@@ -116,6 +116,18 @@ def without_torn_calls(items: Sequence[Json], *, settled: int) -> list[Json]:
     return kept
 
 
+def call_made_by(item: Json) -> tuple[str, str] | None:
+    """The call that an item is, by kind and id, if its client answers it."""
+    kind, call_id = item.get("type", ""), _call_id(item)
+    return (kind, call_id) if call_id is not None and kind in SPOKEN else None
+
+
+def call_answered_by(item: Json) -> tuple[str, str] | None:
+    """The call that an item answers, by kind and id, if it is an answer."""
+    kind, call_id = item.get("type", ""), _call_id(item)
+    return (ANSWERS[kind], call_id) if call_id is not None and kind in ANSWERS else None
+
+
 def _call_id(item: Json) -> str | None:
     """The call that an item is about, None where the server itself answers it.
 
