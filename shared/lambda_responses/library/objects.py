@@ -160,7 +160,7 @@ class Response(JsonObject):
 
     @property
     def output_text(self) -> str:
-        """All text of the answer's messages, in one piece."""
+        """All text of the answer's messages, in one piece; without messages that were cut and said anew."""
         return "".join(part["text"] for part in self._parts() if part.get("type") == "output_text")
 
     @property
@@ -186,8 +186,11 @@ class Response(JsonObject):
         return {"custom_llm_provider": provider or None, "model_id": model or None, "response_cost": None}
 
     def _parts(self) -> Iterator[Json]:
-        for item in self._data.get("output") or ():
-            if item.get("type") == "message":
+        """Those that count: the maker of a stream in the background who dies leaves half a message in it."""
+        messages = [item for item in self._data.get("output") or () if item.get("type") == "message"]
+        whole = self._data.get("status") == "completed"
+        for item in messages:
+            if item.get("status") != "incomplete" or (item is messages[-1] and not whole):
                 yield from item.get("content") or ()
 
 

@@ -16,6 +16,7 @@ from lambda_responses.library.hooks import observed, record_about
 from lambda_responses.library.objects import ItemPage, JsonObject, Response
 from lambda_responses.library.options import without_routes
 from lambda_responses.library.streams import AsyncEventStream, EventStream, Source
+from lambda_responses.library.text_format import text_format_of
 from lambda_responses.lifecycle import cancel, delete, input_items, retrieve
 from lambda_responses.storage.records import RUNNING
 from lambda_responses.wire.queries import read_list_query, read_retrieve_query
@@ -24,11 +25,17 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 
     from lambda_responses.library.home import Home
+    from lambda_responses.library.objects import Parse
 
 
 @overload
 def get_responses(
-    response_id: str, *, stream: Literal[False] | None = None, include: Sequence[str] = ..., **kwargs: Any
+    response_id: str,
+    *,
+    stream: Literal[False] | None = None,
+    include: Sequence[str] = ...,
+    text_format: type[Any] | Mapping[str, Any] | None = None,
+    **kwargs: Any,
 ) -> Response: ...
 @overload
 def get_responses(
@@ -37,6 +44,7 @@ def get_responses(
     stream: Literal[True],
     starting_after: int | None = None,
     include: Sequence[str] = ...,
+    text_format: type[Any] | Mapping[str, Any] | None = None,
     **kwargs: Any,
 ) -> EventStream: ...
 def get_responses(
@@ -52,17 +60,24 @@ def get_responses(
 ) -> Response | EventStream:
     """A stored response or, with `stream=True`, the events that make it up, after number `starting_after`.
 
-    `include` adds what the request had not asked for. Raises `NotFoundError`.
+    `include` adds what the request had not asked for. `text_format` is that of the request, by which
+    `output_parsed` reads the answer; nothing keeps it meanwhile. Raises `NotFoundError`, and `TypeError` for
+    a `text_format` that is none.
     """
-    options = {"starting_after": starting_after, **without_routes(kwargs, "include")}
+    parse, options = _asked(starting_after, kwargs)
     if stream:
-        return EventStream(wait_for(lambda home: _replayed(home, response_id, options)))
-    return wait_for(lambda home: _retrieved(home, response_id, options))
+        return EventStream(wait_for(lambda home: _replayed(home, response_id, options, parse)))
+    return wait_for(lambda home: _retrieved(home, response_id, options, parse))
 
 
 @overload
 async def aget_responses(
-    response_id: str, *, stream: Literal[False] | None = None, include: Sequence[str] = ..., **kwargs: Any
+    response_id: str,
+    *,
+    stream: Literal[False] | None = None,
+    include: Sequence[str] = ...,
+    text_format: type[Any] | Mapping[str, Any] | None = None,
+    **kwargs: Any,
 ) -> Response: ...
 @overload
 async def aget_responses(
@@ -71,6 +86,7 @@ async def aget_responses(
     stream: Literal[True],
     starting_after: int | None = None,
     include: Sequence[str] = ...,
+    text_format: type[Any] | Mapping[str, Any] | None = None,
     **kwargs: Any,
 ) -> AsyncEventStream: ...
 async def aget_responses(
@@ -85,10 +101,10 @@ async def aget_responses(
     **kwargs: Any,
 ) -> Response | AsyncEventStream:
     """`get_responses`, for a coroutine."""
-    options = {"starting_after": starting_after, **without_routes(kwargs, "include")}
+    parse, options = _asked(starting_after, kwargs)
     if stream:
-        return AsyncEventStream(await crossing_to(lambda home: _replayed(home, response_id, options)))
-    return await crossing_to(lambda home: _retrieved(home, response_id, options))
+        return AsyncEventStream(await crossing_to(lambda home: _replayed(home, response_id, options, parse)))
+    return await crossing_to(lambda home: _retrieved(home, response_id, options, parse))
 
 
 def delete_responses(
@@ -200,7 +216,16 @@ def _page(
     return {"after": after, "include": include, "limit": limit, "order": order}
 
 
-async def _retrieved(home: Home, response_id: str, options: Mapping[str, Any]) -> Response:
+def _asked(starting_after: int | None, kwargs: Mapping[str, Any]) -> tuple[Parse | None, Mapping[str, Any]]:
+    """What reads the answer, where the caller says it, and what is asked of the route."""
+    given = kwargs.get("text_format")
+    parse = None if given is None else text_format_of(given)[1]
+    return parse, {"starting_after": starting_after, **without_routes(kwargs, "include")}
+
+
+async def _retrieved(
+    home: Home, response_id: str, options: Mapping[str, Any], parse: Parse | None
+) -> Response:
     """The response as its end was told. Raises `NotFoundError`."""
     async with observed(record_about("get_responses", response_id)) as record:
         query = read_retrieve_query(_pairs(options))
@@ -209,13 +234,13 @@ async def _retrieved(home: Home, response_id: str, options: Mapping[str, Any]) -
         )
         if found["status"] in RUNNING:
             home.work()
-        record.response = response = Response(found)
+        record.response = response = Response(found, parse)
     return response
 
 
-async def _replayed(home: Home, response_id: str, options: Mapping[str, Any]) -> Source:
+async def _replayed(home: Home, response_id: str, options: Mapping[str, Any], parse: Parse | None) -> Source:
     """The events of a finished response. Raises `NotFoundError`."""
-    source = Source(_replay(home, response_id, options))
+    source = Source(_replay(home, response_id, options, parse))
     await source.begun()
     return source
 
@@ -247,7 +272,7 @@ async def _listed(home: Home, response_id: str, options: Mapping[str, Any]) -> I
 
 
 async def _replay(
-    home: Home, response_id: str, options: Mapping[str, Any]
+    home: Home, response_id: str, options: Mapping[str, Any], parse: Parse | None
 ) -> AsyncGenerator[Sequence[JsonObject], None]:
     async with observed(record_about("get_responses", response_id, streamed=True)):
         query = read_retrieve_query(_pairs(options))
@@ -258,12 +283,12 @@ async def _replay(
             principal=home.principal,
             using=home.services,
         )
-        yield [JsonObject(event) for event in told.events]
+        yield [JsonObject(event, parse) for event in told.events]
         if told.rest is not None:
             home.work()
             async with aclosing(told.rest) as batches:
                 async for events in batches:
-                    yield [JsonObject(event) for event in events]
+                    yield [JsonObject(event, parse) for event in events]
 
 
 def _pairs(options: Mapping[str, Any]) -> Iterable[tuple[str, str]]:

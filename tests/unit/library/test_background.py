@@ -58,6 +58,19 @@ def test_a_background_response_is_there_at_once_and_made_meanwhile():
     assert done.output_text == "one two three four five six seven eight"
 
 
+def test_its_answer_is_read_in_the_form_that_was_asked_for():
+    form = {"title": "answer", "type": "object", "properties": {"n": {"type": "integer"}}}
+    made = ended(responses("x", MODEL, background=True, text_format=form).id)
+    assert made.output_parsed is None
+    answer = get_responses(made.id, text_format=form)
+    assert answer.output_parsed == json.loads(made.output_text)
+    assert asyncio.run(aget_responses(made.id, text_format=form)).output_parsed == answer.output_parsed
+    *_, last = get_responses(made.id, text_format=form, stream=True)
+    assert last.response.output_parsed == answer.output_parsed
+    with pytest.raises(TypeError):
+        get_responses(made.id, text_format=7)  # type: ignore[call-overload]
+
+
 def test_many_are_made_beside_each_other():
     began = time.monotonic()
     ids = [responses(SLOW, MODEL, background=True).id for _ in range(5)]

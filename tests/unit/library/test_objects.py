@@ -74,6 +74,25 @@ def test_an_answer_can_be_copied(copied):
     assert (answer.target, answer.dropped) == ("scripted/echo", ("seed",))
 
 
+def message(text: str, status: str) -> dict[str, object]:
+    return {"type": "message", "status": status, "content": [{"type": "output_text", "text": text}]}
+
+
+CUT, WHOLE = message('{"n": ', "incomplete"), message('{"n": 1}', "completed")
+
+
+@pytest.mark.parametrize("output", [[CUT, WHOLE], [CUT, CUT, WHOLE], [WHOLE, CUT]])
+def test_a_message_that_was_cut_and_said_anew_does_not_count(output: list[object]):
+    answer = Response({"status": "completed", "output": output}, json.loads)
+    assert (answer.output_text, answer.output_parsed) == ('{"n": 1}', {"n": 1})
+    assert len(answer.output) == len(output)
+
+
+def test_of_an_answer_that_ends_in_the_middle_the_last_message_counts():
+    assert Response({"status": "incomplete", "output": [CUT, {**CUT}]}).output_text == '{"n": '
+    assert Response({"status": "completed", "output": [CUT]}, json.loads).output_parsed is None
+
+
 def test_a_page_is_a_dict_whose_items_have_attributes_besides():
     page = ItemPage(data=[MESSAGE], has_more=False, first_id="a", last_id="b")
     assert json.loads(json.dumps(page))["data"] == [MESSAGE]
