@@ -41,9 +41,7 @@ class Expression:
     def key_within(self, rows: Range) -> str:
         """The rows of a range."""
         partition = f"{self.name('pk')} = {self.value(rows.pk)}"
-        return (
-            f"{partition} AND {self.name('sk')} BETWEEN {self.value(rows.low)} AND {self.value(rows.high)}"
-        )
+        return f"{partition} AND {self.name('sk')} BETWEEN {self.value(rows.low)} AND {self.value(rows.high)}"
 
     def update(self, update: Update) -> str:
         """The changes of an update."""
