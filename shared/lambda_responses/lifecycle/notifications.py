@@ -8,6 +8,8 @@ comes twice by its id (`webhook-id`).
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -45,6 +47,12 @@ SPREAD = 0.1
 """By how much of itself a delay may be longer, so that not all come again at the same moment."""
 AT_ONCE = 100
 """Ends that are told of side by side, so that an endpoint that does not answer holds up few others."""
+LOOK_SECONDS = 1.0
+"""How often a worker beside a database file looks for ends."""
+MOST_AT_A_LOOK = 500
+"""Ends that it finds then, besides those that it is at."""
+BEATS = 3
+"""How often in a lease whoever tells of an event says that it is still at it."""
 GONE = 410
 """The status by which an endpoint asks not to be told any more."""
 EVENT_BUS, RESULTS = "event_bus", "results"
@@ -60,6 +68,33 @@ async def deliver_due(*, using: Services, most: int = 100) -> int:
     due = await using.outbox.due(most)
     await deliver_each(due, using=using)
     return len(due)
+
+
+async def deliver_as_due(*, using: Services) -> None:
+    """Tell of every end when it is time for, as long as this is not cancelled; beside a database file.
+
+    What one receiver leaves hanging holds up no other tenant's. Raises nothing, as `deliver_each`.
+    """
+    under_way: set[tuple[str, str]] = set()
+    turns: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
+
+    async def attempt(end: tuple[str, str]) -> None:
+        async with turns[end[0]]:
+            await deliver_each([end], using=using)
+        under_way.discard(end)
+
+    async with asyncio.TaskGroup() as attempts:
+        while True:
+            try:
+                due = await using.outbox.due(MOST_AT_A_LOOK + len(under_way))
+            except Exception as error:
+                using.report(error)
+                due = ()
+            new = [end for end in due if end not in under_way]
+            under_way.update(new)
+            for end in new:
+                attempts.create_task(attempt(end))
+            await asyncio.sleep(LOOK_SECONDS)
 
 
 async def deliver_each(ends: Iterable[tuple[str, str]], *, using: Services) -> None:
@@ -91,12 +126,27 @@ async def deliver(tenant: str, response_id: str, *, using: Services) -> None:
     if notification is None:
         return
     due = [name for name, entry in left.items() if entry.next <= now]
-    tries = (_tried(name, targets[name], left[name], notification, using) for name in due)
-    for name, entry in zip(due, await asyncio.gather(*tries), strict=True):
+    trying = asyncio.gather(*(_tried(name, targets[name], left[name], notification, using) for name in due))
+    notification = await _kept_until(trying, notification, using)
+    for name, entry in zip(due, trying.result(), strict=True):
         del left[name]
         if entry is not None:
             left[name] = entry
     await using.outbox.settle(notification, left)
+
+
+async def _kept_until(
+    trying: asyncio.Future[list[Waiting | None]], notification: Notification, using: Services
+) -> Notification:
+    """The event as it was last taken, when all tries of it have ended. Others are kept off as long."""
+    try:
+        while not (await asyncio.wait({trying}, timeout=using.outbox.lease_seconds / BEATS))[0]:
+            with suppress(StoreUnavailable):  # there is another beat before the lease is over
+                notification = await using.outbox.take(notification) or notification
+    finally:
+        trying.cancel()
+        await asyncio.wait({trying})
+    return notification
 
 
 async def _targets(notification: Notification, using: Services) -> dict[str, Tell]:

@@ -200,7 +200,7 @@ class LiveServices:
         """Ends of background responses that somebody has yet to be told of."""
         from lambda_responses.storage.background.outbox import Outbox
 
-        return Outbox(self.store, now=self.now)
+        return Outbox(self.store, now=self.now, lease_seconds=self.jobs.lease_seconds)
 
     @functools.cached_property
     def webhook_endpoints(self) -> WebhookEndpoints:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lambda_responses.lifecycle import notifications
 from lambda_responses.lifecycle import webhook_endpoints as operations
 from lambda_responses.lifecycle.create import create_response
 from lambda_responses.lifecycle.delete import delete_response
-from lambda_responses.lifecycle.notifications import DELAYS, SPREAD, deliver_due, deliver_each
+from lambda_responses.lifecycle.notifications import DELAYS, SPREAD, deliver_as_due, deliver_due, deliver_each
 from lambda_responses.outbound.faults import Refused, TooSlow, Unreachable
 from lambda_responses.queue.event_bus import LONGEST_DETAIL
 from lambda_responses.queue.port import QueueUnavailable
@@ -25,6 +26,7 @@ from lambda_responses.stream.deltas import Stopped, Text
 from lambda_responses.wire.webhooks import EVENT_TYPES, webhook_event
 from tests.contracts.stores.kit import Clock
 from tests.fakes.mailbox import Mailbox
+from tests.hosted.hosting import eventually
 from tests.played import ME, YOU, Played
 
 if TYPE_CHECKING:
@@ -295,6 +297,63 @@ async def test_what_a_worker_had_when_it_died_is_told_by_another(office: Office)
     office.clock.advance(LEASE)
     [again] = await office.deliver()
     assert again.id == office.mail.posted[0].id
+
+
+async def test_a_receiver_that_hangs_holds_up_no_other_tenant(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notifications, "AT_ONCE", 2)
+    monkeypatch.setattr(notifications, "MOST_AT_A_LOOK", 3)
+    monkeypatch.setattr(notifications, "LOOK_SECONDS", 0.01)
+    await office.endpoint("https://hangs.example/")
+    await office.endpoint("https://yours.example/", of=YOU)
+    for _ in range(7):
+        await office.end()
+    office.clock.advance(1)
+    office.mail.answers = [asyncio.Event(), asyncio.Event()]
+    delivering = asyncio.create_task(deliver_as_due(using=office.services))
+    try:
+        assert await eventually(lambda: len(office.mail.posted) == 2)
+        for _ in range(3):
+            await office.end(of=YOU)
+        assert await eventually(lambda: len(office.mail.posted) == 5)
+        assert [post.url for post in office.mail.posted[2:]] == ["https://yours.example/"] * 3
+    finally:
+        delivering.cancel()
+        await asyncio.gather(delivering, return_exceptions=True)
+
+
+async def test_what_is_tried_for_longer_than_a_lease_is_kept_from_others(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notifications, "BEATS", 100 * LEASE)
+    await office.endpoint()
+    end = (ME.tenant, await office.end())
+    hanging = asyncio.Event()
+    office.mail.answers = [hanging]
+    outbox, renewed = office.services.outbox, asyncio.Event()
+    take = outbox.take
+
+    async def watched(notification: Any) -> Any:
+        taken = await take(notification)
+        renewed.set()
+        return taken
+
+    monkeypatch.setattr(outbox, "take", watched)
+    trying = asyncio.create_task(deliver_each([end], using=office.services))
+    await office.mail.arrived.wait()
+    for _ in range(3):
+        office.clock.advance(LEASE - 1)
+        for _ in range(2):  # of which the first may have begun before that
+            renewed.clear()
+            await asyncio.wait_for(renewed.wait(), 10)
+        assert await office.deliver() == []
+    hanging.set()
+    await trying
+    assert len(office.mail.posted) == 1
+    assert await outbox.find(*end) is None
+    office.clock.advance(HOURS_72)
+    assert await office.deliver() == []
 
 
 async def test_a_store_that_fails_for_one_end_fails_for_that_one_only(office: Office) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from lambda_responses.lifecycle.background.messages import UnreadableMessage
 from lambda_responses.lifecycle.background.sweep import bury, sweep
 from lambda_responses.lifecycle.background.work import work
-from lambda_responses.lifecycle.notifications import deliver_due
+from lambda_responses.lifecycle.notifications import deliver_as_due
 from lambda_responses.lifecycle.ports import Unbounded
 from lambda_responses.queue.consumer import Consumer
 
@@ -62,5 +62,5 @@ def background_consumer(
             return None
         return verdict.again
 
-    rounds = (partial(sweep, using, queue), partial(deliver_due, using=using))
+    rounds = (partial(sweep, using, queue), partial(deliver_as_due, using=using))
     return Consumer(queue, take, concurrency=concurrency, report=using.report, rounds=rounds)

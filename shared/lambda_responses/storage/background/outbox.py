@@ -39,7 +39,7 @@ TRIED = 72 * 3_600
 GRACE = 86_400
 """Seconds that a row stays beyond that at most, should nobody ever look at it."""
 LEASE = 60
-"""Seconds for which whoever takes an event has it alone; longer than any try takes."""
+"""Seconds for which whoever takes an event has it alone, if it is not renewed; longer than tries take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +89,10 @@ def outbox_row(job: Job, status: str, reply: Json | None, *, now: float) -> Put:
 class Outbox:
     """Events in a store. Every method may raise `StoreUnavailable`."""
 
-    def __init__(self, store: KeyedStore, *, now: Callable[[], float]) -> None:
+    def __init__(self, store: KeyedStore, *, now: Callable[[], float], lease_seconds: float = LEASE) -> None:
         self._store = store
         self._now = now
+        self.lease_seconds = lease_seconds
 
     async def due(self, most: int = 100) -> Sequence[tuple[str, str]]:
         """Tenants and responses of up to `most` events that it is time for, the longest waiting first."""
@@ -118,9 +119,12 @@ class Outbox:
         )
 
     async def take(self, notification: Notification) -> Notification | None:
-        """The event, for us alone while `LEASE` lasts; None where somebody has been faster."""
+        """The event, for us alone while the lease lasts, which may be renewed by taking it again.
+
+        None where somebody has been faster.
+        """
         key = TenantTable(notification.tenant).notification(notification.response_id)
-        until = math.floor(self._now()) + LEASE
+        until = math.floor(self._now()) + self.lease_seconds
         try:
             await self._store.update(key, set={"wt": until}, when=(equals("wt", notification.due),))
         except ConditionFailed:
