@@ -172,9 +172,10 @@ class LiveServices:
     @functools.cached_property
     def slots(self) -> Slots:
         """How many of them a tenant has under way."""
-        from lambda_responses.storage.background.slots import Slots
+        from lambda_responses.storage.background.slots import Slots, Turns
 
-        return Slots(self.store, now=self.now, lease_seconds=self.jobs.lease_seconds)
+        turns = None if self._settings.database is None else Turns(self.now)
+        return Slots(self.store, now=self.now, lease_seconds=self.jobs.lease_seconds, turns=turns)
 
     @functools.cached_property
     def events(self) -> EventLog:

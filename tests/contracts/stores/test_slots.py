@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
 
-from lambda_responses.storage.background.slots import Slots
+from lambda_responses.storage.background.slots import APART, LATEST, SOONEST, Slots, Turns
 
 if TYPE_CHECKING:
     from lambda_responses.storage.keyed.port import KeyedStore
@@ -65,3 +66,17 @@ async def test_fewer_places_are_given_where_there_are_fewer(slots: Slots, tenant
     for number in range(5):
         assert await slots.take(tenant, 5, f"worker {number}") is not None
     assert await slots.take(tenant, 2, "another") is None
+
+
+def test_those_that_wait_look_again_soon_and_one_after_the_other(clock: Clock) -> None:
+    turns = Turns(clock)
+    waits = [turns.next("acme") for _ in range(5_000)]
+    assert waits[0] == pytest.approx(SOONEST)
+    assert waits == sorted(waits)
+    assert all(later - earlier <= APART + 1e-6 for earlier, later in pairwise(waits))
+    assert (waits[500], waits[-1]) == (pytest.approx(SOONEST + 500 * APART), LATEST)
+    assert turns.next("another") == pytest.approx(SOONEST)
+    clock.advance(LATEST)
+    assert turns.next("acme") == pytest.approx(SOONEST)
+    clock.advance(-86_400)  # A clock that was set back keeps nobody waiting until it has caught up.
+    assert turns.next("acme") <= LATEST

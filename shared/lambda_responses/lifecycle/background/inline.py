@@ -115,7 +115,8 @@ class StreamedInBackground:
                 tools=self._tools,
             )
             if slot is None:
-                making = partial(run.put_off, queued.beginning.queued().response, until_one_is_free(using))
+                again = until_one_is_free(tenant, using)
+                making = partial(run.put_off, queued.beginning.queued().response, again)
             else:
                 await announce(queued.job, using, delay=using.jobs.lease_seconds + AFTER_LEASE)
                 asked, taken_up = queued.asked, queued.beginning.taken_up()

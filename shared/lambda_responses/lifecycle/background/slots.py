@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from lambda_responses.storage.background.slots import Slot
 
 CROWDED_FOR = 10.0
-"""Seconds after which a slot is looked for again. By chance up to three times as long: all that wait would
-come at once."""
+"""Seconds after which a slot is looked for again, where nobody knows how many wait. By chance up to three
+times as long: all of them would come at once."""
 
 
 @asynccontextmanager
@@ -37,8 +37,10 @@ async def slot_for(tenant: str, using: Services, owner: str) -> AsyncGenerator[S
             await using.slots.release(slot)
 
 
-def until_one_is_free(using: Services) -> float:
+def until_one_is_free(tenant: str, using: Services) -> float:
     """Seconds for which somebody waits who found none."""
+    if using.slots.turns is not None:
+        return using.slots.turns.next(tenant)
     return CROWDED_FOR * (1 + 2 * int(using.entropy(4), 16) / 0xFFFF)
 
 

@@ -84,7 +84,7 @@ async def _crowded(tenant: str, response_id: str, using: Services) -> Verdict:
     job = await _unless_idle(using.jobs.free(tenant, response_id), tenant, response_id, using)
     if isinstance(job, Verdict):
         return job
-    again = until_one_is_free(using)
+    again = until_one_is_free(tenant, using)
     await using.jobs.postpone(job, using.now() + again + using.jobs.lease_seconds)
     return Verdict("crowded", again=again)
 

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 LEASE = 60
 """Seconds that a slot is held without being renewed."""
+APART = 0.02
+"""Seconds between two turns of one tenant's."""
+SOONEST, LATEST = 0.25, 30.0
+"""Seconds until a turn, at least and at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +35,40 @@ class Slot:
     owner: str
 
 
+class Turns:
+    """When each of those looks again who found no slot: one soon after the other, however many there are.
+
+    So a slot that becomes free is found at once, and a thousand that wait ask no more often than ten.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._last: dict[str, float] = {}
+
+    def next(self, tenant: str) -> float:
+        """Seconds until the next turn of the tenant's that nobody has yet."""
+        now = self._now()
+        turn = max(now + SOONEST, self._last.get(tenant, now) + APART)
+        self._last[tenant] = turn = min(turn, now + LATEST)
+        return turn - now
+
+
 class Slots:
     """Gives slots away. Every method may raise `StoreUnavailable`."""
 
-    def __init__(self, store: KeyedStore, *, now: Callable[[], float], lease_seconds: float = LEASE) -> None:
+    def __init__(
+        self,
+        store: KeyedStore,
+        *,
+        now: Callable[[], float],
+        lease_seconds: float = LEASE,
+        turns: Turns | None = None,
+    ) -> None:
+        """`turns` are those in which this process looks again; None where many processes do."""
         self._store = store
         self._now = now
         self._lease = lease_seconds
+        self.turns = turns
 
     async def take(self, tenant: str, most: int, owner: str) -> Slot | None:
         """One of `most` slots, which are 1 to 1,000; None where all are taken.
