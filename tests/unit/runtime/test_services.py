@@ -48,12 +48,15 @@ def clocked(environment: dict[str, str]) -> tuple[Runtime, Clock]:
     return runtime, clock
 
 
-async def test_workers_of_one_machine_take_turns_and_take_over_soon(environment: dict[str, str]):
+async def test_workers_of_one_machine_take_turns_and_take_over_soon(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     here = Runtime(environment)
     assert here.services.slots.turns is not None
     assert here.services.outbox.lease_seconds == here.services.jobs.lease_seconds == 4
     await here.aclose()
-    on_aws = Runtime({"RESPONSES_STORE": "dynamodb://table", "AWS_REGION": "eu-central-1"})
+    on_aws = Runtime({"RESPONSES_STORE": "dynamodb://responses"})
     assert on_aws.services.slots.turns is None
     assert on_aws.services.outbox.lease_seconds == on_aws.services.jobs.lease_seconds == 60
     await on_aws.aclose()
