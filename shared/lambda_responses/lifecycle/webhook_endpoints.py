@@ -20,7 +20,7 @@ from lambda_responses.storage.webhook_endpoints import (
     TooManyEndpoints,
 )
 from lambda_responses.wire.errors import InvalidRequestError
-from lambda_responses.wire.ids import new_response_id
+from lambda_responses.wire.ids import is_webhook_endpoint_id, new_response_id
 from lambda_responses.wire.lists import page
 from lambda_responses.wire.not_found import webhook_endpoint_not_found
 from lambda_responses.wire.webhooks import (
@@ -67,9 +67,12 @@ async def get_endpoint(id: str, *, principal: Principal, using: Services) -> Jso
 
 
 async def list_endpoints(query: ListQuery, *, principal: Principal, using: Services) -> Json:
-    """A page of the endpoints, newest first. Raises `InvalidRequestError` for an unknown cursor."""
+    """A page of the endpoints, newest first. Raises `InvalidRequestError` for what is no cursor.
+
+    One that was deleted still says where to go on, so that a client may delete what it pages through.
+    """
     known = await using.webhook_endpoints.list(principal.tenant)
-    return page([_shown(endpoint) for endpoint in known], query)
+    return page([_shown(endpoint) for endpoint in known], query, ordered_by=is_webhook_endpoint_id)
 
 
 async def update_endpoint(id: str, body: Json, *, principal: Principal, using: Services) -> Json:
@@ -139,7 +142,10 @@ def _check_url(settings: Json, using: Services) -> None:
         if place.scheme != "https" and not policy.opens_for_us_alone(place):
             raise Refused
     except Refused:
-        message = "Invalid 'url': expected a public address that begins with https://."
+        message = (
+            "Invalid 'url': expected a public address that begins with https://, "
+            "on port 443 or 80 and without a user name or password."
+        )
         raise InvalidRequestError(message, code="invalid_value", param="url") from None
 
 

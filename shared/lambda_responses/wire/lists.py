@@ -8,19 +8,28 @@ from lambda_responses.wire.errors import InvalidRequestError
 from lambda_responses.wire.faults import clip
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from lambda_responses.wire.json import Json
     from lambda_responses.wire.queries import ListQuery
 
 
-def page(items: Sequence[Json], query: ListQuery) -> Json:
+def page(items: Sequence[Json], query: ListQuery, *, ordered_by: Callable[[str], bool] | None = None) -> Json:
     """The part of `items` (oldest first) that a query asks for, in the list envelope.
 
-    Raises `InvalidRequestError` (param `after`) when the cursor is none of the items.
+    Where ids say in which order items are, `ordered_by` says what is such an id: then the cursor need not be
+    there any more. Raises `InvalidRequestError` (param `after`) when it is none of the items otherwise.
     """
-    ordered = list(items) if query.order == "asc" else list(reversed(items))
-    start = 0 if query.after is None else _position(ordered, query.after) + 1
+    ascending = query.order == "asc"
+    ordered = list(items) if ascending else list(reversed(items))
+    if query.after is None:
+        start = 0
+    elif ordered_by is not None and ordered_by(query.after):
+        start = sum(
+            (item["id"] <= query.after) if ascending else (item["id"] >= query.after) for item in items
+        )
+    else:
+        start = _position(ordered, query.after) + 1
     data = ordered[start : start + query.limit]
     return list_of_items(data, has_more=start + query.limit < len(ordered))
 

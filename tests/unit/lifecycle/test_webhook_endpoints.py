@@ -77,6 +77,27 @@ async def test_they_are_listed_newest_first_a_page_at_a_time(play: Play) -> None
     assert all("signing_secret" not in each for each in (*first["data"], *last["data"]))
 
 
+async def test_what_is_paged_through_may_be_deleted_on_the_way(play: Play) -> None:
+    seconds = iter(range(1_700_000_000, 1_800_000_000))
+    services = play(now=lambda: float(next(seconds)))
+    services.outbound = Mailbox()
+    made = [(await create(services))["id"] for _ in range(5)]
+    seen: list[str] = []
+    page = await listed(services, limit=2)
+    while page["data"]:
+        for each in page["data"]:
+            seen.append(each["id"])
+            await operations.delete_endpoint(each["id"], principal=ME, using=services)
+        page = await listed(services, limit=2, after=page["last_id"])
+    assert seen == made[::-1]
+    kept = [(await create(services))["id"] for _ in range(3)]
+    await operations.delete_endpoint(kept[1], principal=ME, using=services)
+    rest = await listed(services, order="asc", after=kept[1])
+    assert [each["id"] for each in rest["data"]] == [kept[2]]
+    with pytest.raises(InvalidRequestError):
+        await listed(services, after="whe_1")
+
+
 async def test_nobody_else_can_tell_whether_it_is_there(services: PlayedServices) -> None:
     made = await create(services)
     for operation, *body in (
@@ -132,6 +153,7 @@ async def test_an_address_that_is_not_the_internets_is_refused(services: PlayedS
             await attempt
         assert (refusal.value.code, refusal.value.param) == ("invalid_value", "url")
         assert url not in refusal.value.message
+        assert all(rule in refusal.value.message for rule in ("public", "https://", "port 443", "password"))
 
 
 async def test_what_the_operator_has_opened_may_be_plain(services: PlayedServices) -> None:
