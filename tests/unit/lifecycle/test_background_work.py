@@ -153,6 +153,34 @@ async def test_a_provider_that_has_no_room_for_a_moment_is_waited_for(play: Play
     assert texts(await got(services, id)) == ["hello"]
 
 
+async def test_a_provider_that_says_a_moment_each_time_is_asked_less_and_less_often(
+    play: Play, clock: Clock, monkeypatch: pytest.MonkeyPatch
+):
+    pauses: list[float] = []
+
+    async def rest(_: Any, seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr(patience.WorkersPatience, "_rest", rest)
+    services = play(
+        Played([[RateLimitError("slow down", headers={"retry-after": "1"})] for _ in range(99)]), now=clock
+    )
+    services.background_seconds = 200.0
+    id = await queued(services)
+    end, delays = clock.seconds + 200, list[float]()
+    while clock.seconds < end:
+        del pauses[:]
+        verdict = await done(services, id)
+        assert verdict.outcome == "put_back"
+        assert 3 <= len(pauses) <= 4
+        assert sum(pauses) <= patience.MOST_IN_PLACE
+        assert all(2**n <= pause <= 1.25 * 2**n for n, pause in enumerate(pauses))
+        delays.append(verdict.again or 0)
+        clock.seconds += verdict.again or 0
+    assert clock.seconds == pytest.approx(end)
+    assert all(15 * 2**n <= delay <= 1.25 * 15 * 2**n for n, delay in enumerate(delays[:-1]))
+
+
 async def test_a_provider_that_wants_money_is_not_waited_for(play: Play):
     services = play(Played([[InsufficientQuotaError("pay", headers={"retry-after": "1"})]]))
     id = await queued(services)

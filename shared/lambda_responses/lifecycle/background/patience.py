@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 
 MOST_IN_PLACE = 15.0
 """Seconds that a worker waits for one step's provider before it lets others have its time."""
-FIRST_PAUSE = 1.0
-"""Seconds before the second try where a provider does not say; twice as long before each further one."""
+FIRST_PAUSE, SHORTEST_PAUSE = 1.0, 0.05
+"""Seconds before the second try where a provider does not say, and at least; twice as long before each one
+after it, also where it says the same each time."""
 FIRST_DELAY, LONGEST_DELAY = 15.0, 900.0
-"""Seconds for which a response is put back where a provider does not say: twice as long each time."""
+"""Seconds for which a response is put back at least, twice as long each time, and at most."""
 SPREAD = 0.25
 """So much longer it may be, by chance: what was put back at one time should not come back at one time."""
 LONGEST_MARGIN, MARGIN_SHARE = 60.0, 0.1
@@ -103,16 +104,17 @@ class WorkersPatience:
         ):
             return False
         wanted = seconds_to_wait(fault.headers, self._now())
-        pause = self._spread(FIRST_PAUSE * 2 ** (tries - 1) if wanted is None else wanted)
+        first = FIRST_PAUSE if wanted is None else max(wanted, SHORTEST_PAUSE)
+        pause = self._spread(first * 2 ** min(tries - 1, 10))
         if self._waited + pause <= MOST_IN_PLACE and pause < self._left.remaining():
             self._waited += pause
             await self._rest(pause)
             return True
         if not self._left.has_response_time:
             return False
-        if wanted is None:
-            pause = self._spread(FIRST_DELAY * 2 ** min(self._job.throttled, 10))
-        raise PutBack(min(pause, LONGEST_DELAY), throttled=True)
+        delay = self._spread(max(wanted or 0, FIRST_DELAY * 2 ** min(self._job.throttled, 10)))
+        # No longer than there is time: who is told so late is not to be told later yet.
+        raise PutBack(min(delay, LONGEST_DELAY, self._job.deadline - self._now()), throttled=True)
 
     def out_of_time(self, taken: int) -> str | None:
         """See `Endurance`. Leaves where another worker, who has more time, may do better."""
