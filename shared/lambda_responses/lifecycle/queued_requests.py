@@ -29,7 +29,7 @@ from lambda_responses.wire.batch_lines import (
     to_background,
 )
 from lambda_responses.wire.errors import APIError, InvalidRequestError, NotFoundError
-from lambda_responses.wire.job_messages import LinesIn, read_message
+from lambda_responses.wire.job_messages import BYTE_ORDER_MARK, NAME, LinesIn, read_message
 from lambda_responses.wire.requests import MAX_BODY_BYTES
 
 if TYPE_CHECKING:
@@ -52,7 +52,6 @@ AT_ONCE = 16
 """Lines of an object that are queued at once."""
 LONGEST_REASON = 1_000
 """Characters of what stands beside a dead letter."""
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class ComeAgain(Exception):
@@ -72,7 +71,7 @@ async def run_queued_request(
     is to bring it back: `ComeAgain`, `StoreUnavailable`, `QueueUnavailable`; a message that does come back
     repeats nothing of what was done before.
     """
-    run = _Dropped(text, tries, principal, using)
+    run = _Dropped(text, name, tries, principal, using)
     try:
         found = read_message(text, name=name)
     except Unreadable as fault:
@@ -88,8 +87,9 @@ async def run_queued_request(
 class _Dropped:
     """One message, on behalf of whom its queue belongs to."""
 
-    def __init__(self, text: bytes, tries: int, principal: Principal, using: Services) -> None:
+    def __init__(self, text: bytes, name: str, tries: int, principal: Principal, using: Services) -> None:
         self._text = text
+        self._name = name
         self._last = tries >= MOST_TRIES
         self._principal = principal
         self._using = using
@@ -197,11 +197,14 @@ class _Dropped:
         return Counter({REFUSED: 1})
 
     async def unreadable(self, reason: str) -> Counter[str]:
-        """Lay the message by, as it came. Raises `NoDeadLetters`."""
+        """Lay the message by, as it came, under its name. Raises `NoDeadLetters`."""
         letters = self._using.dead_letters
         if letters is None:
             raise NoDeadLetters
-        text, told = self._text.decode(errors="replace"), {"reason": _printable(reason)}
+        text, told = (
+            self._text.decode(errors="replace"),
+            {"reason": _printable(reason), NAME: _printable(self._name)},
+        )
         await letters.send(text, group=self._principal.tenant, attributes=told)
         return Counter({UNREADABLE: 1})
 

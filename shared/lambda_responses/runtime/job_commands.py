@@ -7,15 +7,18 @@ their answers come out as lines. What `results` and `dead-letters` write is take
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 import sys
 import time
-from contextlib import nullcontext
+from argparse import ArgumentTypeError
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Literal
 
 from lambda_responses.queue.port import QueueUnavailable
 from lambda_responses.runtime.principals.anybody import TENANT
+from lambda_responses.runtime.queues import queue_file
 from lambda_responses.runtime.runtime import Runtime
 from lambda_responses.runtime.settings import local_environment
 from lambda_responses.wire.job_messages import NAME
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from lambda_responses.queue.port import PolledQueue, Received
+    from lambda_responses.runtime.settings import Settings
     from lambda_responses.wire.json import Json
 
 DONE, FAILED = 0, 1
@@ -52,10 +56,10 @@ def add_job_commands(parser: ArgumentParser) -> None:
         taking.add_argument(
             "--output", default=_STANDARD, help="a file to add them to (default: standard output)"
         )
-        taking.add_argument("--count", type=int, help="end after so many")
+        taking.add_argument("--count", type=_count, help="end after so many")
         taking.add_argument(
             "--wait",
-            type=float,
+            type=_seconds,
             default=0,
             metavar="SECONDS",
             help="end when none has come for so long (default: 0)",
@@ -69,14 +73,20 @@ def run_job_command(arguments: Namespace, environment: Mapping[str, str]) -> int
         if arguments.verb == "submit":
             group = runtime.settings.request_tenant or TENANT
             asyncio.run(_submit(_dropped(arguments.files), runtime.local_queue("requests"), group))
+            if (database := runtime.settings.database) is not None and not database.exists():
+                _say(f"Nobody has served {database} yet: `make dev` with the same settings works at them.")
             return DONE
+        if (queue := _missing(runtime.settings)) is not None:
+            _say(f"There is no {queue}: nobody has dropped jobs there.")
+            return FAILED
         name, shown = ("results", _result) if arguments.verb == "results" else ("dead letters", _letter)
         taken = _Taken(runtime.local_queue(name), shown, arguments.count, arguments.wait)
         with _opened(arguments.output, "ab", sys.stdout.buffer) as out:
             asyncio.run(taken.to(out))
         return DONE
     except OSError as fault:
-        _say(f"{fault.filename} cannot be used: {fault.strerror}.")
+        file = fault.filename or arguments.output  # of a file that is open nothing says which one it is
+        _say(f"{'Standard output' if file == _STANDARD else file} cannot be used: {fault.strerror}.")
     except QueueUnavailable as fault:
         _say(f"The queue cannot be used: {fault}.")
     return FAILED
@@ -131,9 +141,14 @@ class _Taken:
             self._queue.close()
 
     async def _write(self, some: Sequence[Received], out: IO[bytes]) -> None:
-        for each in some:
-            out.write(to_bytes(self._shown(each)) + b"\n")
-        out.flush()
+        try:
+            for each in some:
+                out.write(to_bytes(self._shown(each)) + b"\n")
+            out.flush()
+        except OSError:
+            for each in some:
+                await self._queue.put_back(each.receipt, 0)
+            raise
         for each in some:
             await self._queue.acknowledge(each.receipt)
         self._left -= len(some)
@@ -145,7 +160,33 @@ def _result(received: Received) -> Json:
 
 
 def _letter(received: Received) -> Json:
-    return {"reason": received.attributes.get("reason", ""), "message": received.message}
+    beside = received.attributes
+    return {
+        "reason": beside.get("reason", ""),
+        "name": beside.get(NAME, received.id),
+        "message": received.message,
+    }
+
+
+def _missing(settings: Settings) -> Path | None:
+    """The file that has the queues, where there is none."""
+    if settings.database is None:
+        return None
+    file = queue_file(settings.database)
+    return None if file.exists() else file
+
+
+def _count(text: str) -> int:
+    if not (text.isdecimal() and int(text) > 0):
+        raise ArgumentTypeError("expected a whole number from 1")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    with suppress(ValueError):
+        if 0 <= (seconds := float(text)) < math.inf:
+            return seconds
+    raise ArgumentTypeError("expected seconds, 0 or more")
 
 
 def _opened(file: str, mode: Literal["rb", "ab"], standard: IO[bytes]) -> AbstractContextManager[IO[bytes]]:

@@ -8,6 +8,7 @@ from lambda_responses.runtime.settings import PREFIX, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from typing import TypeAlias
 
     from lambda_responses.queue.port import PolledQueue, Queue
@@ -57,9 +58,14 @@ def local_queue(settings: Settings, name: QueueName, *, now: Clock) -> PolledQue
     from lambda_responses.queue.port import QueueUnavailable
 
     try:
-        return SQLiteQueue(f"{settings.database}.queue", name=name, now=now)
+        return SQLiteQueue(queue_file(settings.database), name=name, now=now)
     except QueueUnavailable as error:
         raise SettingsError(f"RESPONSES_STORE cannot be used: its queue says {error}.") from None
+
+
+def queue_file(database: Path) -> Path:
+    """Where the queues beside a database file are."""
+    return database.with_name(f"{database.name}.queue")
 
 
 def results(settings: Settings, *, now: Clock) -> Results | None:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from lambda_responses.wire.json import Json
 
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+"""What some programs put before the first line of a file."""
 NAME = "idempotency-key"
 """The attribute beside a message that names a job which has no word of its own."""
 
@@ -50,7 +52,7 @@ def read_message(text: bytes, *, name: str) -> Sequence[Dropped]:
 
     `name` is what the message is known by, also when it comes again. Raises `Unreadable`, `BadLine`.
     """
-    found = read_object(text)
+    found = read_object(text.removeprefix(BYTE_ORDER_MARK))
     match found:
         case {"specversion": str()}:
             return [_job_of(found, _data(found), name)]

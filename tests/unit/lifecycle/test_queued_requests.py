@@ -18,6 +18,7 @@ from lambda_responses.lifecycle.queued_requests import (
 from lambda_responses.queue.port import QueueUnavailable
 from lambda_responses.storage.blobs.objects import ObjectGone
 from lambda_responses.storage.keyed.port import StoreUnavailable
+from lambda_responses.wire.job_messages import NAME
 from tests.played import ME, YOU, Played
 
 if TYPE_CHECKING:
@@ -192,6 +193,7 @@ async def test_what_nobody_can_read_goes_to_the_dead_letters(services: PlayedSer
     [letter] = await letters(services)
     assert letter.message == message.decode(errors="replace")
     assert letter.attributes["reason"].endswith(".")
+    assert letter.attributes[NAME] == "message-1"
     assert await results(services) == []
 
 

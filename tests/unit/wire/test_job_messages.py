@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambda_responses.wire.batch_lines import BadLine, ObjectAddress, QueuedRequest, Unreadable
-from lambda_responses.wire.job_messages import LinesIn, read_message
+from lambda_responses.wire.job_messages import BYTE_ORDER_MARK, LinesIn, read_message
 
 Json = dict[str, Any]
 
@@ -225,3 +225,8 @@ def test_whatever_is_dropped_is_a_job_or_is_refused_in_words(message: Any):
 @given(st.binary(max_size=40))
 def test_whatever_bytes_are_dropped_nothing_else_is_raised(message: bytes):
     assert str(outcome(message))
+
+
+def test_the_mark_with_which_some_files_begin_is_no_part_of_a_job():
+    plain = json.dumps({"custom_id": "one", "body": {"model": "m", "input": "hi"}}).encode()
+    assert read_message(BYTE_ORDER_MARK + plain, name="n") == read_message(plain, name="n")
