@@ -14,7 +14,7 @@ import pytest
 from lambda_responses.lifecycle.background.enqueue import enqueue_response
 from lambda_responses.lifecycle.background.messages import message_about
 from lambda_responses.lifecycle.retrieve import get_response
-from lambda_responses.runtime.logs import SERVICE
+from lambda_responses.runtime.logs import SERVICE, logger
 from lambda_responses.storage.keyed.port import StoreUnavailable
 from lambda_responses.stream.deltas import Stopped, Text, Usage
 from lambda_responses.wire.errors import OverloadedError
@@ -96,6 +96,20 @@ def test_a_message_makes_a_response(play: Play, log: io.StringIO):
     assert (told["tenant"], told["response_id"], told["target"]) == ("me", id, "played/m")
     assert (told["response_status"], told["output_tokens"], told["attempts"]) == ("completed", 1, 1)
     assert told["function_request_id"] == Context().aws_request_id
+
+
+def test_every_line_about_a_response_names_it(play: Play, log: io.StringIO, monkeypatch: pytest.MonkeyPatch):
+    runtime = PlayedRuntime(play(Played([[OverloadedError("later", headers={"retry-after": "100"})]] * 2)))
+    monkeypatch.setattr(
+        runtime.services, "upstream_failed", lambda target, fault: logger.warning("upstream failed")
+    )
+    ids = [queued(runtime) for _ in range(2)]
+    deliver("run_background_response", runtime, *(message_about("me", id) for id in ids))
+    logger.info("between")
+    *lines, between = map(json.loads, log.getvalue().splitlines())
+    named = [(line["message"], line["response_id"]) for line in lines]
+    assert sorted(named) == sorted((what, id) for id in ids for what in ("background", "upstream failed"))
+    assert "response_id" not in between
 
 
 def test_of_a_batch_that_alone_comes_again_which_came_to_nothing(play: Play, monkeypatch: pytest.MonkeyPatch):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lambda_responses.lifecycle.background.work import work
 from lambda_responses.queue.port import QueueUnavailable
-from lambda_responses.runtime.logs import logger
+from lambda_responses.runtime.logs import lines_about, logger
 from lambda_responses.runtime.metrics import Meter, publish_response
 
 if TYPE_CHECKING:
@@ -52,9 +52,10 @@ async def told_work(
     """Work on a message, with a line in the log and, where a response was made, its metrics."""
     started = time.perf_counter()
     meter = Meter(started)
-    verdict = await work(
-        message, using=runtime.services, owner=owner, deadline=deadline, telling=meter, beats=beats
-    )
+    with lines_about(message):
+        verdict = await work(
+            message, using=runtime.services, owner=owner, deadline=deadline, telling=meter, beats=beats
+        )
     ids = {"tenant": message["tenant"], "response_id": message["response_id"]}
     ids |= {name: id for name in ("key_id", "target") if (id := getattr(verdict, name)) is not None}
     figures = meter.figures()

@@ -63,6 +63,21 @@ def lines_of(request_id: str | None, context: Any = None) -> Generator[None]:
         logger.thread_safe_clear_keys()
 
 
+@contextmanager
+def lines_about(message: object) -> Generator[None]:
+    """Lines within say besides which response is being made, as far as the message names one."""
+    match message:
+        case {"response_id": str(id)}:
+            known = {"response_id": id}
+        case _:
+            known = dict[str, str]()
+    logger.thread_safe_append_keys(**known)
+    try:
+        yield
+    finally:
+        logger.thread_safe_remove_keys(known)
+
+
 def place_of(error: BaseException) -> str:
     """Where a fault arose: the kind and place help to mend it, while its text may quote a client."""
     trace = error.__traceback__
