@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lambda_responses.storage.background.jobs import Lease, LeaseLost
+from lambda_responses.storage.keyed.port import StoreUnavailable
 from lambda_responses.storage.responses import TooLargeToStore
 from tests.contracts.stores.desk import LEASE, desk_over, said_by
 from tests.contracts.stores.holdings import blobs_among
 from tests.contracts.stores.kit import WatchedStore, asked_and_answered, nothing, texts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lambda_responses.storage.background.job import Job
     from lambda_responses.storage.blobs.port import Blobs
-    from lambda_responses.storage.keyed.port import KeyedStore
+    from lambda_responses.storage.keyed.port import KeyedStore, Write
     from lambda_responses.storage.responses import StoredResponse
     from tests.contracts.stores.desk import Desk
     from tests.contracts.stores.holdings import Holdings
@@ -155,6 +158,24 @@ async def test_who_lost_the_lease_leaves_no_blobs(lifting: Desk, holdings: Holdi
     await desk.jobs.commit(now, await drawn(desk, job, 1, 3, status="completed"))
     assert [item["result"] for item in (await desk.read(job)).response["output"]] == [picture(1), picture(3)]
     assert len(blobs_among(holdings(desk.tenant))) == 2
+
+
+async def test_a_save_that_landed_unheard_keeps_its_blobs_though_another_ended_the_job(
+    lifting: Desk, keyed: KeyedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, job = lifting, await lifting.queue()
+    lease, transact = await desk.take(job), keyed.transact
+
+    async def unheard(writes: Sequence[Write]) -> None:
+        await transact(writes)
+        monkeypatch.undo()
+        await desk.jobs.cancel(job.tenant, job.response_id)
+        raise StoreUnavailable("no answer")
+
+    monkeypatch.setattr(keyed, "transact", unheard)
+    with pytest.raises(LeaseLost):
+        await desk.jobs.save(lease, await drawn(desk, job, 1), {})
+    assert [item["result"] for item in (await desk.read(job)).response["output"]] == [picture(1)]
 
 
 async def test_a_blob_of_a_turn_before_stays_where_it_is(lifting: Desk, holdings: Holdings) -> None:

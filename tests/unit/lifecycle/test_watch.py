@@ -48,6 +48,11 @@ async def hang(*_: Any) -> None:
     await asyncio.Event().wait()
 
 
+def stand_still(seconds: float) -> None:
+    """The whole process, as on a laptop that was closed."""
+    time.sleep(seconds)
+
+
 async def test_a_cancel_is_noticed_while_a_beat_hangs(services: PlayedServices):
     async with watching(services, (hang,)) as (watch, lease):
         await asyncio.sleep(LEASE_SECONDS / 2)  # the beat hangs by now
@@ -84,6 +89,16 @@ async def test_a_run_stops_when_its_lease_is_over_though_the_renewal_hangs(
     monkeypatch.setattr(services.jobs, "renew", hang)
     async with watching(services) as (watch, _):
         await asyncio.wait_for(watch.requested(), 2 * LEASE_SECONDS)
+
+
+async def test_a_run_that_stood_still_for_longer_than_its_lease_goes_on_if_nobody_took_it(
+    services: PlayedServices,
+):
+    async with watching(services) as (watch, lease):
+        stand_still(1.5 * LEASE_SECONDS)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(watch.requested(), LEASE_SECONDS)
+        await services.jobs.look(lease)
 
 
 async def test_what_nobody_foresaw_is_reported_and_the_watch_goes_on(

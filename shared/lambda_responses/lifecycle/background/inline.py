@@ -115,13 +115,15 @@ class StreamedInBackground:
                 tools=self._tools,
             )
             if slot is None:
-                again = until_one_is_free(tenant, using)
-                making = partial(run.put_off, queued.beginning.queued().response, again)
+                wait = until_one_is_free(tenant, using)
+                making = partial(run.put_off, queued.beginning.queued().response, wait)
             else:
-                await announce(queued.job, using, delay=using.jobs.lease_seconds + AFTER_LEASE)
+                wait = using.jobs.lease_seconds + AFTER_LEASE
                 asked, taken_up = queued.asked, queued.beginning.taken_up()
                 making = partial(run.go_on, Undertaking(asked.request, asked.targets, asked.known, taken_up))
-            async with aclosing(self._heard(run, partial(self._leave, making, queued.job))) as batches:
+            await announce(queued.job, using, delay=wait)
+            make = partial(self._leave, making, queued.job, sends=slot is not None)
+            async with aclosing(self._heard(run, make)) as batches:
                 async for events in batches:
                     yield events
 
@@ -139,8 +141,8 @@ class StreamedInBackground:
             making.cancel()
             await asyncio.gather(making, return_exceptions=True)
 
-    async def _leave(self, make: Callable[[], Awaitable[Verdict]], job: Job) -> None:
-        """Make it, and send for others where something is left to do: no message of its own comes again."""
+    async def _leave(self, make: Callable[[], Awaitable[Verdict]], job: Job, *, sends: bool) -> None:
+        """Make it, and, if this `sends`, call others where something is left to do before their time."""
         try:
             verdict = await make()
         except asyncio.CancelledError:
@@ -149,5 +151,5 @@ class StreamedInBackground:
         except Exception as error:  # nobody is told: another one takes it over when the lease has run out
             self._using.report(error)
             return
-        if verdict.again is not None:
+        if sends and verdict.again is not None:
             await announce(job, self._using, delay=verdict.again)

@@ -50,24 +50,27 @@ class Watch:
         often, seldom = min(LOOK_EVERY, lasts / BEATS), lasts / BEATS
         await asyncio.gather(
             self._go_on(self._look, every=often, within=LOOK_EVERY),
-            *(self._go_on(beat, every=seldom, within=lasts) for beat in (self._renew, *self._beats)),
+            self._go_on(self._renew, every=seldom, within=seldom, vital=True),
+            *(self._go_on(beat, every=seldom, within=lasts) for beat in self._beats),
         )
 
-    async def _go_on(self, beat: Beat, *, every: float, within: float) -> None:
-        """A beat that fails, or takes longer than that or than the lease lasts, has another turn."""
+    async def _go_on(self, beat: Beat, *, every: float, within: float, vital: bool = False) -> None:
+        """A beat that fails, or takes longer than that, has another turn; a vital one while the lease lasts.
+
+        Who stood still for longer than that is asked all the same: nobody may have noticed.
+        """
         while not self._lost.is_set():
             await asyncio.sleep(every)
             try:
-                async with asyncio.timeout(max(min(within, self._left), 0)):
+                async with asyncio.timeout(within):
                     await beat()
             except LeaseLost:
                 self._lost.set()
             except (StoreUnavailable, TimeoutError):
-                pass
+                if vital and self._left <= 0:  # by now somebody else may have taken it
+                    self._lost.set()
             except Exception as fault:
                 self._using.report(fault)
-            if self._left <= 0:  # by now somebody else may have taken it
-                self._lost.set()
 
     async def _look(self) -> None:
         await self._jobs.look(self._lease)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lambda_responses.storage.background.holds import written_and_freed
 from lambda_responses.storage.background.job import IN_PROGRESS, LeaseLost, key_of, mine
 from lambda_responses.storage.background.revisions import changes, revised, written
-from lambda_responses.storage.chains import placed_row
+from lambda_responses.storage.chains import GENERATION, placed_row
 from lambda_responses.storage.conversations.additions import ADDED, Commitment
 from lambda_responses.storage.keyed.port import Check, ConditionFailed, StoreFact, StoreUnavailable, Update
 from lambda_responses.storage.records import RUNNING
@@ -82,9 +82,12 @@ class Saves:
             await self._write(commitment, lying.hold, public)
         except ConditionFailed:
             lease.written.clear()
-            if await self._is_there(control.key, {"fence": job.fence, "st": IN_PROGRESS}):
+            row = await self._store.get(control.key)
+            found: Mapping[str, Any] = {} if row is None else row.values
+            if (found.get("fence"), found.get("st")) == (job.fence, IN_PROGRESS):
                 raise StoreUnavailable("an earlier save came late, and not before this one") from None
-            await self._drop(job, record.blobs.keys() - lying.named.names)
+            if row is None or found.get(GENERATION, 0) == lying.number:  # else an earlier try may have landed
+                await self._drop(job, record.blobs.keys() - lying.named.names)
             raise LeaseLost from None
         except StoreUnavailable:
             lease.written.clear()  # Nobody knows what lies there now.
