@@ -85,8 +85,7 @@ def run_job_command(arguments: Namespace, environment: Mapping[str, str]) -> int
             asyncio.run(taken.to(out))
         return DONE
     except OSError as fault:
-        file = fault.filename or arguments.output  # of a file that is open nothing says which one it is
-        _say(f"{'Standard output' if file == _STANDARD else file} cannot be used: {fault.strerror}.")
+        _say(f"{fault.filename or _open_file(arguments)} cannot be used: {fault.strerror}.")
     except QueueUnavailable as fault:
         _say(f"The queue cannot be used: {fault}.")
     return FAILED
@@ -166,6 +165,13 @@ def _letter(received: Received) -> Json:
         "name": beside.get(NAME, received.id),
         "message": received.message,
     }
+
+
+def _open_file(arguments: Namespace) -> str:
+    """What a fault is about that names no file, since it is open."""
+    if arguments.verb == "submit":
+        return "What is to be submitted"
+    return "Standard output" if arguments.output == _STANDARD else arguments.output
 
 
 def _missing(settings: Settings) -> Path | None:

@@ -57,7 +57,8 @@ class Settings:
     tenant_concurrency: int = _setting(0, whole(least=0, most=1_000))
     """Background responses of one tenant that run at once; 0 for as many as there are workers."""
     workers: int = _setting(2, whole(least=0, most=64))
-    """Beside SQLite: processes that run background responses, besides the server's own."""
+    """Beside SQLite: processes that `make dev` starts to run background responses. With 0 they stay queued;
+    only streams run, in the server."""
     worker_concurrency: int = _setting(5, whole(least=1, most=1_000))
     """Background responses that each of those processes runs at once."""
     worker_seconds: int = _setting(0, whole(least=0, most=86_400))
