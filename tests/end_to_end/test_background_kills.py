@@ -254,6 +254,7 @@ CHOSEN = (
 )
 
 
+@pytest.mark.slow
 async def test_what_was_killed_at_the_worst_moments_ends_as_if_nothing_had_been(tmp_path: Path):
     await killed(tmp_path, CHOSEN)
 

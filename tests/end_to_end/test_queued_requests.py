@@ -9,6 +9,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.fakes.official import judge_response
 from tests.fakes.server import Server, plain_environment
 
@@ -87,6 +89,7 @@ def is_bad(number: int) -> bool:
     return number % EACH == FIRST_BAD
 
 
+@pytest.mark.slow
 def test_a_thousand_mixed_jobs_are_answered_or_refused_each_once(tmp_path: Path):
     texts = [bad(number) if is_bad(number) else json.dumps(sound(number)) for number in range(JOBS)]
     (tmp_path / "jobs.jsonl").write_text("\n".join(texts) + "\n", encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from typing import TYPE_CHECKING, Any
 
@@ -70,13 +71,29 @@ def clock() -> Clock:
     return Clock()
 
 
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What dies at every moment takes long on an emulator, and shows the same as on a file."""
+    for item in items:
+        case = re.search(r"\[(.*)\]", item.name)
+        if case and "dynamodb" in case[1].split("-") and item.get_closest_marker("slow_on_dynamodb"):
+            item.add_marker("slow")
+
+
+@pytest.fixture
+def table() -> str:
+    """The table that all tests share."""
+    return TABLE
+
+
 @pytest.fixture(params=["sqlite", "dynamodb"])
 def keyed(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[KeyedStore]:
     """An empty store, or on the shared table one whose partitions nobody else names."""
     if request.param == "sqlite":
         store: KeyedStore = SQLiteStore(tmp_path / "responses.db", now=clock)
     else:
-        store = DynamoDBStore(TABLE, client=request.getfixturevalue("dynamodb"), now=clock)
+        table, client = map(request.getfixturevalue, ("table", "dynamodb"))
+        store = DynamoDBStore(table, client=client, now=clock)
     yield store
     store.close()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import random
+import secrets
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -23,6 +24,7 @@ from lambda_responses.lifecycle.background.sweep import sweep
 from lambda_responses.lifecycle.background.work import work
 from lambda_responses.lifecycle.ports import Principal, Unbounded, Unkept
 from lambda_responses.lifecycle.retrieve import get_response
+from lambda_responses.storage.keyed.dynamodb import create_table
 from lambda_responses.storage.table import TenantTable
 from lambda_responses.stream.deltas import Stopped, Text, ToolArguments, ToolCall, Usage
 from lambda_responses.tools.runner import INTERRUPTED
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from lambda_responses.storage.keyed.port import KeyedStore
     from tests.contracts.stores.kit import Clock
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow_on_dynamodb]
 
 Json = dict[str, Any]
 
@@ -48,6 +50,14 @@ STEPS = ("one two", "three four", "five six")
 BODY: Json = {"model": "m", "input": "count", "background": True}
 ROUNDS = 8
 """Of others, after which a response has ended that somebody was killed over."""
+
+
+@pytest.fixture
+def table(dynamodb: Any) -> str:
+    """One of this test's own: who sweeps up finds the jobs of all that share one."""
+    name = f"responses-{secrets.token_hex(8)}"
+    create_table(dynamodb, name)
+    return name
 
 
 class Counting:

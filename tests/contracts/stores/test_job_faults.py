@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.contracts.stores.desk import Desk
     from tests.contracts.stores.kit import Clock
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow_on_dynamodb]
 
 MOST_WRITES = 12
 FAULT = {"code": "server_error", "message": "No."}
