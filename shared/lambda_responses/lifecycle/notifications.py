@@ -120,9 +120,8 @@ async def deliver(tenant: str, response_id: str, *, using: Services) -> None:
     if found.waiting is None:
         waiting = {name: Waiting(0, now) for name in targets}
     left = {name: entry for name, entry in waiting.items() if name in targets}
-    notification = (
-        await using.outbox.take(found) if left else found
-    )  # with nobody to tell, nobody is kept off
+    # With nobody to tell, nobody has to be kept off.
+    notification = await using.outbox.take(found) if left else found
     if notification is None:
         return
     due = [name for name, entry in left.items() if entry.next <= now]
