@@ -1,0 +1,39 @@
+"""Calls of tools that this server runs, from when a model's step is over until their outcome is told."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lambda_responses.wire.json import Json
+
+SEARCH = "tool_search"
+"""The name of the call by which a model asks for more tools; it has no server."""
+
+
+@dataclass(frozen=True, slots=True)
+class PendingCall:
+    """A call that is to be run. It is kept with its response until an item tells of it."""
+
+    call_id: str
+    """Unique in its response: journals know the call by it."""
+    server_label: str
+    """Empty for `tool_search`, which is ours."""
+    name: str
+    """The tool's own."""
+    arguments: str
+    """JSON text, as the model wrote it."""
+    origin: Json = field(default_factory=dict[str, Any])
+    """What the model's maker wants back with the call, its own `call_id` for it, and the `step` that made it."""
+    approval_request_id: str | None = None
+    """The `mcpr_` item by which somebody has approved it; None where nobody had to."""
+
+    def as_json(self) -> Json:
+        """The call as it is kept."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, kept: Json) -> PendingCall:
+        """What `as_json` made of it."""
+        return cls(**kept)
