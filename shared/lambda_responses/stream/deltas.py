@@ -103,6 +103,8 @@ class ItemOpened:
 
     block: Block
     item: Json
+    id: str | None = None
+    """Ours, for an item whose id says more than which it is; None has one minted."""
 
 
 @dataclass(frozen=True, slots=True)

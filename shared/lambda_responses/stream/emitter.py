@@ -289,8 +289,8 @@ class ResponseEmitter:
                 return output.annotate(block, part, annotation)
             case Opaque(block, data):
                 return self._keep_for_maker(block, data)
-            case ItemOpened(block, item):
-                return output.begin(block, item, native=True)
+            case ItemOpened(block, item, id):
+                return output.begin(block, item, native=True, id=id)
             case ItemEvent(block, event):
                 return output.pass_on(block, event)
             case BlockEnded(block, item):

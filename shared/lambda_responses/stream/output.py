@@ -141,7 +141,9 @@ class Output:
         item = self._items.get(block)
         return (item.about(event),) if isinstance(item, OpenHostedItem) else ()
 
-    def begin(self, block: Block, announced: Json, *, native: bool = False) -> Iterator[Event]:
+    def begin(
+        self, block: Block, announced: Json, *, native: bool = False, id: str | None = None
+    ) -> Iterator[Event]:
         """Open an item. What the text before it implied is over now, and what had the block's name."""
         for item in list(self._open):
             implied = isinstance(item, OpenProse) and not item.native
@@ -150,7 +152,7 @@ class Output:
         kind = KINDS.get(announced["type"], OpenHostedItem)
         if kind is OpenCall:
             announced = {**announced, "call_id": self._unique_call_id(announced.get("call_id"))}
-        item = kind(self._ids.next(announced["type"]), self._next_index, block, announced, native)
+        item = kind(id or self._ids.next(announced["type"]), self._next_index, block, announced, native)
         self._next_index += 1
         self._open.append(item)
         self._items[block] = item
