@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
+    from lambda_responses.providers.prices import Price
     from lambda_responses.transformers.base import Rendered, Traits, Transformer, UpstreamFailure
     from lambda_responses.wire.errors import APIError
     from lambda_responses.wire.json import Json
@@ -91,6 +92,8 @@ class Target:
     transformer: Transformer[Any]
     profile: Any
     model: str
+    price: Price | None = None
+    """Of its tokens; None where the operator has not said."""
 
     @property
     def name(self) -> str:

@@ -17,9 +17,9 @@
         },
         "groq": {"models": ["llama-3.3-70b-versatile"]}            a known provider, changed
       },
-      "prices": {                                                  US dollars per million tokens; no use of
-                                                                   them is made, so they are only checked
-        "groq/llama-3.3-70b-versatile": {"input": 0.59, "cached_input": 0.3, "output": 0.79}
+      "prices": {                                                  US dollars per million tokens, for bounds
+        "groq/llama-3.3-70b-versatile": {"input": 0.59, "cached_input": 0.3, "output": 0.79},
+        "acme/*": {"input": 0.1, "output": 0.2}                    on what a response may cost
       }
     }
 
@@ -35,6 +35,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 from lambda_responses.providers.addresses import is_address
 from lambda_responses.providers.base import ProviderSettingsError
 from lambda_responses.providers.catalog import CATALOG, RESERVED, Auth, Row, WireFormat
+from lambda_responses.providers.prices import Price
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -46,14 +47,14 @@ class ModelsFile:
 
     aliases: Mapping[str, Sequence[str]] = field(default_factory=dict[str, "Sequence[str]"])
     providers: Mapping[str, Row] = field(default_factory=dict[str, Row])
+    prices: Mapping[str, Price] = field(default_factory=dict[str, Price])
+    """By `provider/model`, or a pattern of that."""
 
 
 def read_models_file(content: Any) -> ModelsFile:
     """The file's content, once it is parsed. Raises `ProviderSettingsError`."""
     file = _object(content, "The models file")
     _refuse_others(file, ("aliases", "providers", "prices"), "the models file")
-    for name, value in _object(file.get("prices", {}), "prices").items():
-        _check_price(_object(value, f"prices.{name}"), f"prices.{name}")
     return ModelsFile(
         aliases={
             name: _targets(value, f"aliases.{name}")
@@ -62,6 +63,10 @@ def read_models_file(content: Any) -> ModelsFile:
         providers={
             name: _row(name, _object(value, f"providers.{name}"))
             for name, value in _object(file.get("providers", {}), "providers").items()
+        },
+        prices={
+            name: _price(_object(value, f"prices.{name}"), f"prices.{name}")
+            for name, value in _object(file.get("prices", {}), "prices").items()
         },
     )
 
@@ -84,7 +89,7 @@ def _row(name: str, given: dict[str, Any]) -> Row:
     return replace(known, **{key: _ROW_MEMBERS[key](value, f"{where}.{key}") for key, value in given.items()})
 
 
-def _check_price(given: dict[str, Any], where: str) -> None:
+def _price(given: dict[str, Any], where: str) -> Price:
     _refuse_others(given, ("input", "output", "cached_input"), where)
     for key in ("input", "output"):
         if key not in given:
@@ -92,6 +97,7 @@ def _check_price(given: dict[str, Any], where: str) -> None:
     for key, value in given.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < inf:
             raise ProviderSettingsError(f"{where}.{key} is not a price.")
+    return Price(**given)
 
 
 def _format(value: Any, where: str) -> WireFormat:

@@ -7,6 +7,7 @@ default provider.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lambda_responses.providers.base import Provider, ProviderSettingsError, Target
@@ -16,6 +17,7 @@ from lambda_responses.providers.connections import Connections
 from lambda_responses.providers.dialects import dialect
 from lambda_responses.providers.models_file import ModelsFile
 from lambda_responses.providers.places import place_of
+from lambda_responses.providers.prices import price_of
 from lambda_responses.wire.errors import InvalidRequestError
 from lambda_responses.wire.faults import clip
 
@@ -184,7 +186,7 @@ class ProviderRouter:
             raise _no_such_model(asked, f"{place.missing} is not set on this server.")
         way, id = place.row.way_to(model)
         vendor = way.profile or place.row.profile or place.row.name
-        return Target(self._provider_at(place, way), *self._dialect(way.format, vendor), id)
+        return self._priced(Target(self._provider_at(place, way), *self._dialect(way.format, vendor), id))
 
     def _dialect(self, format: WireFormat, vendor: str) -> tuple[Transformer[Any], Any]:
         """Looked up once: this is asked with every request."""
@@ -198,14 +200,18 @@ class ProviderRouter:
         from lambda_responses.transformers.scripted import SCRIPTED as TRANSFORMER
 
         provider = self._providers.setdefault((SCRIPTED,), ScriptedProvider())
-        return Target(provider, TRANSFORMER, None, model)
+        return self._priced(Target(provider, TRANSFORMER, None, model))
 
     def _local_target(self, model: str, asked: str) -> Target:
         if self._local is None:
             raise _no_such_model(asked, "The embedded model is not installed on this server.")
         if model not in self._local.models:
             raise _no_such_model(asked)
-        return Target(self._local, *dialect("chat_completions", "demo"), model)
+        return self._priced(Target(self._local, *dialect("chat_completions", "demo"), model))
+
+    def _priced(self, target: Target) -> Target:
+        price = price_of(target.name, self._file.prices)
+        return target if price is None else replace(target, price=price)
 
     def _provider_at(self, place: Place, way: Way) -> Provider:
         from lambda_responses.providers.http import HttpProvider

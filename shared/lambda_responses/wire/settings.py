@@ -42,6 +42,14 @@ FORMAT = by_type(
 PROMPT = record(id=need(TEXT), version=TEXT, variables=map_of(by_kind({str: TEXT, dict: OBJECT})))
 MODERATION_MODE = record(mode=one_of("score", "block"))
 BACKGROUND_OPTIONS = record(completion_window=one_of("soonest", "2h", "8h"), continuation_id=TEXT)
+BOUNDS = record(
+    max_steps=whole(least=1),
+    max_tool_calls=whole(least=1),
+    max_seconds=number(least=0),
+    max_tokens=whole(least=1),
+    max_cost=number(least=0),
+)
+"""A member of this server's own: what the response to this very request may use. See `tools.bounds`."""
 METADATA = map_of(text(most=512), keys=text(most=64), most=16)
 
 SETTINGS: dict[str, Shape] = {
@@ -95,6 +103,7 @@ SETTINGS: dict[str, Shape] = {
     "access_programs": OBJECT,
     "multi_agent": OBJECT,
     "client_metadata": OBJECT,
+    "bounds": BOUNDS,
 }
 
 NATIVE_CONTENT = by_kind({str: TEXT, list: list_of(OBJECT)})
@@ -131,6 +140,7 @@ NATIVE_SETTINGS: dict[str, Shape] = {
     "store": FLAG,
     "service_tier": TEXT,
     "top_logprobs": whole(),
+    "bounds": BOUNDS,
     "conversation": SETTINGS["conversation"],
 }
 """What is judged although the upstream judges too: what is acted on, stored, or shown in the response."""

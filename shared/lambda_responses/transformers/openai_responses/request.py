@@ -25,6 +25,8 @@ OURS = frozenset(
         # The stream that the client sees is written here.
         "stream",
         "stream_options",
+        # What a response is held to, over all its steps.
+        "bounds",
     }
 )
 """Request keys whose effect is ours and not the upstream's."""
