@@ -40,7 +40,7 @@ dev: .venv/ready ## Serve the API on 127.0.0.1:$PORT (8080), data in $DATA_DIR (
 host: .venv-dev/ready ## Run the functions of template.yaml on 127.0.0.1:$PORT (8081) as Lambda does; prints base URLs and a key
 	@.venv-dev/bin/python -m infra.host
 
-test: .venv-dev/ready node-packages ## Run the tests that take minutes at most
+test: .venv-dev/ready .venv-mcp1/ready node-packages ## Run the tests that take minutes at most
 	.venv-dev/bin/python -m pytest -m "not slow" $(BESIDE_EACH_OTHER)
 
 test-all: test .venv-emulator/ready .venv-sam/ready ## Run all tests, the slow ones too
@@ -109,6 +109,7 @@ lock: .venv-dev/ready ## Renew the locks from pyproject.toml (UPGRADE=--upgrade 
 	$(COMPILE) --universal --python-version 3.11 --group emulator -o requirements/emulator.txt
 	$(COMPILE) --universal --python-version 3.11 --group sam -o requirements/sam.txt
 	$(COMPILE) --universal --python-version 3.11 --group checkov -o requirements/checkov.txt
+	$(COMPILE) --universal --python-version 3.11 --group mcp1 -o requirements/mcp1.txt
 	$(COMPILE) --universal --python-version 3.11 --group local-model --no-deps -o requirements/local-model.txt
 	$(COMPILE) --python-version 3.13 --python-platform aarch64-manylinux_2_28 pyproject.toml -o shared/requirements.txt
 
@@ -132,6 +133,10 @@ COMPILE = .venv-dev/bin/uv pip compile --quiet --generate-hashes --custom-compil
 
 .venv-checkov/ready: requirements/checkov.txt
 	$(call environment,.venv-checkov,requirements/checkov.txt)
+	@touch $@
+
+.venv-mcp1/ready: requirements/mcp1.txt
+	$(call environment,.venv-mcp1,requirements/mcp1.txt)
 	@touch $@
 
 .venv-emulator/ready: requirements/emulator.txt
