@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 SECRET_BYTES = 32
 
@@ -43,6 +43,10 @@ class KeyRing:
         if len(self._keys) != len(keys):
             raise ValueError("two sealing keys have the same id")
         self.first = keys[0]
+
+    def __iter__(self) -> Iterator[SealingKey]:
+        """All of them, the first first."""
+        return iter(self._keys.values())
 
     def get(self, id: str) -> SealingKey | None:
         """The key of that id, if it is on the ring."""

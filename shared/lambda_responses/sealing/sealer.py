@@ -35,6 +35,8 @@ JOB = "job"
 """The purpose of what a background response's tools prove themselves with, while it waits."""
 WEBHOOK = "webhook"
 """The purpose of the secrets that webhook deliveries are signed with."""
+APPROVAL = "approval"
+"""The purpose of what tells a request for an approval that was made here from one that was made up."""
 
 LARGEST_PAYLOAD = 32_000_000
 """Bytes of JSON that an envelope holds at most, so that none unfolds without bound."""
@@ -65,6 +67,7 @@ class _Keys:
 
     cipher: AESGCM
     nonces: bytes = field(repr=False)
+    marks: bytes = field(repr=False)
 
     def nonce(self, bound_to: bytes, packed: bytes) -> bytes:
         digest = hmac.digest(self.nonces, len(bound_to).to_bytes(8) + bound_to + packed, "sha256")
@@ -101,6 +104,23 @@ class Sealer:
             case _:
                 raise BrokenEnvelope
 
+    def mark(self, purpose: str, payload: Json) -> str:
+        """64 hexadecimal digits that only this installation makes of the payload, for its tenant alone.
+
+        For what is too short for an envelope: whoever has the payload and the mark, or any first part of it
+        that is long enough not to be guessed, knows that both are from here.
+        """
+        return self._mark(self._ring.first, purpose, payload)
+
+    def is_marked(self, purpose: str, payload: Json, mark: str) -> bool:
+        """Whether that is the first part of the payload's mark, by any key of the ring."""
+        made = [self._mark(key, purpose, payload)[: len(mark)] for key in self._ring]
+        return any([hmac.compare_digest(each.encode(), mark.encode()) for each in made])
+
+    def _mark(self, key: SealingKey, purpose: str, payload: Json) -> str:
+        told = json.dumps([purpose, payload], sort_keys=True).encode()
+        return hmac.digest(self._keys(key).marks, told, "sha256").hex()
+
     def _opened(self, key: SealingKey, purpose: str, sealed: bytes) -> Json:
         from cryptography.exceptions import InvalidTag
 
@@ -130,8 +150,8 @@ def _keys_for(key: SealingKey, tenant: str) -> _Keys:
     from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
     info = json.dumps(["lambda-responses", VERSION, tenant]).encode()
-    derived = HKDF(SHA256(), length=64, salt=None, info=info).derive(key.secret)
-    return _Keys(AESGCM(derived[:32]), derived[32:])
+    derived = HKDF(SHA256(), length=96, salt=None, info=info).derive(key.secret)
+    return _Keys(AESGCM(derived[:32]), derived[32:64], derived[64:])
 
 
 def _inflated(packed: bytes) -> bytes:

@@ -15,6 +15,7 @@
     {t}#K#{request}     0                               which response a request with an `Idempotency-Key` has
     {t}#K#{request}     0#{k:02}                        what was answered, where no response keeps it
     {t}#K#{request}     {response}                      which response a request has that an SDK may repeat
+    {t}#G#{approval}    0                               what became of a call that somebody approved
     {t}#N#{response}    N                               who has yet to be told that a response ended
     {t}#A               WH#{endpoint}                   a webhook endpoint
     #                   K#seals                         the key ring of the installation, no tenant's
@@ -210,6 +211,10 @@ class TenantTable:
     def tool_calls(self, response_id: str) -> Range:
         """All those calls, whatever their models named them."""
         return Range(f"{self.tenant}#X#{response_id}", " ", "\U0010ffff")
+
+    def approval(self, request_id: str) -> Key:
+        """What became of the call that an approval was given for; `request_id` is that of its request."""
+        return Key(f"{self.tenant}#G#{request_id}", _ONLY)
 
     def job_slot(self, number: int) -> Key:
         """One of a tenant's slots for background responses that are made at one time."""
