@@ -15,6 +15,7 @@ from tests.fakes.fronts import SERVED, Application, RestDoors, Served, UrlDoors,
 from tests.fakes.operator import Operator
 from tests.fakes.replay import replay_url, replaying_server
 from tests.fakes.server import Server
+from tests.fakes.tooled import tooled, tooled_http, tools
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +23,19 @@ if TYPE_CHECKING:
 
     from tests.fakes.fronts import Answer, Front
 
-__all__ = ["format", "http", "model", "native_server", "replay_url", "replaying_server", "server", "upstream"]
+__all__ = [
+    "format",
+    "http",
+    "model",
+    "native_server",
+    "replay_url",
+    "replaying_server",
+    "server",
+    "tooled",
+    "tooled_http",
+    "tools",
+    "upstream",
+]
 
 IN_PROCESS = {"application": Application, "REST doors": RestDoors, "URL doors": UrlDoors}
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tests.fakes.formats.base import Format
 
-__all__ = ["KEY", "format", "http", "model", "native_server", "server", "upstream"]
+__all__ = ["KEY", "format", "http", "model", "native_server", "reaching", "server", "upstream"]
 
 KEY = "sk-end-to-end-0123456789"
 """The key of every upstream: nothing that a server prints or answers may hold it."""
@@ -83,24 +83,12 @@ def server(
     models_file.write_text(json.dumps({"aliases": aliases, "providers": rows}))
     running = Server(
         folder,
+        **reaching(upstream),
         RESPONSES_MODELS=str(models_file),
-        GROQ_BASE_URL=upstream.base_url,
-        GROQ_API_KEY=KEY,
-        XAI_BASE_URL=upstream.base_url,
-        XAI_API_KEY=KEY,
         OPENROUTER_BASE_URL=upstream.base_url,
         OPENROUTER_API_KEY=KEY,
         OPENAI_BASE_URL=native_server.base_url,
         OPENAI_API_KEY=KEY,
-        ANTHROPIC_BASE_URL=upstream.root,
-        ANTHROPIC_API_KEY=KEY,
-        GEMINI_BASE_URL=upstream.root,
-        GEMINI_API_KEY=KEY,
-        AWS_ENDPOINT_URL_BEDROCK_RUNTIME=upstream.root,
-        AWS_BEARER_TOKEN_BEDROCK=KEY,
-        AWS_REGION="us-east-1",
-        COHERE_BASE_URL=upstream.root,
-        COHERE_API_KEY=KEY,
         RESPONSES_KEEP_ALIVE_MS="300",
         RESPONSES_READ_TIMEOUT_MS="2000",
         RESPONSES_MAX_RETRIES="1",
@@ -110,6 +98,25 @@ def server(
     assert running.complaints == []
     assert KEY not in running.log
     assert "weather" not in running.log  # which many tests ask about
+
+
+def reaching(upstream: Upstream) -> dict[str, str]:
+    """The environment of a server that finds that upstream as the provider of every format."""
+    return {
+        "GROQ_BASE_URL": upstream.base_url,
+        "GROQ_API_KEY": KEY,
+        "XAI_BASE_URL": upstream.base_url,
+        "XAI_API_KEY": KEY,
+        "ANTHROPIC_BASE_URL": upstream.root,
+        "ANTHROPIC_API_KEY": KEY,
+        "GEMINI_BASE_URL": upstream.root,
+        "GEMINI_API_KEY": KEY,
+        "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": upstream.root,
+        "AWS_BEARER_TOKEN_BEDROCK": KEY,
+        "AWS_REGION": "us-east-1",
+        "COHERE_BASE_URL": upstream.root,
+        "COHERE_API_KEY": KEY,
+    }
 
 
 @pytest.fixture
