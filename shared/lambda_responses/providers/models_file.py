@@ -35,10 +35,11 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 from lambda_responses.providers.addresses import is_address
 from lambda_responses.providers.base import ProviderSettingsError
 from lambda_responses.providers.catalog import CATALOG, RESERVED, Auth, Row, WireFormat
-from lambda_responses.providers.prices import Price
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from lambda_responses.providers.prices import Price
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class ModelsFile:
 
     aliases: Mapping[str, Sequence[str]] = field(default_factory=dict[str, "Sequence[str]"])
     providers: Mapping[str, Row] = field(default_factory=dict[str, Row])
-    prices: Mapping[str, Price] = field(default_factory=dict[str, Price])
+    prices: Mapping[str, Price] = field(default_factory=dict[str, "Price"])
     """By `provider/model`, or a pattern of that."""
 
 
@@ -97,6 +98,8 @@ def _price(given: dict[str, Any], where: str) -> Price:
     for key, value in given.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < inf:
             raise ProviderSettingsError(f"{where}.{key} is not a price.")
+    from lambda_responses.providers.prices import Price
+
     return Price(**given)
 
 

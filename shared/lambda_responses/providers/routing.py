@@ -17,7 +17,6 @@ from lambda_responses.providers.connections import Connections
 from lambda_responses.providers.dialects import dialect
 from lambda_responses.providers.models_file import ModelsFile
 from lambda_responses.providers.places import place_of
-from lambda_responses.providers.prices import price_of
 from lambda_responses.wire.errors import InvalidRequestError
 from lambda_responses.wire.faults import clip
 
@@ -210,6 +209,10 @@ class ProviderRouter:
         return self._priced(Target(self._local, *dialect("chat_completions", "demo"), model))
 
     def _priced(self, target: Target) -> Target:
+        if not self._file.prices:
+            return target
+        from lambda_responses.providers.prices import price_of  # which an operator may do without
+
         price = price_of(target.name, self._file.prices)
         return target if price is None else replace(target, price=price)
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lambda_responses.providers.base import ProviderSettingsError
 from lambda_responses.providers.catalog import CATALOG
 from lambda_responses.providers.models_file import ModelsFile, read_models_file
+from lambda_responses.providers.prices import Price
 
 WHOLE = {
     "aliases": {"fast": "groq/llama", "best": ["openai/gpt-5", "acme/big"]},
@@ -56,9 +57,9 @@ def test_a_known_provider_keeps_what_is_not_said():
     assert row.needs_key
 
 
-def test_prices_change_nothing():
-    without = {name: value for name, value in WHOLE.items() if name != "prices"}
-    assert read_models_file(WHOLE) == read_models_file(without)
+def test_prices_are_those_of_a_million_tokens():
+    prices = read_models_file(WHOLE).prices
+    assert prices == {"groq/llama": Price(0.5, 1), "acme/big": Price(1, 2, cached_input=0)}
 
 
 @pytest.mark.parametrize(
