@@ -29,6 +29,7 @@ from lambda_responses.storage.responses import ResponseStore
 from lambda_responses.storage.threads import ThreadStore
 from lambda_responses.storage.transfers import Transfers
 from lambda_responses.storage.webhook_endpoints import WebhookEndpoints
+from lambda_responses.tools.servers.registry import ServerRegistry
 from lambda_responses.transformers.base import Rendered, Traits, Turn, UpstreamFailure
 from lambda_responses.wire.errors import APIError, InvalidRequestError, OverloadedError
 from lambda_responses.wire.not_found import model_not_found
@@ -148,6 +149,11 @@ class PlayedServices:
         self.first_event_wait = first_event_wait
         self.max_steps = 3
         self.max_background_steps = 200
+        self.max_tool_calls = 64
+        self.max_seconds, self.max_tokens, self.max_cost = 0.0, 0, 0.0
+        self.mcp_servers = ServerRegistry()
+        self.mcp_urls = True
+        self.mcp_upstream: frozenset[str] = frozenset()
         self.outbox = Outbox(self.store, now=self.now)
         self.webhook_endpoints = WebhookEndpoints(self.store, now=self.now)
         self.event_bus: Any = None

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from lambda_responses.storage.threads import ThreadStore
     from lambda_responses.storage.transfers import Transfers
     from lambda_responses.storage.webhook_endpoints import WebhookEndpoints
+    from lambda_responses.tools.servers.registry import ServerRegistry
     from lambda_responses.wire.errors import APIError
     from lambda_responses.wire.json import Event, Json
 
@@ -46,6 +47,10 @@ class Principal:
     key_id: str | None = None
     scopes: frozenset[str] = SCOPES
     """What the credential may do."""
+    mcp_servers: frozenset[str] | None = None
+    """The operator's MCP servers that it may name, as `<server>` or `<server>/<tool>`; None for all."""
+    mcp_urls: bool = False
+    """Whether it may name MCP servers by their addresses wherever the operator lets not everybody do so."""
 
 
 class Deadline(Protocol):
@@ -229,6 +234,41 @@ class Services(Protocol):
     @property
     def max_background_steps(self) -> int:
         """The same for a response that nobody holds a connection for."""
+        ...
+
+    @property
+    def max_tool_calls(self) -> int:
+        """Calls of MCP tools of one response."""
+        ...
+
+    @property
+    def max_seconds(self) -> float:
+        """What one response may take before its last turn; 0 for any time."""
+        ...
+
+    @property
+    def max_tokens(self) -> int:
+        """Tokens of all its steps before its last turn; 0 for any number."""
+        ...
+
+    @property
+    def max_cost(self) -> float:
+        """US dollars for all its steps before its last turn; 0 for any sum."""
+        ...
+
+    @property
+    def mcp_servers(self) -> ServerRegistry:
+        """The MCP servers that requests may name."""
+        ...
+
+    @property
+    def mcp_urls(self) -> bool:
+        """Whether any caller may name MCP servers by their addresses."""
+        ...
+
+    @property
+    def mcp_upstream(self) -> frozenset[str]:
+        """Providers that call by themselves the MCP servers that clients name by address."""
         ...
 
     async def sealer(self, tenant: str) -> Sealer:

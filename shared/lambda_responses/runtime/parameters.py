@@ -1,6 +1,7 @@
-"""What the operator keeps with AWS and may change while functions run: provider keys and the models file.
+"""What the operator keeps with AWS and may change while functions run: provider keys, the models file, and
+which MCP servers there are.
 
-Powertools Parameters reads both and remembers them for `FRESH_SECONDS`: a rotated key is in use within that
+Powertools Parameters reads them and remembers them for `FRESH_SECONDS`: a rotated key is in use within that
 time, and a request in between costs no call. A look that fails later on leaves what was last read in place.
 """
 
@@ -10,7 +11,7 @@ import json
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -41,6 +42,8 @@ class Kept:
     """By the name of the environment variable that each stands for."""
     models: Json
     """The content of the models file."""
+    servers: Json = field(default_factory=dict[str, "Json"])
+    """The content of the file of MCP servers."""
 
 
 class AWSParameters:
@@ -89,9 +92,11 @@ class OperatorParameters:
         self._settings = settings
         self._source = source or AWSParameters()
         self._clock = clock
-        self._of_aws = bool(settings.secrets or (settings.models or "").startswith(SSM))
+        files = (settings.models or "", settings.mcp_servers or "")
+        self._of_aws = bool(settings.secrets) or any(file.startswith(SSM) for file in files)
         self._look_again_at = 0.0
-        self._read: tuple[str | bytes, str] | None = None
+        self._read: tuple[str | bytes, str, str] | None = None
+        self._files: dict[str, str] = {}
         self._kept: Kept | None = None
         self._reading = threading.Lock()
         self._begun = False
@@ -128,9 +133,18 @@ class OperatorParameters:
         if self._kept is not None and not self.due:
             return self._kept
         try:
-            read = self._secrets_text(), self._models_text()
+            read = (
+                self._secrets_text(),
+                self._text_of("RESPONSES_MODELS", self._settings.models),
+                self._text_of("RESPONSES_MCP_SERVERS", self._settings.mcp_servers),
+            )
             if self._kept is None or read != self._read:
-                self._kept = Kept(_secrets_in(read[0]), _models_in(read[1]))
+                secrets, models, servers = read
+                self._kept = Kept(
+                    _secrets_in(secrets),
+                    _content("RESPONSES_MODELS", models),
+                    _content("RESPONSES_MCP_SERVERS", servers),
+                )
                 self._read = read
             self._look_again_at = self._clock() + FRESH_SECONDS
         except SettingsError as fault:
@@ -148,26 +162,27 @@ class OperatorParameters:
         except Exception:  # no such secret, no right to read it, no credentials, no region, no boto3
             raise SettingsError("RESPONSES_SECRETS cannot be used: the secret cannot be read.") from None
 
-    def _models_text(self) -> str:
+    def _text_of(self, setting: str, place: str | None) -> str:
         """Of a file here, read once, or of a parameter."""
-        models = self._settings.models
-        if models is None:
+        if place is None:
             return "{}"
-        if not models.startswith(SSM):
-            return self._models_file
+        if not place.startswith(SSM):
+            if setting not in self._files:
+                self._files[setting] = _file(setting, place)
+            return self._files[setting]
         try:
-            return self._source.parameter(models.removeprefix(SSM))
+            return self._source.parameter(place.removeprefix(SSM))
         except Exception:  # as above
-            raise SettingsError("RESPONSES_MODELS cannot be used: the parameter cannot be read.") from None
+            raise SettingsError(f"{setting} cannot be used: the parameter cannot be read.") from None
 
-    @cached_property
-    def _models_file(self) -> str:
-        try:
-            return Path(cast("str", self._settings.models)).read_text()
-        except OSError as error:
-            raise SettingsError(f"RESPONSES_MODELS cannot be used: {error.strerror}.") from None
-        except ValueError:
-            raise SettingsError("RESPONSES_MODELS cannot be used: it is not JSON.") from None
+
+def _file(setting: str, path: str) -> str:
+    try:
+        return Path(path).read_text()
+    except OSError as error:
+        raise SettingsError(f"{setting} cannot be used: {error.strerror}.") from None
+    except ValueError:
+        raise SettingsError(f"{setting} cannot be used: it is not JSON.") from None
 
 
 def _secrets_in(text: str | bytes) -> dict[str, str]:
@@ -182,8 +197,8 @@ def _secrets_in(text: str | bytes) -> dict[str, str]:
     raise SettingsError("RESPONSES_SECRETS cannot be used: the secret is not a JSON object of strings.")
 
 
-def _models_in(text: str) -> Json:
+def _content(setting: str, text: str) -> Json:
     try:
         return json.loads(text)
     except ValueError:
-        raise SettingsError("RESPONSES_MODELS cannot be used: it is not JSON.") from None
+        raise SettingsError(f"{setting} cannot be used: it is not JSON.") from None

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import re
 import secrets
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from lambda_responses.runtime.logs import logger, place_of
 from lambda_responses.runtime.metrics import publish_lost_notification, publish_upstream_error
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from lambda_responses.storage.threads import ThreadStore
     from lambda_responses.storage.transfers import Transfers
     from lambda_responses.storage.webhook_endpoints import WebhookEndpoints
+    from lambda_responses.tools.servers.registry import ServerRegistry
     from lambda_responses.wire.errors import APIError
 
 REMOTE_LEASE, LOCAL_LEASE = 60.0, 4.0
@@ -73,10 +75,17 @@ class LiveServices:
         self._key_ring = _key_ring(settings)
         self.parameters = OperatorParameters(settings)
         self._router: ProviderRouter | None = None
-        self._routed_by: Kept | None = None
+        self._servers: ServerRegistry | None = None
+        self._made_of: Kept | None = None
         self.first_event_wait = settings.first_event_wait_ms / 1000
         self.max_steps = settings.max_steps
         self.max_background_steps = settings.max_background_steps
+        self.max_tool_calls = settings.max_tool_calls
+        self.max_seconds = float(settings.max_seconds)
+        self.max_tokens = settings.max_tokens
+        self.max_cost = settings.max_cost
+        self.mcp_urls = settings.auth == "none" if settings.mcp_urls is None else settings.mcp_urls
+        self.mcp_upstream = frozenset(re.split(r"[\s,]+", settings.mcp_upstream.strip())) - {""}
         self.tenant_concurrency = settings.tenant_concurrency
         self.background_seconds = float(settings.background_seconds)
 
@@ -311,25 +320,43 @@ class LiveServices:
     @property
     def router(self) -> ProviderRouter:
         """What model names stand for, by the keys and the models file as they were last looked at."""
-        return self._router or self._routed(self.parameters.current())
+        if self._router is None:
+            self._take_up(self.parameters.current())
+        return cast("ProviderRouter", self._router)
+
+    @property
+    def mcp_servers(self) -> ServerRegistry:
+        """The MCP servers that requests may name, as they were last looked at."""
+        if self._servers is None:
+            self._servers = self._servers_by(self.parameters.current())
+        return self._servers
 
     async def renew(self) -> None:
-        """Look at the keys and the models file again if it is time to, while streams go on."""
+        """Look at keys, models file and MCP servers again if it is time to, while streams go on."""
         if self.parameters.due:
-            self._routed(await asyncio.to_thread(self.parameters.current))
+            self._take_up(await asyncio.to_thread(self.parameters.current))
 
-    def _routed(self, kept: Kept) -> ProviderRouter:
+    def _take_up(self, kept: Kept) -> None:
+        """Go by what was read from now on. Raises `SettingsError` for the first that cannot be used."""
+        if self._router is not None and kept is self._made_of:
+            return
         from lambda_responses.providers.base import ProviderSettingsError
 
-        if self._router is None or kept is not self._routed_by:
-            try:
-                self._router = self._router_by(kept, {}, retries=self._settings.max_retries)
-            except ProviderSettingsError as fault:
-                if self._router is None:
-                    raise SettingsError(str(fault)) from None
-                logger.error("parameters kept as they were", fault=str(fault))
-            self._routed_by = kept
-        return self._router
+        try:
+            servers = self._servers_by(kept) if self._settings.mcp_servers else self._servers
+            router = self._router_by(kept, {}, retries=self._settings.max_retries)
+        except (ProviderSettingsError, SettingsError) as fault:
+            if self._router is None:
+                raise SettingsError(str(fault)) from None
+            logger.error("parameters kept as they were", fault=str(fault))
+        else:
+            self._router, self._servers = router, servers
+        self._made_of = kept
+
+    def _servers_by(self, kept: Kept) -> ServerRegistry:
+        from lambda_responses.runtime.server_settings import server_registry
+
+        return server_registry(self._settings, kept, self._environment)
 
     def _router_by(self, kept: Kept, more: Mapping[str, str], *, retries: int) -> ProviderRouter:
         """A router of the environment with `more` in it. Raises `ProviderSettingsError`."""
@@ -350,7 +377,7 @@ class LiveServices:
     async def aclose(self) -> None:
         """Close what was opened, once. What was never used is not opened for it."""
         made = self.__dict__
-        router, self._router = self._router, None
+        router, self._router, self._servers = self._router, None, None
         if router is not None:
             await router.aclose()
         for name in _OVER_STORES:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
 
 from pydantic_core import ValidationError
 
-from lambda_responses.wire.shapes import FLAG, NAMED, TEXT, Shape, one_of, text, validator, whole
+from lambda_responses.wire.shapes import FLAG, NAMED, TEXT, Shape, number, one_of, text, validator, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +24,7 @@ T = TypeVar("T")
 Auth: TypeAlias = Literal["none", "keys", "jwt", "iam"]
 DeleteMode: TypeAlias = Literal["keep", "erase"]
 LogLevel: TypeAlias = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+ListFailure: TypeAlias = Literal["fail", "degrade"]
 
 PREFIX = "RESPONSES_"
 
@@ -120,6 +121,35 @@ class Settings:
     """Upstream steps of one response."""
     max_background_steps: int = _setting(500, whole(least=1, most=10_000))
     """The same of a background response, which may take hours."""
+    max_tool_calls: int = _setting(64, whole(least=1, most=10_000))
+    """Calls of MCP tools that one response makes."""
+    max_seconds: int = _setting(0, whole(least=0, most=604_800))
+    """Seconds after which a response gets one last turn of the model, without tools; 0 for no such time."""
+    max_tokens: int = _setting(0, whole(least=0))
+    """Tokens of all its steps, read and written, after which it does; 0 for no such number."""
+    max_cost: float = _setting(0.0, number(least=0))
+    """US dollars after which it does, by the prices of the models file; 0 for no such sum."""
+    mcp_servers: str | None = _setting(None, TEXT)
+    """The MCP servers that requests may name: the path of a JSON file, or `ssm:<name>` of a parameter."""
+    mcp_urls: bool | None = _setting(None, FLAG)
+    """Whether any caller may name MCP servers by their addresses. By default only those of a laptop and of
+    the library may, and keys that were made with `--mcp-urls`."""
+    mcp_upstream: str = _setting("", TEXT)
+    """Providers, with commas between, that speak this API and call the MCP servers that clients address by
+    themselves."""
+    mcp_list_failure: ListFailure = _setting("fail", one_of(*get_args(ListFailure)))
+    """What comes of a response where an MCP server does not tell its tools: it fails, or goes on without
+    them (`degrade`)."""
+    mcp_list_seconds: int = _setting(10, whole(least=1, most=60))
+    """How long a server may take to tell its tools."""
+    mcp_list_ttl: int = _setting(300, whole(least=0, most=86_400))
+    """Seconds for which the tools of a server that the operator named count as known."""
+    mcp_call_seconds: int = _setting(60, whole(least=1, most=300))
+    """How long one call of a tool may take."""
+    mcp_result_bytes: int = _setting(4_194_304, whole(least=1_024))
+    """Size of what a server answers to one call."""
+    mcp_context_bytes: int = _setting(262_144, whole(least=1_024))
+    """So much of one result is kept and shown to the model."""
     keep_alive_ms: int = _setting(15_000, whole(least=10))
     """Silence after which a stream gets a comment line."""
     done_marker: bool = _setting(False, FLAG)

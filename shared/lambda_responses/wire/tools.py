@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from lambda_responses.wire.errors import InvalidRequestError
 from lambda_responses.wire.faults import clip
+from lambda_responses.wire.mcp_tools import CALLERS, MCP, check_mcp_tool, echoed_mcp_tool, label_of
 from lambda_responses.wire.shapes import (
     FLAG,
     NAMED,
@@ -21,7 +22,6 @@ from lambda_responses.wire.shapes import (
     by_kind,
     by_type,
     list_of,
-    map_of,
     need,
     one_of,
     record,
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 TOOL_LIMIT = 128
 
 NAME = text(least=1, most=128, pattern="^[a-zA-Z0-9_-]+$")
-CALLERS = list_of(one_of("direct", "programmatic"))
 
 FUNCTION: dict[str, Shape] = {
     "name": need(NAME),
@@ -80,23 +79,6 @@ FILE_SEARCH = record(
         score_threshold=NUMBER,
         hybrid_search=record(embedding_weight=need(NUMBER), text_weight=need(NUMBER)),
     ),
-)
-
-TOOL_FILTER = record(tool_names=list_of(TEXT), read_only=FLAG)
-MCP = record(
-    server_label=need(NAMED),
-    server_url=TEXT,
-    connector_id=TEXT,
-    tunnel_id=TEXT,
-    server_description=TEXT,
-    authorization=TEXT,
-    headers=map_of(TEXT),
-    allowed_tools=by_kind({list: list_of(TEXT), dict: TOOL_FILTER}),
-    require_approval=by_kind(
-        {str: one_of("always", "never"), dict: record(always=TOOL_FILTER, never=TOOL_FILTER)}
-    ),
-    allowed_callers=CALLERS,
-    defer_loading=FLAG,
 )
 
 NETWORK_POLICY = by_type(
@@ -228,19 +210,9 @@ def check_tools(tools: Iterable[Json], *, at: str = "tools") -> None:
             case {"type": "namespace"}:
                 check_tools(tool["tools"], at=f"{path}.tools")
             case {"type": "mcp"}:
-                _check_one_server(tool, path)
+                check_mcp_tool(tool, path)
             case _:
                 pass
-
-
-def _check_one_server(tool: Json, path: str) -> None:
-    given = [name for name in ("server_url", "connector_id", "tunnel_id") if tool.get(name)]
-    if not given:
-        message = f"Missing required parameter: '{path}.server_url'."
-        raise InvalidRequestError(message, code="missing_required_parameter", param=f"{path}.server_url")
-    if len(given) > 1:
-        message = f"Mutually exclusive parameters: '{path}.{given[0]}' and '{path}.{given[1]}'."
-        raise InvalidRequestError(message, code="mutually_exclusive_parameters", param=path)
 
 
 FAMILIES: dict[str, str] = {
@@ -271,8 +243,8 @@ def _keys_of(tools: Iterable[Json]) -> Iterator[tuple[str, str]]:
         match tool:
             case {"type": "function" | "custom" as kind, "name": str(name)}:
                 yield kind, name
-            case {"type": "mcp", "server_label": str(label)}:
-                yield "mcp", label
+            case {"type": "mcp"}:
+                yield "mcp", label_of(tool) or ""
             case {"type": "namespace"}:
                 yield from _keys_of(tool.get("tools", ()))
             case {"type": str(kind)}:
@@ -290,7 +262,7 @@ def echoed_tool(tool: Json) -> Json:
         case {"type": "function"}:
             return _echoed_function(tool)
         case {"type": "mcp"}:
-            return {"require_approval": "always", **public_tool(tool)}
+            return echoed_mcp_tool(tool)
         case {"type": "custom"}:
             return {"description": None, "format": {"type": "text"}, **tool}
         case _:

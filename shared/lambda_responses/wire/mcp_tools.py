@@ -1,0 +1,103 @@
+"""The MCP tool of a request: its shape, and the ways in which it says where its server is.
+
+    {"server_url": "https://mcp.example.com/mcp"}     an address
+    {"server_url": "mcp://dice"}                      one of the operator's servers, by name
+    {"server_url": "litellm_proxy/mcp/dice,search"}   several of them, as LiteLLM's clients name them
+    {"server_url": "litellm_proxy"}                   all of them that the caller may use
+
+An address needs a `server_label`; of the others the name is one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lambda_responses.wire.errors import InvalidRequestError
+from lambda_responses.wire.faults import missing
+from lambda_responses.wire.shapes import (
+    FLAG,
+    TEXT,
+    by_kind,
+    list_of,
+    map_of,
+    one_of,
+    record,
+    text,
+)
+from lambda_responses.wire.tool_secrets import public_tool
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lambda_responses.wire.json import Json
+
+LABEL = text(pattern="^[A-Za-z0-9_-]{1,64}$")
+CALLERS = list_of(one_of("direct", "programmatic"))
+TOOL_FILTER = record(tool_names=list_of(TEXT), read_only=FLAG)
+ALLOWED_TOOLS = by_kind({list: list_of(TEXT), dict: TOOL_FILTER})
+REQUIRE_APPROVAL = by_kind(
+    {str: one_of("always", "never"), dict: record(always=TOOL_FILTER, never=TOOL_FILTER)}
+)
+MCP = record(
+    server_label=LABEL,
+    server_url=TEXT,
+    connector_id=TEXT,
+    tunnel_id=TEXT,
+    server_description=TEXT,
+    authorization=TEXT,
+    headers=map_of(TEXT),
+    allowed_tools=ALLOWED_TOOLS,
+    require_approval=REQUIRE_APPROVAL,
+    allowed_callers=CALLERS,
+    defer_loading=FLAG,
+)
+_PLACES = ("server_url", "connector_id", "tunnel_id")
+_NAMED = "mcp://"
+_PROXY = "litellm_proxy"
+
+
+def names_in(url: str) -> Sequence[str] | None:
+    """The operator's servers that a `server_url` names; empty for all of them, None for an address."""
+    if url.startswith(_NAMED):
+        return [url.removeprefix(_NAMED)]
+    root, _, rest = url.partition("/")
+    if root != _PROXY:
+        return None
+    rest = rest.strip("/")
+    named = rest.removeprefix("mcp").removeprefix("/") if rest == "mcp" or rest.startswith("mcp/") else rest
+    return list(dict.fromkeys(name for name in named.split(",") if name))
+
+
+def is_proxys(url: str) -> bool:
+    """Whether it names servers in the way of LiteLLM's clients, who label them all alike."""
+    return not url.startswith(_NAMED) and names_in(url) is not None
+
+
+def label_of(tool: Json) -> str | None:
+    """Its `server_label`, or what stands for one; None where that is missing."""
+    if tool.get("server_label"):
+        return tool["server_label"]
+    names = names_in(tool.get("server_url") or "")
+    if names is None:
+        return None
+    return names[0] if len(names) == 1 else _PROXY
+
+
+def check_mcp_tool(tool: Json, path: str) -> None:
+    """What is wrong with one although every member is well formed. Raises `InvalidRequestError`."""
+    if label_of(tool) is None:
+        raise missing(f"{path}.server_label")
+    given = [name for name in _PLACES if tool.get(name)]
+    if not given:
+        raise missing(f"{path}.server_url")
+    if len(given) > 1:
+        message = f"Mutually exclusive parameters: '{path}.{given[0]}' and '{path}.{given[1]}'."
+        raise InvalidRequestError(message, code="mutually_exclusive_parameters", param=path)
+
+
+def echoed_mcp_tool(tool: Json) -> Json:
+    """One as a response shows it. What asks for approvals at one of the operator's servers is his to say."""
+    shown: Json = {"server_label": label_of(tool), "require_approval": "always"}
+    if names_in(tool.get("server_url") or "") is not None:
+        shown["require_approval"] = None
+    return {**shown, **public_tool(tool)}
