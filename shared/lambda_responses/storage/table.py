@@ -18,6 +18,7 @@
     {t}#G#{approval}    0                               what became of a call that somebody approved
     {t}#N#{response}    N                               who has yet to be told that a response ended
     {t}#A               WH#{endpoint}                   a webhook endpoint
+    {t}#M#{server}      L                               the tools of an MCP server, as it listed them
     #                   K#seals                         the key ring of the installation, no tenant's
     #K#{fingerprint}    0                               what an API key stands for, by the SHA-256 of the key
     #A                  KEY#{key_id}                    the list of API keys, revoked ones included
@@ -26,7 +27,8 @@ What is too large for rows lies in blobs: `threads/{t}/{thread}/{sha256}-{writer
 life, `conversations/{t}/{conversation}/{sha256}-{seq}`.
 
 `thread` (24 hex) and `own` (16 hex) are parts of a response's id, `depth` counts turns from 0 across forks;
-`conversation` (48 hex) is a conversation's id, whose items `seq` counts from 0; `request` (64 hex) is a hash.
+`conversation` (48 hex) is a conversation's id, whose items `seq` counts from 0; `request` (64 hex) is a hash,
+as is `server` (32 hex): of an address, and of what the tenant shows there to prove itself.
 """
 
 from __future__ import annotations
@@ -231,6 +233,10 @@ class TenantTable:
     def webhook_endpoints(self) -> Range:
         """The webhook endpoints, in the order in which they were created."""
         return Range(f"{self.tenant}#A", "WH#", "WH#~")
+
+    def tool_list(self, server: str) -> Key:
+        """What a server of tools, by its digest, has listed."""
+        return Key(f"{self.tenant}#M#{server}", "L")
 
     def _events(self, response_id: str) -> str:
         return f"{self.tenant}#E#{response_id}"

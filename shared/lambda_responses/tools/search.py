@@ -1,0 +1,62 @@
+"""A search among texts by the words that they share with a question: Okapi BM25.
+
+https://en.wikipedia.org/wiki/Okapi_BM25
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_SATURATION, _LENGTHS = 1.2, 0.75
+"""How soon more of one word counts no more, and how much a longer text must have of it: `k1` and `b`."""
+_STEM = 4
+"""Characters that two words share at their beginning to count as forms of one: `list` and `listing`."""
+_OTHER_FORM = 0.5
+"""What another form of a word counts."""
+_WORD = re.compile(r"[^\W_]+")
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+def words(text: str) -> list[str]:
+    """The words of a text, in lower case; `getUserName` and `get_user-name` have three."""
+    return [word.lower() for word in _WORD.findall(_HUMP.sub(" ", text))]
+
+
+class TextIndex:
+    """Texts by name, to be searched."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._counts = {name: Counter(words(text)) for name, text in texts.items()}
+        self._having = Counter(word for count in self._counts.values() for word in count)
+        self._lengths = {name: count.total() for name, count in self._counts.items()}
+        self._usual = sum(self._lengths.values()) / len(texts) if texts else 0.0
+
+    def search(self, question: str, *, most: int) -> list[str]:
+        """The names of the texts that fit best, best first; none that has no word of it."""
+        scores: defaultdict[str, float] = defaultdict(float)
+        for asked in dict.fromkeys(words(question)):
+            for word, weight in self._forms(asked):
+                for name, count in self._counts.items():
+                    if word in count:
+                        scores[name] += weight * self._score(word, name)
+        found = [name for name in self._counts if name in scores]
+        return sorted(found, key=lambda name: -scores[name])[:most]
+
+    def _forms(self, asked: str) -> Iterable[tuple[str, float]]:
+        for word in self._having:
+            if word == asked:
+                yield word, 1.0
+            elif min(len(word), len(asked)) >= _STEM and (word.startswith(asked) or asked.startswith(word)):
+                yield word, _OTHER_FORM
+
+    def _score(self, word: str, name: str) -> float:
+        having, often = self._having[word], self._counts[name][word]
+        rarity = math.log(1 + (len(self._counts) - having + 0.5) / (having + 0.5))
+        length = 1 - _LENGTHS + _LENGTHS * self._lengths[name] / self._usual
+        return rarity * often * (_SATURATION + 1) / (often + _SATURATION * length)

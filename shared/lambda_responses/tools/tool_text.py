@@ -1,0 +1,79 @@
+"""What servers say of their tools, made fit to be shown: to models, which obey what they read, and to people.
+
+A description is written by whoever runs the server. What no reader would see is taken out of it, and it is
+cut at a length at which it still describes. A tool whose name has such characters is not offered: nobody
+could tell it from another.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from lambda_responses.tools.servers.server import ListedTool
+
+LONGEST_DESCRIPTION = 1_024
+"""Bytes of UTF-8."""
+LONGEST_NAME = 128
+"""Characters: https://modelcontextprotocol.io/specification/2025-11-25/server/tools#tool-names"""
+
+_CUT = "…"
+_DESCRIBING = frozenset({"description", "title", "$comment"})
+"""Members of a schema, or of annotations, that are read as text."""
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # control characters other than tab and line ends
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # that turn the direction of writing
+    "\u00ad\u180e\u200b\u2060-\u2065\u206a-\u206f\ufeff\ufff9-\ufffb"  # without width
+    "\ud800-\udfff\U000e0000-\U000e0fff]"  # halves of a character; tags, which spell a second text
+)
+
+
+def cleaned_text(text: str) -> str:
+    """The text without what nobody sees in it, and not too long."""
+    seen = _UNSEEN.sub("", text)
+    told = seen.encode()
+    if len(told) <= LONGEST_DESCRIPTION:
+        return seen
+    return told[: LONGEST_DESCRIPTION - len(_CUT.encode())].decode(errors="ignore") + _CUT
+
+
+def is_usable_name(name: str) -> bool:
+    """Whether a tool of that name can be offered."""
+    return 0 < len(name) <= LONGEST_NAME and not _UNSEEN.search(name) and not re.search(r"[\t\r\n]", name)
+
+
+def cleaned_tool(tool: ListedTool) -> ListedTool:
+    """The tool with all its descriptions cleaned; its name, which calls it, stays."""
+    return replace(
+        tool,
+        description=None if tool.description is None else cleaned_text(tool.description),
+        input_schema=_cleaned(tool.input_schema),
+        annotations=_cleaned(tool.annotations),
+    )
+
+
+def pin_of(tool: ListedTool) -> str:
+    """64 hexadecimal digits that change with whatever a model would be told of the tool."""
+    shown = cleaned_tool(tool)
+    told = json.dumps([shown.name, shown.description, shown.input_schema], sort_keys=True)
+    return sha256(told.encode()).hexdigest()
+
+
+def _cleaned(value: Any) -> Any:
+    match value:
+        case dict():
+            members = cast("dict[str, Any]", value)
+            return {
+                name: cleaned_text(member)
+                if name in _DESCRIBING and isinstance(member, str)
+                else _cleaned(member)
+                for name, member in members.items()
+            }
+        case list():
+            return [_cleaned(each) for each in cast("list[Any]", value)]
+        case _:
+            return value
