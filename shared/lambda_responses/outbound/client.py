@@ -18,7 +18,7 @@ from lambda_responses.outbound.faults import Refused, TooLarge, TooSlow, Unreach
 from lambda_responses.outbound.media_types import file_name, media_type_of
 from lambda_responses.outbound.policy import OutboundPolicy, check_url
 from lambda_responses.outbound.resolving import resolve
-from lambda_responses.outbound.urls import PORTS
+from lambda_responses.outbound.urls import PORTS, read_url
 
 if TYPE_CHECKING:
     import ssl
@@ -75,8 +75,18 @@ class Outbound:
         self.policy = policy or OutboundPolicy()
         self._seconds = seconds
         self._largest = largest
-        self._resolver = resolver
+        self.resolver = resolver
         self._given_tls = tls
+
+    def opening(self, url: str) -> Outbound:
+        """The same, with the host of one URL open besides, which the operator has named. Raises `Refused`."""
+        return Outbound(
+            self.policy.opening(read_url(url)),
+            seconds=self._seconds,
+            largest=self._largest,
+            resolver=self.resolver,
+            tls=self._given_tls,
+        )
 
     async def request(
         self,
@@ -147,9 +157,9 @@ class Outbound:
 
         from lambda_responses.outbound.guarded import guarded_pool
 
-        tls = self._tls if place.scheme == "https" else None
+        tls = self.tls if place.scheme == "https" else None
         async with (
-            guarded_pool(self.policy, self._resolver, tls) as pool,
+            guarded_pool(self.policy, self.resolver, tls) as pool,
             pool.stream(
                 method,
                 httpcore.URL(scheme=place.scheme, host=place.host, port=place.port, target=place.target),
@@ -162,11 +172,17 @@ class Outbound:
     def _bound(self, largest: int | None) -> int:
         return self._largest if largest is None else min(self._largest, largest)
 
-    @functools.cached_property
-    def _tls(self) -> ssl.SSLContext:
-        import httpcore
+    @property
+    def tls(self) -> ssl.SSLContext:
+        """What certificates are checked with: one for the process, because to make it takes milliseconds."""
+        return self._given_tls or _usual_tls()
 
-        return self._given_tls or httpcore.default_ssl_context()
+
+@functools.cache
+def _usual_tls() -> ssl.SSLContext:
+    import httpcore
+
+    return httpcore.default_ssl_context()
 
 
 @asynccontextmanager

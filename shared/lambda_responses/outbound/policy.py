@@ -54,7 +54,17 @@ class OutboundPolicy:
     def __init__(self, allow: Iterable[str] = ()) -> None:
         entries = list(enumerate(allow, 1))
         self._stores = tuple(_store(place, entry) for place, entry in entries if is_stored(entry))
-        self._exceptions = tuple(_exception(place, entry) for place, entry in entries if not is_stored(entry))
+        self._exceptions: tuple[_Exception, ...] = tuple(
+            _exception(place, entry) for place, entry in entries if not is_stored(entry)
+        )
+
+    def opening(self, place: Destination) -> OutboundPolicy:
+        """The same policy, with one place besides that the operator has named: that host, on that port."""
+        opened = OutboundPolicy()
+        network = place.address and ip_network(real_address(place.address))
+        exception = _Exception(network or place.host, frozenset((place.port,)))
+        opened._stores, opened._exceptions = self._stores, (*self._exceptions, exception)
+        return opened
 
     def permits(self, host: str, address: IPAddress, port: int) -> bool:
         """Whether a connection that was asked for by that host may go to that address."""
