@@ -27,8 +27,10 @@ from lambda_responses.storage.keyed.sqlite import SQLiteStore
 from lambda_responses.storage.request_claims import RequestClaims
 from lambda_responses.storage.responses import ResponseStore
 from lambda_responses.storage.threads import ThreadStore
+from lambda_responses.storage.tool_lists import ToolLists
 from lambda_responses.storage.transfers import Transfers
 from lambda_responses.storage.webhook_endpoints import WebhookEndpoints
+from lambda_responses.tools.servers.listing import Listing
 from lambda_responses.tools.servers.registry import ServerRegistry
 from lambda_responses.transformers.base import Rendered, Traits, Turn, UpstreamFailure
 from lambda_responses.wire.errors import APIError, InvalidRequestError, OverloadedError
@@ -154,6 +156,12 @@ class PlayedServices:
         self.mcp_servers = ServerRegistry()
         self.mcp_urls = True
         self.mcp_upstream: frozenset[str] = frozenset()
+        self.dropped_tools: list[tuple[str, str]] = []
+        self.listing = Listing(
+            ToolLists(self.store, now=self.now),
+            now=self.now,
+            dropped=lambda server, tool: self.dropped_tools.append((server, tool)),
+        )
         self.outbox = Outbox(self.store, now=self.now)
         self.webhook_endpoints = WebhookEndpoints(self.store, now=self.now)
         self.event_bus: Any = None

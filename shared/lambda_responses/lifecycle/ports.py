@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from lambda_responses.storage.threads import ThreadStore
     from lambda_responses.storage.transfers import Transfers
     from lambda_responses.storage.webhook_endpoints import WebhookEndpoints
+    from lambda_responses.tools.servers.listing import Listing
     from lambda_responses.tools.servers.registry import ServerRegistry
     from lambda_responses.wire.errors import APIError
     from lambda_responses.wire.json import Event, Json
@@ -269,6 +270,11 @@ class Services(Protocol):
     @property
     def mcp_upstream(self) -> frozenset[str]:
         """Providers that call by themselves the MCP servers that clients name by address."""
+        ...
+
+    @property
+    def listing(self) -> Listing:
+        """What the tools of MCP servers are."""
         ...
 
     async def sealer(self, tenant: str) -> Sealer:

@@ -32,6 +32,7 @@ UNITS = {
     "RefusedCallers": "Count",
     "LostNotifications": "Count",
     "StuckResponses": "Count",
+    "DroppedTools": "Count",
 }
 """All that are published, under `service` and `function`.
 
@@ -90,6 +91,11 @@ def publish_refusal() -> None:
 def publish_lost_notification() -> None:
     """That somebody could not be told of an event, however often it was tried."""
     _publish({"LostNotifications": 1}, {})
+
+
+def publish_dropped_tool() -> None:
+    """That a server's tool is not what the operator has pinned."""
+    _publish({"DroppedTools": 1}, {})
 
 
 def publish_stuck_responses(count: int) -> None:

@@ -13,7 +13,11 @@ import time
 from typing import TYPE_CHECKING, cast
 
 from lambda_responses.runtime.logs import logger, place_of
-from lambda_responses.runtime.metrics import publish_lost_notification, publish_upstream_error
+from lambda_responses.runtime.metrics import (
+    publish_dropped_tool,
+    publish_lost_notification,
+    publish_upstream_error,
+)
 from lambda_responses.runtime.parameters import OperatorParameters
 from lambda_responses.runtime.settings import SettingsError
 
@@ -46,6 +50,7 @@ if TYPE_CHECKING:
     from lambda_responses.storage.threads import ThreadStore
     from lambda_responses.storage.transfers import Transfers
     from lambda_responses.storage.webhook_endpoints import WebhookEndpoints
+    from lambda_responses.tools.servers.listing import Listing
     from lambda_responses.tools.servers.registry import ServerRegistry
     from lambda_responses.wire.errors import APIError
 
@@ -56,7 +61,7 @@ _MOST_OF_A_NAME = 200
 """Of a target's: the model's part is what a client wrote."""
 _OVER_STORES = (
     *("responses", "conversations", "threads", "transfers", "claims"),
-    *("jobs", "slots", "events", "journals", "outbox", "webhook_endpoints"),
+    *("jobs", "slots", "events", "journals", "listing", "outbox", "webhook_endpoints"),
 )
 """What stands on the store and is of no use without it."""
 _CLOSED = ("queue", "requests", "results", "dead_letters", "dropped", "event_bus", "blobs", "store")
@@ -201,6 +206,15 @@ class LiveServices:
         return ToolJournals(self.store)
 
     @functools.cached_property
+    def listing(self) -> Listing:
+        """What the tools of MCP servers are."""
+        from lambda_responses.storage.tool_lists import ToolLists
+        from lambda_responses.tools.servers.listing import Listing
+
+        rows = ToolLists(self.store, now=self.now)
+        return Listing(rows, now=self.now, dropped=self.tool_dropped)
+
+    @functools.cached_property
     def queue(self) -> Queue | None:
         """Where background responses wait for a worker; None where there is no such place."""
         return self._queue("background")
@@ -274,6 +288,11 @@ class LiveServices:
         name = target[:_MOST_OF_A_NAME]
         logger.warning("upstream failed", target=name, status=fault.status, code=fault.code, cause=cause)
         publish_upstream_error(target)
+
+    def tool_dropped(self, server: str, tool: str) -> None:
+        """Count it, and log which tool of which named server is not offered any more, as it has changed."""
+        logger.warning("tool dropped", server=server, tool=tool[:_MOST_OF_A_NAME])
+        publish_dropped_tool()
 
     async def sealer(self, tenant: str) -> Sealer:
         """Seals for that tenant, with the operator's keys or those that the store keeps."""

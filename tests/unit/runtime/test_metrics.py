@@ -91,7 +91,7 @@ async def test_a_native_upstreams_odd_usage_is_no_figure(odd: Any, clock: Callab
     assert meter.figures() == {"response_status": "completed"}
 
 
-NO_RESPONSES = ("UpstreamErrors", "RefusedCallers", "LostNotifications", "StuckResponses")
+NO_RESPONSES = ("UpstreamErrors", "RefusedCallers", "LostNotifications", "StuckResponses", "DroppedTools")
 FIGURES = {
     "response_status": "completed",
     "first_token_milliseconds": 3.5,

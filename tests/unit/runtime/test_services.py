@@ -123,6 +123,17 @@ async def test_what_is_not_delivered_is_logged_and_what_is_given_up_is_counted(
     assert counted["LostNotifications"] == [1.0]
 
 
+async def test_a_tool_that_has_changed_is_logged_and_counted(
+    environment: dict[str, str], told: Any, on_lambda: str
+):
+    services = Runtime(environment).services
+    services.tool_dropped("dice", "roll")
+    line, counted = told()
+    assert (line["level"], line["message"]) == ("WARNING", "tool dropped")
+    assert (line["server"], line["tool"]) == ("dice", "roll")
+    assert counted["DroppedTools"] == [1.0]
+
+
 async def test_the_level_of_the_log_is_a_setting(environment: dict[str, str]):
     try:
         Runtime({**environment, "RESPONSES_LOG_LEVEL": "WARNING"})
