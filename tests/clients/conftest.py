@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from tests.fakes.fixtures import http, model, native_server, server, upstream
+from tests.fakes.tooled import tooled, tools
 
-__all__ = ["http", "model", "native_server", "server", "upstream"]
+__all__ = ["http", "model", "native_server", "server", "tooled", "tools", "upstream"]

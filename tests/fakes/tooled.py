@@ -51,9 +51,10 @@ def tools() -> Iterator[ToolServer]:
 def tooled(
     tmp_path_factory: pytest.TempPathFactory, upstream: Upstream, tools: ToolServer
 ) -> Iterator[Server]:
-    """A server whose operator has named those tools."""
+    """A server whose operator has named those tools, and a server that does not answer: `gone`."""
     folder = tmp_path_factory.mktemp("tooled")
-    running = tooled_server(folder, upstream, {"tools": {"url": tools.url}}).started()
+    named = {"tools": {"url": tools.url}, "gone": {"url": "http://127.0.0.1:1/mcp"}}
+    running = tooled_server(folder, upstream, named).started()
     yield running
     running.stop()
     assert running.complaints == []
@@ -64,9 +65,12 @@ def tooled_server(folder: Path, upstream: Upstream, named: Mapping[str, Json], *
     """A server whose operator has named these servers of tools; `settings` are of its environment."""
     registry = folder / "mcp.json"
     registry.write_text(json.dumps({"mcpServers": named}))
+    models_file = folder / "models.json"
+    models_file.write_text(json.dumps({"prices": {"groq/*": {"input": 1.0, "output": 1.0}}}))
     environment = {
         **reaching(upstream),
         "RESPONSES_MCP_SERVERS": str(registry),
+        "RESPONSES_MODELS": str(models_file),
         "RESPONSES_CHECK_STREAMS": "true",
         **settings,
     }
