@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, defaultdict
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
 
 _SATURATION, _LENGTHS = 1.2, 0.75
 """How soon more of one word counts no more, and how much a longer text must have of it: `k1` and `b`."""
-_STEM = 4
-"""Characters that two words share at their beginning to count as forms of one: `list` and `listing`."""
+_STEM, _ENDING = 4, 3
+"""Two forms of a word share so many characters at least, and differ in so many at most at their ends: `query`
+and `queries`. What begins another word counts as a form of it too, as `repo` does."""
 _OTHER_FORM = 0.5
 """What another form of a word counts."""
 _WORD = re.compile(r"[^\W_]+")
@@ -52,7 +54,7 @@ class TextIndex:
         for word in self._having:
             if word == asked:
                 yield word, 1.0
-            elif min(len(word), len(asked)) >= _STEM and (word.startswith(asked) or asked.startswith(word)):
+            elif _are_forms(word, asked):
                 yield word, _OTHER_FORM
 
     def _score(self, word: str, name: str) -> float:
@@ -60,3 +62,9 @@ class TextIndex:
         rarity = math.log(1 + (len(self._counts) - having + 0.5) / (having + 0.5))
         length = 1 - _LENGTHS + _LENGTHS * self._lengths[name] / self._usual
         return rarity * often * (_SATURATION + 1) / (often + _SATURATION * length)
+
+
+def _are_forms(one: str, other: str) -> bool:
+    stem = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+    endings = len(one) - stem, len(other) - stem
+    return stem >= _STEM and (min(endings) == 0 or max(endings) <= _ENDING)
