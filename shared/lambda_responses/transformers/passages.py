@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from lambda_responses.transformers.plain_items import restate
+from lambda_responses.transformers.plain_items import NO_ORIGINS, restate
+from lambda_responses.transformers.server_calls import was_run_here
 from lambda_responses.wire.errors import InvalidRequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from lambda_responses.wire.json import Json
 
@@ -35,13 +36,18 @@ class Passage:
 
 
 def passages(
-    items: Sequence[Json], *, keep: Callable[[Json], bool] = lambda item: False
+    items: Sequence[Json],
+    origins: Mapping[str, Json] = NO_ORIGINS,
+    *,
+    keep: Callable[[Json], bool] = lambda item: False,
 ) -> Iterator[Passage]:
-    """The context, oldest first. `keep` says which items the format knows that others must be told plainly.
+    """The context, oldest first, with what the items' maker wants back, by their ids.
+
+    `keep` says which items the format knows that others must be told plainly.
 
     Raises `InvalidRequestError`, naming the item, for a result without its call, and the reverse.
     """
-    told = list(_told(items, keep))
+    told = list(_told(items, origins, keep))
     results = _Results(told)
     current = Passage("assistant")
     for index, item in told:
@@ -58,10 +64,12 @@ def passages(
     yield from results.answered(current)
 
 
-def _told(items: Sequence[Json], keep: Callable[[Json], bool]) -> Iterator[tuple[int, Json]]:
-    kept = {index for index, item in enumerate(items) if keep(item)}
+def _told(
+    items: Sequence[Json], origins: Mapping[str, Json], keep: Callable[[Json], bool]
+) -> Iterator[tuple[int, Json]]:
+    kept = {index for index, item in enumerate(items) if keep(item) and not was_run_here(item, origins)}
     plain = [{"type": "message", "role": "assistant"} if i in kept else item for i, item in enumerate(items)]
-    for index, item in restate(plain):
+    for index, item in restate(plain, origins):
         yield index, items[index] if index in kept else item
 
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from lambda_responses.transformers.server_calls import with_plain_calls
 from lambda_responses.wire.errors import UnsupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from lambda_responses.wire.json import Json
 
@@ -29,26 +30,25 @@ KNOWN = frozenset(
 )
 """Items that need no retelling."""
 
-SETTINGS = frozenset({"additional_tools", "configuration_update", "mcp_list_tools"})
+SETTINGS = frozenset({"additional_tools", "configuration_update"})
 """Items that say nothing to the model by themselves: tools and settings, read elsewhere."""
 
+NO_ORIGINS: Mapping[str, Json] = {}
 
-def restate(items: Sequence[Json]) -> Iterator[tuple[int, Json]]:
-    """Every item with its index, in known kinds alone. Raises `UnsupportedError`, naming `input[i]`."""
-    approvals = {
-        item.get("approval_request_id"): item for item in items if item.get("type") == "mcp_approval_response"
-    }
-    for index, item in enumerate(items):
+
+def restate(items: Sequence[Json], origins: Mapping[str, Json] = NO_ORIGINS) -> Iterator[tuple[int, Json]]:
+    """Every item with its place, in known kinds alone. Raises `UnsupportedError`, naming `input[i]`.
+
+    `origins` are what the items' maker wants back, by their ids.
+    """
+    for index, item in with_plain_calls(items, origins):
         kind = item.get("type") or "message"
         if kind in KNOWN:
             yield index, item
-        elif kind == "mcp_approval_request":
-            for plain in _declined(item, approvals.get(item.get("id"))):
-                yield index, plain
         elif kind in RETOLD:
             for plain in RETOLD[kind](item):
                 yield index, plain
-        elif kind not in SETTINGS and kind != "mcp_approval_response":
+        elif kind not in SETTINGS:
             raise UnsupportedError(
                 f"This model's provider cannot take an input item of type '{kind}'.", param=f"input[{index}]"
             )
@@ -69,23 +69,6 @@ def _result(call_id: Any, output: str | list[Json]) -> Json:
 
 def _said(text: str) -> Json:
     return {"type": "message", "role": "assistant", "content": text}
-
-
-def _mcp_call(item: Json) -> Iterable[Json]:
-    name = f"{item['server_label']}__{item['name']}"
-    output: str | None = item.get("output")
-    if output is None:
-        output = _dump({"error": item.get("error") or "The call did not finish."})
-    return _call(item["id"], name, item.get("arguments") or "{}"), _result(item["id"], output)
-
-
-def _declined(request: Json, answer: Json | None) -> Iterable[Json]:
-    """A call that nobody approved; an approved one appears as `mcp_call`."""
-    if answer is None or answer.get("approve"):
-        return ()
-    name = f"{request['server_label']}__{request['name']}"
-    reason = f"The user declined this call. {answer.get('reason') or ''}".strip()
-    return _call(request["id"], name, request.get("arguments") or "{}"), _result(request["id"], reason)
 
 
 def _web_search(item: Json) -> Iterable[Json]:
@@ -122,17 +105,6 @@ def _screenshot(item: Json) -> Iterable[Json]:
     return (_result(item["call_id"], [shot]),)
 
 
-def _search_result(item: Json) -> Iterable[Json]:
-    found = [str(tool.get("name") or tool.get("type")) for tool in item.get("tools") or ()]
-    text = f"Tools found: {', '.join(found)}" if found else "No tools found."
-    return (_result(item["call_id"], text),) if item.get("call_id") else ()
-
-
-def _search_call(item: Json) -> Iterable[Json]:
-    called = item.get("call_id")
-    return (_call(called, "tool_search", item.get("arguments") or {}),) if called else ()
-
-
 def _acting(name: str, *members: str) -> Callable[[Json], Iterable[Json]]:
     """A call whose arguments are those members; a single member is itself the arguments."""
 
@@ -154,7 +126,6 @@ def _answering(*members: str) -> Callable[[Json], Iterable[Json]]:
 
 
 RETOLD: dict[str, Callable[[Json], Iterable[Json]]] = {
-    "mcp_call": _mcp_call,
     "web_search_call": _web_search,
     "file_search_call": _file_search,
     "code_interpreter_call": _code_interpreter,
@@ -169,7 +140,5 @@ RETOLD: dict[str, Callable[[Json], Iterable[Json]]] = {
     "apply_patch_call_output": _answering("output", "status"),
     "program": _acting("program", "code"),
     "program_output": _answering("result"),
-    "tool_search_call": _search_call,
-    "tool_search_output": _search_result,
 }
-"""How an item is told again: as other items, in order."""
+"""How an item is told again: as other items, in order. What this server ran itself: see `server_calls`."""

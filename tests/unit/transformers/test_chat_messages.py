@@ -374,7 +374,7 @@ ROLLED = {"type": "mcp_call", "id": "mcp_1", "server_label": "dice", "name": "ro
         ),
         (
             [{**ROLLED, "arguments": "", "error": "broke"}],
-            [("dice__roll", "{}", '{"error": "broke"}')],
+            [("dice__roll", "{}", "Error: broke")],
         ),
         (
             [

@@ -11,6 +11,7 @@ import pytest
 from lambda_responses.transformers.base import Turn
 from lambda_responses.transformers.bedrock_converse import BEDROCK_CONVERSE, ConverseProfile, profiles
 from lambda_responses.wire.errors import InvalidRequestError
+from lambda_responses.wire.mcp_names import function_name
 
 Json = dict[str, Any]
 
@@ -428,7 +429,7 @@ def test_what_other_formats_made_is_told_again() -> None:
     }
     told = messages(user("Hi"), searched, mcp)
     assert told[1][1][0] == {"text": "[Searched the web: ruby]"}
-    assert told[1][1][1]["toolUse"]["name"] == "s_p__t"
+    assert told[1][1][1]["toolUse"]["name"] == function_name("s p", "t")
 
 
 def test_a_model_without_tools_is_told_what_came_of_calls() -> None:

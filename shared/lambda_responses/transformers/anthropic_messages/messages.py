@@ -79,7 +79,7 @@ def render_conversation(turn: Turn, plan: Plan) -> Conversation:
     writing = _Writing(turn, plan)
     for text in (turn.request.get("instructions") or "", plan.answer.advice):
         writing.told.system += render_text(text)
-    for passage in passages(turn.items, keep=partial(is_kept, origins=turn.origins)):
+    for passage in passages(turn.items, turn.origins, keep=partial(is_kept, origins=turn.origins)):
         writing.add(passage)
     return writing.end()
 

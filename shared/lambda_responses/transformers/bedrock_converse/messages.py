@@ -83,7 +83,7 @@ class _Renderer:
         instructions = str(self._turn.request.get("instructions") or "")
         if instructions.strip():
             conversation.system.append(instructions)
-        for passage in passages(self._turn.items, keep=self._has_own_blocks):
+        for passage in passages(self._turn.items, self._turn.origins, keep=self._has_own_blocks):
             if passage.role == "assistant":
                 self._add_assistant(passage)
             elif passage.role == "user":

@@ -34,7 +34,7 @@ def render_messages(
     instructions = "\n\n".join(filter(None, [turn.request.get("instructions") or "", *advice]))
     if instructions:
         conversation.messages.append({"role": profile.developer_role, "content": instructions})
-    for passage in passages(turn.items):
+    for passage in passages(turn.items, turn.origins):
         conversation.add(passage)
     messages = conversation.messages
     if profile.one_system_message:

@@ -35,7 +35,7 @@ def render_messages(turn: Turn, profile: CohereProfile, names: ToolNames, advice
     for told in (turn.request.get("instructions"), *advice):
         if told:
             conversation.messages.append({"role": "system", "content": told})
-    for passage in passages(turn.items):
+    for passage in passages(turn.items, turn.origins):
         conversation.add(passage)
     rendered: Json = {"messages": conversation.messages}
     return rendered | ({"documents": conversation.documents} if conversation.documents else {})

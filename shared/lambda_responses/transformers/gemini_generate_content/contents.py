@@ -41,7 +41,7 @@ def render_contents(turn: Turn, profile: GeminiProfile, names: ToolNames) -> tup
     """
     conversation = _Conversation(turn, profile, names)
     system = list(render_parts(turn.request.get("instructions"), profile, at="instructions"))
-    for passage in passages(turn.items, keep=conversation.made):
+    for passage in passages(turn.items, turn.origins, keep=conversation.made):
         match passage.role:
             case "system" | "developer":
                 system += conversation.told_by_system(passage)
