@@ -137,9 +137,9 @@ async def test_an_unknown_model_is_a_400(http: httpx.AsyncClient, model: str):
 
 
 NOT_YET = {
-    "an MCP tool": (
-        {"tools": [{"type": "mcp", "server_label": "s", "server_url": "https://mcp.example"}]},
-        "tools[0]",
+    "a connector": (
+        {"tools": [{"type": "mcp", "server_label": "s", "connector_id": "connector_gmail"}]},
+        "tools[0].connector_id",
     ),
     "a file by its id": (
         {"input": [{"role": "user", "content": [{"type": "input_file", "file_id": "file-1"}]}]},

@@ -71,6 +71,8 @@ def test_a_good_key_may_call_the_whole_stage(runtime: Runtime, make: Any):
             "tenant": "acme",
             "key_id": key.key_id,
             "scopes": f"{MODELS_READ} {RESPONSES_READ}",
+            "mcp_servers": "*",
+            "mcp_urls": "false",
         },
     }
 
@@ -84,6 +86,29 @@ def test_a_door_believes_what_the_authorizer_says(runtime: Runtime, make: Any):
     assert vouched_for({"aws.event": event}) == Principal(
         "acme", key_id=key.key_id, scopes=frozenset({RESPONSES_READ})
     )
+
+
+@pytest.mark.parametrize("urls", [False, True])
+@pytest.mark.parametrize("servers", [None, [], ["dice", "wiki/find"]])
+def test_a_door_hears_which_servers_a_key_may_name(
+    runtime: Runtime, make: Any, servers: list[str] | None, urls: bool
+):
+    _, text = make(mcp_servers=servers, mcp_urls=urls)
+    event = by_api("GET", "/models", authorizer=asked(f"bearer {text}", runtime)["context"])
+    principal = vouched_for({"aws.event": event})
+    assert principal is not None
+    assert (principal.mcp_servers, principal.mcp_urls) == (
+        None if servers is None else frozenset(servers),
+        urls,
+    )
+
+
+def test_a_door_that_hears_nothing_of_servers_lets_nobody_name_one():
+    """API Gateway keeps answers of an authorizer that knew of none, and may leave out what is empty."""
+    event = by_api("GET", "/models", authorizer={"tenant": "acme", "scopes": RESPONSES_READ})
+    principal = vouched_for({"aws.event": event})
+    assert principal is not None
+    assert (principal.mcp_servers, principal.mcp_urls) == (frozenset(), False)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,8 @@ DONE, FAILED, MISUSED = 0, 1, 2
 """Exit statuses."""
 
 _DAYS = re.compile(r"([1-9][0-9]{0,4})d")
-_COLUMNS = ("key", "tenant", "name", "ends in", "created", "expires", "state", "scopes")
+_NAMES = re.compile(r"[^\s,]+")
+_COLUMNS = ("key", "tenant", "name", "ends in", "created", "expires", "state", "scopes", "MCP servers")
 
 
 def add_key_commands(parser: ArgumentParser) -> None:
@@ -46,6 +47,12 @@ def add_key_commands(parser: ArgumentParser) -> None:
         "--expires",
         help="days such as 30d, or a date such as 2027-01-31: as it begins in UTC (default: never)",
     )
+    create.add_argument(
+        "--mcp-servers",
+        help="the MCP servers that it may name, with commas between, each <server> or <server>/<tool>"
+        " (default: all that are configured; '' for none)",
+    )
+    create.add_argument("--mcp-urls", action="store_true", help="it may name MCP servers by their addresses")
     create.add_argument("--first", action="store_true", help="make it only if there was never any key")
     listing = commands.add_parser("list", help="list the keys, those that were revoked included")
     listing.add_argument("--json", action="store_true", help="as JSON")
@@ -82,7 +89,15 @@ async def _create(arguments: Namespace, keys: ApiKeys) -> int:
     try:
         expires = _seconds(arguments.expires) if arguments.expires is not None else None
         scopes = re.split(r"[\s,]+", arguments.scopes.strip()) if arguments.scopes is not None else None
-        key, text = await keys.create(arguments.tenant, name=arguments.name, scopes=scopes, expires=expires)
+        servers = None if arguments.mcp_servers is None else _NAMES.findall(arguments.mcp_servers)
+        key, text = await keys.create(
+            arguments.tenant,
+            name=arguments.name,
+            scopes=scopes,
+            expires=expires,
+            mcp_servers=servers,
+            mcp_urls=arguments.mcp_urls,
+        )
     except ValueError as fault:
         _say(f"No key was made: {fault}.")
         return MISUSED
@@ -132,6 +147,8 @@ def _as_json(key: ApiKey) -> dict[str, Any]:
         "name": key.name,
         "last_characters": key.tail,
         "scopes": sorted(key.scopes),
+        "mcp_servers": None if key.mcp_servers is None else sorted(key.mcp_servers),
+        "mcp_urls": key.mcp_urls,
         "state": _state(key),
         "created_at": key.created,
         "expires_at": key.expires,
@@ -142,7 +159,15 @@ def _as_json(key: ApiKey) -> dict[str, Any]:
 def _as_row(key: ApiKey) -> tuple[str, ...]:
     scopes = "all" if key.scopes == SCOPES else ",".join(sorted(key.scopes))
     expires = _day(key.expires) if key.expires is not None else "never"
-    return (key.key_id, key.tenant, key.name, f"…{key.tail}", _day(key.created), expires, _state(key), scopes)
+    return (
+        *(key.key_id, key.tenant, key.name, f"…{key.tail}", _day(key.created), expires, _state(key)),
+        *(scopes, _servers(key)),
+    )
+
+
+def _servers(key: ApiKey) -> str:
+    named = "all" if key.mcp_servers is None else ",".join(sorted(key.mcp_servers))
+    return ",".join(each for each in (named, "by address" if key.mcp_urls else "") if each) or "none"
 
 
 def _state(key: ApiKey) -> str:

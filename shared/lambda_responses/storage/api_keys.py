@@ -27,7 +27,11 @@ SHOWN = 4
 """How many of a key's last characters are kept, for its holder to know it by."""
 
 LONGEST_NAME = 100
+LONGEST_SERVERS = 2_000
+"""Characters of all names of a key's MCP servers: API Gateway hands them on, and takes only so many."""
 _KEY_ID = re.compile(r"key_[0-9a-f]{16}")
+_SERVER = re.compile(r"[A-Za-z0-9_-]{1,64}(?:/[^\s,/]{1,128})?")
+"""An MCP server, or one of its tools."""
 
 
 class KeyNotFound(Exception):
@@ -49,6 +53,10 @@ class ApiKey:
     created: int
     expires: int | None
     revoked: int | None = None
+    mcp_servers: frozenset[str] | None = None
+    """The operator's MCP servers that it may name, as `<server>` or `<server>/<tool>`; None for all."""
+    mcp_urls: bool = False
+    """Whether it may name MCP servers by their addresses."""
 
 
 class ApiKeys:
@@ -68,14 +76,18 @@ class ApiKeys:
         name: str = "",
         scopes: Collection[str] | None = None,
         expires: int | None = None,
+        mcp_servers: Collection[str] | None = None,
+        mcp_urls: bool = False,
     ) -> tuple[ApiKey, str]:
         """A new key, and the text that its holder shows, which nobody can find out again.
 
-        Without `scopes` it may do everything, also what later versions add. Raises ValueError, in a sentence,
-        for what cannot be.
+        Without `scopes` it may do everything, also what later versions add; without `mcp_servers` it may use
+        all that the operator opens to it. Raises ValueError, in a sentence, for what cannot be.
         """
         now = int(self._now())
         _check(tenant, name, scopes, expires, now)
+        if mcp_servers is not None:
+            _check_servers(mcp_servers)
         text = render_key(self._entropy(RANDOM_BYTES))
         values: dict[str, Any] = {
             "v": RECORD_VERSION,
@@ -87,6 +99,10 @@ class ApiKeys:
         }
         if scopes is not None:
             values["scopes"] = sorted(scopes)
+        if mcp_servers is not None:
+            values["mcp_servers"] = sorted(set(mcp_servers))
+        if mcp_urls:
+            values["mcp_urls"] = True
         lifetime = {}
         if expires is not None:
             values["exp"] = expires
@@ -150,7 +166,15 @@ def _check(tenant: str, name: str, scopes: Collection[str] | None, expires: int 
         raise ValueError("a key expires in the future")
 
 
+def _check_servers(servers: Collection[str]) -> None:
+    if not all(map(_SERVER.fullmatch, servers)):
+        raise ValueError("MCP servers are named as <server> or <server>/<tool>")
+    if len(" ".join(servers)) > LONGEST_SERVERS:
+        raise ValueError(f"the names of a key's MCP servers have at most {LONGEST_SERVERS} characters in all")
+
+
 def _api_key(values: Values) -> ApiKey:
+    servers = values.get("mcp_servers")
     return ApiKey(
         key_id=values["key_id"],
         tenant=values["tenant"],
@@ -160,4 +184,6 @@ def _api_key(values: Values) -> ApiKey:
         created=values["created"],
         expires=values.get("exp"),
         revoked=values.get("revoked_at"),
+        mcp_servers=None if servers is None else frozenset(servers),
+        mcp_urls=values.get("mcp_urls", False),
     )

@@ -28,17 +28,6 @@ def setting(name: str) -> Finder:
     return find
 
 
-def tools_of_type(kind: str) -> Finder:
-    """Finds tools of a type."""
-
-    def find(request: Json) -> Iterator[str]:
-        for index, tool in enumerate(request.get("tools", [])):
-            if tool.get("type") == kind:
-                yield f"tools[{index}]"
-
-    return find
-
-
 def file_ids(request: Json) -> Iterator[str]:
     """Finds files and images that name an uploaded file."""
     for index, item in enumerate(request["input"]):
@@ -54,7 +43,6 @@ def file_ids(request: Json) -> Iterator[str]:
 NOT_YET: tuple[tuple[str, Finder, bool], ...] = (
     ("moderation", setting("moderation"), True),
     ("multi-agent work", setting("multi_agent"), True),
-    ("MCP tools", tools_of_type("mcp"), True),
     ("uploaded files", file_ids, True),
 )
 """What is not offered, how it is asked for, and whether a native upstream does it by itself."""

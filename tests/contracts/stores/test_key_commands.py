@@ -129,6 +129,8 @@ def test_the_list_tells_all_that_is_known_of_a_key(keys: Any):
         "name": "Ci",
         "last_characters": text[-4:],
         "scopes": ["api.model.read"],
+        "mcp_servers": None,
+        "mcp_urls": False,
         "state": "valid",
         "expires_at": 4_073_500_800,
         "revoked_at": None,
@@ -143,7 +145,35 @@ def test_the_list_tells_all_that_is_known_of_a_key(keys: Any):
         "2099-01-31",
         "valid",
         "api.model.read",
+        "all",
     ]
+
+
+@pytest.mark.parametrize(
+    ("given", "servers", "urls", "shown"),
+    [
+        (["--mcp-servers", "dice, wiki/find"], ["dice", "wiki/find"], False, "dice,wiki/find"),
+        (["--mcp-servers", ""], [], False, "none"),
+        (["--mcp-urls"], None, True, "all,by address"),
+        (["--mcp-servers=", "--mcp-urls"], [], True, "by address"),
+    ],
+)
+def test_a_key_names_the_servers_that_it_was_made_for(
+    keys: Any, store: str, given: list[str], servers: list[str] | None, urls: bool, shown: str
+):
+    key = found(store, keys("create", *given)[1].strip())
+    assert key is not None
+    assert key.mcp_servers == (None if servers is None else set(servers))
+    [entry] = json.loads(keys("list", "--json")[1])
+    assert (entry["mcp_servers"], entry["mcp_urls"], key.mcp_urls) == (servers, urls, urls)
+    assert keys("list")[1].splitlines()[1].endswith(shown)
+
+
+@pytest.mark.parametrize("servers", ["https://dice.example", "dice/", "a" * 65, ",".join(["dice"] * 401)])
+def test_what_names_no_server_makes_no_key(keys: Any, servers: str):
+    status, out, err = keys("create", "--mcp-servers", servers)
+    assert (status, out) == (2, "")
+    assert err.startswith("No key was made: ")
 
 
 def test_where_there_is_no_key_the_list_says_so(keys: Any):

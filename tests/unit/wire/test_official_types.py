@@ -88,6 +88,7 @@ LENIENT = {
     ("namespace", "description"),
     ("function", "parameters"),
     ("function", "strict"),
+    ("mcp", "server_label"),  # not where the server is one of the operator's, which have names
 }
 """Members that the SDK's types require and this server does not: clients leave them out."""
 

@@ -48,4 +48,10 @@ class KeyHolders:
             self._valid.keep(mark, key)
         if key.expires is not None and key.expires <= self._now():
             raise key_refused()
-        return Principal(key.tenant, key_id=key.key_id, scopes=key.scopes)
+        return Principal(
+            key.tenant,
+            key_id=key.key_id,
+            scopes=key.scopes,
+            mcp_servers=key.mcp_servers,
+            mcp_urls=key.mcp_urls,
+        )

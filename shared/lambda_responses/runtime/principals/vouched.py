@@ -14,13 +14,19 @@ from lambda_responses.wire.scopes import SCOPES
 if TYPE_CHECKING:
     from starlette.types import Scope
 
+ALL = "*"
+"""All MCP servers; no name of one has it."""
+
 
 def render_context(principal: Principal) -> dict[str, str]:
     """What the authorizer tells of the caller; API Gateway takes text alone."""
+    servers = principal.mcp_servers
     return {
         "tenant": principal.tenant,
         "key_id": principal.key_id or "",
         "scopes": " ".join(sorted(principal.scopes)),
+        "mcp_servers": ALL if servers is None else " ".join(sorted(servers)),
+        "mcp_urls": "true" if principal.mcp_urls else "false",
     }
 
 
@@ -33,6 +39,13 @@ def vouched_for(scope: Scope) -> Principal | None:
             tenant
         ):
             scopes = SCOPES.intersection(str(told.get("scopes", "")).split())
-            return Principal(tenant, key_id=told.get("key_id") or None, scopes=scopes)
+            servers = str(told.get("mcp_servers", ""))  # what is not told is not allowed
+            return Principal(
+                tenant,
+                key_id=told.get("key_id") or None,
+                scopes=scopes,
+                mcp_servers=None if servers == ALL else frozenset(servers.split()),
+                mcp_urls=told.get("mcp_urls") == "true",
+            )
         case _:
             return None
