@@ -171,7 +171,14 @@ class _Requests:
             raise _not_found(id, param)
         if any(_said(copy, server) != said for copy in self.copies[id]):
             raise _not_found(id, param)
-        return PendingCall(id, label, name, asked["arguments"], _origin_of_call(id, origin), id)
+        return PendingCall(
+            call_id=id,
+            server_label=label,
+            name=name,
+            arguments=asked["arguments"],
+            origin=_origin_of_call(id, origin),
+            approval_request_id=id,
+        )
 
     def _proof(self, id: str, said: Sequence[str]) -> Json | None:
         """The origin of the request for what is `said`; None where it was not asked for by that id."""

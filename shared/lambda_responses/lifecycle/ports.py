@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lambda_responses.queue.port import Queue
     from lambda_responses.queue.results import Results
     from lambda_responses.sealing.sealer import Sealer
+    from lambda_responses.storage.approvals import Approvals
     from lambda_responses.storage.background.event_log import EventLog
     from lambda_responses.storage.background.jobs import JobStore
     from lambda_responses.storage.background.outbox import Outbox
@@ -215,6 +216,11 @@ class Services(Protocol):
     @property
     def journals(self) -> ToolJournals:
         """Which calls of tools were made for background responses."""
+        ...
+
+    @property
+    def approvals(self) -> Approvals:
+        """Which approvals of calls were used."""
         ...
 
     @property

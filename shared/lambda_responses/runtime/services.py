@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from lambda_responses.runtime.settings import Settings
     from lambda_responses.sealing.keys import KeyRing
     from lambda_responses.sealing.sealer import Sealer
+    from lambda_responses.storage.approvals import Approvals
     from lambda_responses.storage.background.event_log import EventLog
     from lambda_responses.storage.background.jobs import JobStore
     from lambda_responses.storage.background.outbox import Outbox
@@ -61,7 +62,7 @@ _MOST_OF_A_NAME = 200
 """Of a target's: the model's part is what a client wrote."""
 _OVER_STORES = (
     *("responses", "conversations", "threads", "transfers", "claims"),
-    *("jobs", "slots", "events", "journals", "listing", "outbox", "webhook_endpoints"),
+    *("jobs", "slots", "events", "journals", "approvals", "listing", "outbox", "webhook_endpoints"),
 )
 """What stands on the store and is of no use without it."""
 _CLOSED = ("queue", "requests", "results", "dead_letters", "dropped", "event_bus", "blobs", "store")
@@ -197,6 +198,13 @@ class LiveServices:
         from lambda_responses.storage.background.event_log import EventLog
 
         return EventLog(self.store, now=self.now)
+
+    @functools.cached_property
+    def approvals(self) -> Approvals:
+        """Which approvals of calls were used."""
+        from lambda_responses.storage.approvals import Approvals
+
+        return Approvals(self.store, now=self.now)
 
     @functools.cached_property
     def journals(self) -> ToolJournals:
