@@ -101,7 +101,13 @@ async def test_nobody_is_asked_about_a_request_without_a_credential():
         await ByBearer(unneeded)(scope())
 
 
-VOUCHED = {"tenant": "globex", "key_id": "key_2", "scopes": "api.responses.read", "principalId": "key_2"}
+VOUCHED = {
+    "tenant": "globex",
+    "key_id": "key_2",
+    "scopes": "api.responses.read",
+    "mcp_servers": "*",
+    "principalId": "key_2",
+}
 
 
 async def test_whom_the_authorizer_let_in_is_not_asked_again():
