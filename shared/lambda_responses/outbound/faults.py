@@ -15,6 +15,10 @@ class Unreachable(OutboundFault):
     """No such name, no connection, no certificate of that name, or no proper HTTP."""
 
 
+class Interrupted(Unreachable):
+    """A connection that was there broke off: what was sent may have been read."""
+
+
 class TooSlow(OutboundFault):
     """The answer was not complete in time."""
 

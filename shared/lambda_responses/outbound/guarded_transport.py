@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 import httpcore2
 import httpx2
 
-from lambda_responses.outbound.faults import Refused, TooLarge, TooSlow, Unreachable
+from lambda_responses.outbound.faults import Interrupted, Refused, TooLarge, TooSlow, Unreachable
 from lambda_responses.outbound.guarded import CONNECT_SECONDS
 from lambda_responses.outbound.policy import check_url
 from lambda_responses.outbound.resolving import vetted
@@ -139,5 +139,7 @@ def _told() -> Generator[None]:
         yield
     except httpcore2.TimeoutException:
         raise TooSlow from None
-    except (httpcore2.NetworkError, httpcore2.ProtocolError, OSError):
+    except httpcore2.ConnectError:
         raise Unreachable from None
+    except (httpcore2.NetworkError, httpcore2.ProtocolError, OSError):
+        raise Interrupted from None

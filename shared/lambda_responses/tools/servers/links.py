@@ -1,0 +1,95 @@
+"""One connection to one server, opened and closed in a task of its own, as the SDK wants it.
+
+Whoever asks something runs in another task. A connection that breaks ends what is being asked over it, and
+nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, TypeVar
+
+from lambda_responses.tools.servers.transport import Exchange, current
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from mcp import Client
+
+Answer = TypeVar("Answer")
+
+
+class NotOpened(Exception):
+    """There is no connection; the `exchange` may tell why, and so may the cause."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        super().__init__("no connection")
+        self.exchange = exchange
+
+
+class Lost(Exception):
+    """The connection ended before an answer came."""
+
+
+class Link:
+    """A connection that is being opened, is open, or is over."""
+
+    def __init__(self, opened: Callable[[], AbstractAsyncContextManager[Client]]) -> None:
+        """Begins to open it."""
+        self._opened = opened
+        self._exchange = Exchange()
+        self._client: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
+        self._closing = asyncio.Event()
+        self._task = asyncio.create_task(self._hold())
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing can be asked any more."""
+        return self._task.done()
+
+    async def asked(self, question: Callable[[Client], Awaitable[Answer]], exchange: Exchange) -> Answer:
+        """What the server answers. Raises `NotOpened`, `Lost`, and whatever the question does."""
+        client = await asyncio.shield(self._client)
+
+        async def within() -> Answer:
+            current.set(exchange)
+            return await question(client)
+
+        asking = asyncio.create_task(within())
+        try:
+            await asyncio.wait((asking, self._task), return_when=asyncio.FIRST_COMPLETED)
+            if not asking.done():
+                raise Lost
+        finally:
+            if not asking.done():
+                asking.cancel()
+                await asyncio.wait((asking,))
+        return asking.result()
+
+    async def close(self, seconds: float) -> None:
+        """Ends it; a server that takes longer to say goodbye is not waited for."""
+        self._closing.set()
+        if not self._client.done():
+            self._task.cancel()
+        try:
+            await asyncio.wait((self._task,), timeout=seconds)
+        finally:
+            self._task.cancel()
+            await asyncio.wait((self._task,))
+
+    async def _hold(self) -> None:
+        current.set(self._exchange)
+        cause: Exception | None = None
+        try:
+            async with self._opened() as client:
+                self._client.set_result(client)
+                await self._closing.wait()
+        except Exception as error:  # the SDK tells in groups of exceptions what broke a connection
+            cause = error
+        finally:
+            if not self._client.done():
+                fault = NotOpened(self._exchange)
+                fault.__cause__ = cause
+                self._client.set_exception(fault)
+                self._client.exception()  # nobody may be waiting for it any more

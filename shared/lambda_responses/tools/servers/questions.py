@@ -1,0 +1,115 @@
+"""What servers of tools are asked, in the words of the SDK."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from mcp import MCPError
+from mcp_types import (
+    HEADER_MISMATCH,
+    METHOD_NOT_FOUND,
+    UNSUPPORTED_PROTOCOL_VERSION,
+    CallToolRequest,
+    CallToolRequestParams,
+)
+from pydantic import TypeAdapter, ValidationError
+
+from lambda_responses.tools.servers import faults
+from lambda_responses.tools.servers.links import Lost, NotOpened
+from lambda_responses.tools.servers.server import ListedTool, ToolList
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mcp import Client
+    from mcp_types import Tool
+
+    from lambda_responses.tools.servers.faults import Failure
+    from lambda_responses.tools.servers.transport import Exchange
+    from lambda_responses.wire.json import Json
+
+MOST_PAGES = 100
+"""Of one list."""
+NOT_HEARD = frozenset((400, 404, 405))
+"""Statuses of requests in words that a server does not know, or for a session that it has forgotten."""
+NOT_KNOWN = frozenset((METHOD_NOT_FOUND, UNSUPPORTED_PROTOCOL_VERSION))
+"""The same in the protocol."""
+_RESULT: TypeAdapter[Json] = TypeAdapter(dict[str, Any])
+
+
+async def tools_of(client: Client) -> ToolList:
+    """All tools, of all pages."""
+    tools: list[ListedTool] = []
+    lifetimes: list[int] = []
+    cursor: str | None = None
+    for _ in range(MOST_PAGES):
+        page = await client.list_tools(cursor=cursor)
+        tools += map(_listed, page.tools)
+        lifetimes.append(page.ttl_ms or 0)
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    return ToolList(tuple(tools), min(lifetimes) / 1000)
+
+
+async def result_of(client: Client, name: str, arguments: Json) -> Json:
+    """The `result` of a call, as it came.
+
+    The SDK's own way to call asks for a list after the first call of a tool that it has not listed, to compare
+    the result with a schema. Here models are shown what there is.
+    """
+    request = CallToolRequest(params=CallToolRequestParams(name=name, arguments=arguments))
+    # Its bound is on models, though it takes an adapter of anything.
+    result = cast("TypeAdapter[Any]", _RESULT)
+    try:
+        return cast("Json", await client.session.send_request(request, result))
+    except MCPError as error:
+        if error.code != HEADER_MISMATCH:
+            raise
+        # Some arguments belong into headers too, which the SDK knows of from a list.
+        await tools_of(client)
+        return cast("Json", await client.session.send_request(request, result))
+
+
+def failure_of(error: Exception, exchange: Exchange, result_bytes: int, secrets: Iterable[str]) -> Failure:
+    """Why a question has no answer."""
+    if isinstance(error, NotOpened):
+        exchange = error.exchange
+    told = faults.of_exchange(exchange, result_bytes)
+    if told is not None:
+        return told
+    match error:
+        case MCPError():
+            return faults.said(error.code, error.message, secrets)
+        case NotOpened(__cause__=MCPError() as cause):
+            return faults.said(cause.code, cause.message, secrets)
+        case NotOpened():
+            return faults.NOT_STARTED
+        case ValidationError():
+            return faults.NO_PROTOCOL
+        case _:
+            return faults.LOST
+
+
+def was_not_heard(error: Exception, exchange: Exchange) -> bool:
+    """Whether the server certainly did nothing of what it was asked, and might if it was asked anew."""
+    match error:
+        case NotOpened():
+            return error.exchange.fault is None
+        case MCPError():
+            return error.code in NOT_KNOWN or (exchange.status in NOT_HEARD and not exchange.spoken)
+        case Lost():
+            return False
+        case _:
+            return False
+
+
+def _listed(tool: Tool) -> ListedTool:
+    told: Json = tool.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return ListedTool(
+        name=tool.name,
+        description=tool.description,
+        input_schema=told["inputSchema"],
+        annotations=told.get("annotations", {}),
+        output_schema=told.get("outputSchema"),
+    )
