@@ -15,6 +15,7 @@ from lambda_responses.queue.local import SQLiteQueue
 from lambda_responses.queue.results import Results
 from lambda_responses.runtime.settings import Settings
 from lambda_responses.sealing.sealer import Sealer
+from lambda_responses.storage.approvals import Approvals
 from lambda_responses.storage.background.event_log import EventLog
 from lambda_responses.storage.background.jobs import JobStore
 from lambda_responses.storage.background.outbox import Outbox
@@ -143,6 +144,7 @@ class PlayedServices:
         self.threads = ThreadStore(self.store, self.blobs)
         self.events = EventLog(self.store, now=now)
         self.journals = ToolJournals(self.store)
+        self.approvals = Approvals(self.store, now=self.now)
         self.jobs = JobStore(self.store, self.responses, self.conversations, now=now, lease_seconds=4.0)
         self.slots = Slots(self.store, now=now, lease_seconds=4.0)
         self.tenant_concurrency = 0
