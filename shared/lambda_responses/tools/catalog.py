@@ -182,7 +182,7 @@ class Catalog:
         self._defer_many(sum(1 for _ in _names_of(self._tools)))
         for tool in own:
             self._entries |= {name: _Entry(each, deferred=True) for name, each in _deferred(tool)}
-        self._chosen = set(self._named_by(choice))
+        self._chosen = list(self._named_by(choice))
 
     @property
     def lists(self) -> Sequence[ServerList]:
@@ -248,16 +248,12 @@ class Catalog:
 
     def search(self, call_id: str, arguments: str) -> tuple[Json, Json]:
         """The items, without ids, that tell of a search and of what it found: call and output."""
-        try:
-            asked: Any = from_text(arguments)
-        except ValueError:
-            asked = {"query": arguments}
-        query = cast("Json", asked).get("query") if isinstance(asked, dict) else asked
+        query = _query_in(arguments)
         texts = {name: entry.text for name, entry in self._entries.items() if entry.deferred}
-        found = TextIndex(texts).search(str(query), most=MOST_FOUND)
+        found = TextIndex(texts).search(query, most=MOST_FOUND)
         common: Json = {"call_id": call_id, "execution": "server", "status": "completed"}
         return (
-            {"type": "tool_search_call", **common, "arguments": asked},
+            {"type": "tool_search_call", **common, "arguments": {"query": query}},
             {
                 "type": "tool_search_output",
                 **common,
@@ -330,6 +326,16 @@ class Catalog:
                     yield from self._named_by(each)
             case _:
                 pass
+
+
+def _query_in(arguments: str) -> str:
+    """What a search is for, however a model writes it."""
+    try:
+        asked: Any = from_text(arguments)
+    except ValueError:
+        asked = arguments
+    query = cast("Json", asked).get("query") if isinstance(asked, dict) else asked
+    return query if isinstance(query, str) else ""
 
 
 def _function(name: str, server: Server, tool: ListedTool) -> Json:
