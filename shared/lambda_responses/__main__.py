@@ -1,6 +1,6 @@
 """`python -m lambda_responses dev`: serve the API on this machine. `… work`: run its background responses.
-`… jobs`: drop requests that are answered in the background. `… keys`: who may use it. `… threads`: what it
-keeps, as trees.
+`… jobs`: drop requests that are answered in the background. `… keys`: who may use it. `… mcp`: which servers
+of tools it knows. `… threads`: what it keeps, as trees.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status."""
     from lambda_responses.runtime.job_commands import add_job_commands, run_job_command
     from lambda_responses.runtime.key_commands import add_key_commands, run_key_command
+    from lambda_responses.runtime.server_commands import add_server_commands, run_server_command
     from lambda_responses.runtime.settings import SettingsError
 
     parser = argparse.ArgumentParser(prog="python -m lambda_responses", description=__doc__)
@@ -31,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_job_commands(
         commands.add_parser("jobs", help="drop jobs on this machine's queue, take what came of them")
     )
+    add_server_commands(commands.add_parser("mcp", help="list MCP servers, and their tools with the pins"))
     threads = commands.add_parser("threads", help="list, export and import trees of stored responses")
     if (sys.argv[1:] if arguments is None else arguments)[:1] == [
         "threads"
@@ -44,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return run_key_command(given, os.environ)
         if given.command == "jobs":
             return run_job_command(given, os.environ)
+        if given.command == "mcp":
+            return run_server_command(given, os.environ)
         if given.command == "threads":
             from lambda_responses.library.thread_commands import run_thread_command
 

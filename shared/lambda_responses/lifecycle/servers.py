@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -165,26 +166,13 @@ def _named(
         raise _fault(message, f"{path}.{member}")
     prefix = server.name if is_proxys(tool["server_url"]) else None
     asked = tool.get("allowed_tools")
-    limits = server.limits
-    return Server(
-        label or server.name,
-        server.where,
-        named=server.name,
+    return replace(
+        server.as_server(label),
         headers={**brought, **server.headers},
-        auth=server.auth,
         allowed=server.allowed if asked is None else (*server.allowed, read_filter(asked, server=prefix)),
         approval=approval_policies(tool.get("require_approval"), server.approval, server=prefix),
         deferred=server.deferred or bool(tool.get("defer_loading")),
         description=tool.get("server_description") or server.description,
-        pins=server.pins,
-        call_seconds=limits.call_seconds,
-        list_seconds=limits.list_seconds,
-        result_bytes=limits.result_bytes,
-        context_bytes=limits.context_bytes,
-        list_ttl=limits.list_ttl,
-        trusts_hints=server.trusts_hints,
-        required=limits.required,
-        operators=True,
         path=path,
     )
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
+from lambda_responses.tools.approvals import approval_policies
+from lambda_responses.tools.filters import ToolFilter
+from lambda_responses.tools.servers.server import Server
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lambda_responses.tools.approvals import ApprovalPolicy
-    from lambda_responses.tools.filters import ToolFilter
     from lambda_responses.tools.servers.server import ClientCredentials, Http, SigV4, Stdio
 
 
@@ -77,6 +80,30 @@ class NamedServer:
             self.keys is None or caller.key_id in self.keys
         )
 
+    def as_server(self, label: str | None = None) -> Server:
+        """It as it is used where a request adds nothing, under that label or its name."""
+        limits = self.limits
+        return Server(
+            label or self.name,
+            self.where,
+            named=self.name,
+            headers=self.headers,
+            auth=self.auth,
+            allowed=self.allowed,
+            approval=approval_policies(None, self.approval),
+            deferred=self.deferred,
+            description=self.description,
+            pins=self.pins,
+            call_seconds=limits.call_seconds,
+            list_seconds=limits.list_seconds,
+            result_bytes=limits.result_bytes,
+            context_bytes=limits.context_bytes,
+            list_ttl=limits.list_ttl,
+            trusts_hints=self.trusts_hints,
+            required=limits.required,
+            operators=True,
+        )
+
 
 _NONE: Mapping[str, NamedServer] = {}
 
@@ -87,6 +114,11 @@ class ServerRegistry:
     def __init__(self, servers: Mapping[str, NamedServer] = _NONE, limits: Limits | None = None) -> None:
         self._servers = servers
         self.limits = limits or Limits()
+
+    @property
+    def servers(self) -> Sequence[NamedServer]:
+        """All of them."""
+        return list(self._servers.values())
 
     def named(self, name: str) -> NamedServer | None:
         """The server of that name, whoever may use it."""
@@ -103,8 +135,6 @@ class ServerRegistry:
         tools = frozenset(each.removeprefix(f"{name}/") for each in granted if each.startswith(f"{name}/"))
         if not tools:
             return None
-        from lambda_responses.tools.filters import ToolFilter
-
         return replace(server, allowed=(*server.allowed, ToolFilter(tools)))
 
     def all_for(self, caller: Caller) -> Sequence[NamedServer]:
