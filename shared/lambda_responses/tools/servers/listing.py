@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from lambda_responses.storage.keyed.port import StoreUnavailable
 from lambda_responses.storage.scheduling import at_once, weight_of
-from lambda_responses.storage.tool_lists import KeptList
+from lambda_responses.storage.tool_lists import STALE, KeptList
 from lambda_responses.tools.catalog import ServerList, usable
 from lambda_responses.tools.servers.server import ListedTool, ServerFault
 from lambda_responses.tools.tool_text import cleaned_tool
@@ -104,7 +104,7 @@ class Listing:
         try:
             listed = await connections.list_tools(server)
         except ServerFault:
-            if known is None or server.named is None:
+            if known is None or server.named is None or known.ends <= self._now():
                 raise
             self._memory.put((tenant, server.digest), replace(known, fresh=self._now() + RETRIED))
             return known.tools
@@ -121,15 +121,14 @@ class Listing:
         if kept is None:
             return None
         tools = tuple(ListedTool(*tool) for tool in kept.tools)
-        known = _Remembered(tools, kept.fresh, weight_of(kept.tools))
-        return self._memory.put((tenant, server.digest), known)
+        return self._memory.put((tenant, server.digest), _remembered(tools, kept))
 
     async def _keep(self, server: Server, tenant: str, tools: tuple[ListedTool, ...], seconds: float) -> None:
         seconds = min(seconds, LONGEST) * (1 - self._jitter() / 10)
         if seconds < SHORTEST:
             return
         kept = KeptList([_members(tool) for tool in tools], self._now() + seconds)
-        self._memory.put((tenant, server.digest), _Remembered(tools, kept.fresh, weight_of(kept.tools)))
+        self._memory.put((tenant, server.digest), _remembered(tools, kept))
         try:
             await self._rows.keep(tenant, server.digest, kept)
         except StoreUnavailable:
@@ -149,7 +148,13 @@ class _Remembered:
 
     tools: tuple[ListedTool, ...]
     fresh: float
+    ends: float
+    """When it is too old for anything."""
     weight: int
+
+
+def _remembered(tools: tuple[ListedTool, ...], kept: KeptList) -> _Remembered:
+    return _Remembered(tools, kept.fresh, kept.fresh + STALE, weight_of(kept.tools))
 
 
 class _Memory:
