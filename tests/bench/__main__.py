@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.bench import background, cold_start, engine, imports, stores, traffic
+from tests.bench import background, cold_start, engine, imports, stores, tools, traffic
 from tests.bench.doors import FORMATS, OWN_FORMATS, Door, litellm, ours, start_seconds, upstream_itself
 from tests.bench.layout import RUNS_HERE
 from tests.bench.table import BEST, OURS, UPSTREAM, Figure, render
@@ -58,6 +58,7 @@ def main() -> None:
         _print_deltas(quiet, rounds)
         running.pop_all().close()
         _print_background(_made(place / "background"))
+        print("\n" + render("tools of servers", [OURS, BEST], tools.figures()), flush=True)
         _print_rest(place)
         _print_cold_starts(_made(place / "lambda"), rounds)
     print(f"\n{_load()} after; what else runs adds to all times but processor time")
