@@ -272,7 +272,10 @@ def main() -> None:
     import uvicorn
 
     app = Door(application(server, chosen.transport), notes, chosen.token)
-    listener = socket.create_server(("127.0.0.1", chosen.port))
+    # Only of a socket that says that it is TCP does the event loop send what it has without waiting for more.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", chosen.port))
     path = "/sse" if chosen.transport == "sse" else "/mcp"
     print(f"http://127.0.0.1:{listener.getsockname()[1]}{path}", flush=True)
     config = uvicorn.Config(app, log_level="critical", lifespan="on", timeout_graceful_shutdown=0)

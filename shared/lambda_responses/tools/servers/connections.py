@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from lambda_responses.outbound.client import Outbound
 from lambda_responses.outbound.faults import Refused
 from lambda_responses.tools.servers.credentials import credentials_of, secrets_of
-from lambda_responses.tools.servers.faults import NOT_OPEN, Failure, late
+from lambda_responses.tools.servers.faults import LOST, NOT_OPEN, Failure, late
 from lambda_responses.tools.servers.results import outcome_of
 from lambda_responses.tools.servers.server import Http, ListedTool, ServerFault, ToolList
 
@@ -47,6 +47,7 @@ class Connections:
         self._outbound = outbound or Outbound()
         self._secrets = tuple(secrets)
         self._links: dict[tuple[str, bool, int], Link] = {}
+        self._retired: list[Link] = []
 
     async def __aenter__(self) -> Self:
         return self
@@ -61,8 +62,9 @@ class Connections:
 
     async def aclose(self) -> None:
         """Closes all connections, in two seconds at most."""
-        links = list(self._links.values())
+        links = [*self._links.values(), *self._retired]
         self._links.clear()
+        self._retired.clear()
         await asyncio.gather(*(link.close(CLOSING_SECONDS) for link in links))
 
     async def list_tools(self, server: Server) -> ToolList:
@@ -119,10 +121,13 @@ class Connections:
             return await link.asked(question, exchange)
         except Exception as error:  # the SDK's own, its transports' and its validators' are of many kinds
             if not last and was_not_heard(error, exchange) and forget(server):
-                await self._close(server, link)
+                self._retire(server, link)
                 raise _NotHeard from None
             secrets = (*self._secrets, *secrets_of(server))
-            raise Unanswered(failure_of(error, exchange, server.result_bytes, secrets)) from None
+            failure = failure_of(error, exchange, server.result_bytes, secrets)
+            if failure is LOST:
+                self._retire(server, link)
+            raise Unanswered(failure) from None
 
     def _link(self, server: Server) -> Link:
         """The connection to that server, which may be still about to open. Raises `Unanswered`."""
@@ -135,10 +140,10 @@ class Connections:
             link = self._links[_key(server)] = Link(lambda: opened(server, outbound))
         return link
 
-    async def _close(self, server: Server, link: Link) -> None:
+    def _retire(self, server: Server, link: Link) -> None:
+        """Ask nothing more over that connection, whose other questions may still be answered."""
         if self._links.get(_key(server)) is link:
-            del self._links[_key(server)]
-        await link.close(CLOSING_SECONDS)
+            self._retired.append(self._links.pop(_key(server)))
 
     def _outbound_to(self, server: Server) -> Outbound:
         """What that server may be reached by: an operator's address is open, whatever network it is in."""

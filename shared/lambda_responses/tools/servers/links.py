@@ -7,7 +7,7 @@ nothing else.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from lambda_responses.tools.servers.transport import Exchange, current
 
@@ -30,6 +30,14 @@ class NotOpened(Exception):
 
 class Lost(Exception):
     """The connection ended before an answer came."""
+
+
+def alone(error: Exception) -> Exception:
+    """The exception that a group was made for: the SDK tells in groups of one what broke a connection."""
+    if not isinstance(error, ExceptionGroup):
+        return error
+    inner = cast("ExceptionGroup[Exception]", error).exceptions
+    return alone(inner[0]) if len(inner) == 1 else error
 
 
 class Link:
@@ -85,8 +93,8 @@ class Link:
             async with self._opened() as client:
                 self._client.set_result(client)
                 await self._closing.wait()
-        except Exception as error:  # the SDK tells in groups of exceptions what broke a connection
-            cause = error
+        except Exception as error:
+            cause = alone(error)
         finally:
             if not self._client.done():
                 fault = NotOpened(self._exchange)

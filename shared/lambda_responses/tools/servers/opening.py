@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 
-from mcp import Client, MCPError, StdioServerParameters, stdio_client
+from mcp import Client, StdioServerParameters, stdio_client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import Implementation
@@ -70,7 +70,7 @@ async def _reached(server: Server, where: Http, outbound: Outbound, stack: Async
     speech = _known.get(server.digest) or Speech(transport="sse" if where.kind == "sse" else "http")
     try:
         client = await stack.enter_async_context(_client(server, where, outbound, speech))
-    except MCPError:
+    except Exception:  # an answer to the handshake, or a group of what that has led to
         seen = current.get()
         speechless = seen.fault is None and not seen.spoken and seen.status in WITHOUT_STREAMS
         if where.kind != "auto" or speech.transport == "sse" or not speechless:
