@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -22,7 +24,15 @@ from tests.corpus.responses_recordings import (
     turn_of,
 )
 
+if TYPE_CHECKING:
+    from lambda_responses.transformers.base import Turn
+
 pytestmark = needs_corpus
+
+
+def shown(recording: Recording, items: list[Json], origins: dict[str, Json]) -> Turn:
+    """The turn after that."""
+    return replace(turn_of(recording), items=[*map(unsealed, items)], origins=origins)
 
 
 def keep(recording: Recording, chunks: list[Json]) -> tuple[list[Json], dict[str, Json]]:
@@ -91,7 +101,7 @@ def test_a_model_gets_its_own_words_back(recording: Recording):
         assert all(thread_of(item["id"]) for item in items)
         recorded = said(chunks)
         wanted = [item for item in recorded if replayable(item, recording)]
-        back = render_input([*map(unsealed, items)], origins, recording.profile)
+        back = render_input(shown(recording, items, origins), recording.profile)
         if any(map(counted, recorded)):
             assert not any(map(counted, back))
             wanted, back = unnumbered(wanted), unnumbered(back)
@@ -104,6 +114,6 @@ def test_another_provider_gets_none_of_their_names(recording: Recording):
     for chunks in recording.streams():
         items, _ = keep(recording, chunks)
         theirs = {item["id"] for item in said(chunks)}
-        for item in render_input([*map(unsealed, items)], {}, recording.profile):
+        for item in render_input(shown(recording, items, {}), recording.profile):
             assert item.get("id") not in theirs
             assert "encrypted_content" not in item

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from lambda_responses.transformers.plain_items import KNOWN, RETOLD, SETTINGS, restate
-from lambda_responses.transformers.server_calls import SEARCHES, SERVED
+from lambda_responses.transformers.server_calls import TOLD
 from lambda_responses.wire.compaction import TRIGGER, without_media
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _plain(items: Sequence[Json]) -> Iterator[Json]:
             yield _message("assistant", f"[Asked to approve {item.get('name')}: {item.get('arguments')}]")
         elif kind == "mcp_approval_response":
             yield _message("user", "[Approved]" if item.get("approve") else "[Declined]")
-        elif kind in KNOWN or kind in RETOLD or kind in SERVED | SEARCHES:
+        elif kind in KNOWN or kind in RETOLD or kind in TOLD:
             yield from (without_media(plain) for _, plain in restate([item]))
         elif kind not in SETTINGS and kind != TRIGGER:
             yield item

@@ -16,14 +16,21 @@ from lambda_responses.transformers.call_ids import lasting
 from lambda_responses.wire.mcp_names import function_name
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from lambda_responses.wire.json import Json
 
-SERVED = frozenset({"mcp_call", "mcp_approval_request", "mcp_approval_response", "mcp_list_tools"})
-"""Items about tools of servers."""
-SEARCHES = frozenset({"tool_search_call", "tool_search_output"})
-"""Items about the search for tools."""
+TOLD = frozenset(
+    {
+        "mcp_call",
+        "mcp_approval_request",
+        "mcp_approval_response",
+        "mcp_list_tools",
+        "tool_search_call",
+        "tool_search_output",
+    }
+)
+"""Items about the tools of servers."""
 
 SEARCH = "tool_search"
 """The function by which a model looks for tools."""
@@ -33,19 +40,23 @@ _UNFINISHED = "The call did not finish."
 
 
 def with_plain_calls(
-    items: Sequence[Json], origins: Mapping[str, Json], kinds: Collection[str] = SERVED | SEARCHES
+    items: Sequence[Json],
+    origins: Mapping[str, Json],
+    *,
+    keep: Callable[[Json], bool] = lambda item: False,
 ) -> Iterator[tuple[int, Json]]:
-    """Every item with its place; in the place of those `kinds`, the calls and outputs that they tell of.
+    """Every item with its place; in the place of those about servers' tools, the calls that they tell of.
 
     A call has the id of the item, so that its maker is found by that, and the call id that its maker gave it,
-    unless another call of the context has it. What says nothing to a model is left out.
+    unless another call of the context has it. What says nothing to a model is left out. `keep` says which of
+    these items stay as they are.
     """
     plain = _PlainCalls(items, origins)
     outputs: list[tuple[int, Json]] = []
     """Those of the calls of one step, until all of these have been told."""
     step: Any = None
     for index, item in enumerate(items):
-        told = plain.told(item) if item.get("type") in kinds else None
+        told = plain.told(item) if item.get("type") in TOLD and not keep(item) else None
         begins = told is None or (told.call is not None and (told.step is None or told.step != step))
         if begins:
             yield from outputs
@@ -65,7 +76,7 @@ def was_run_here(item: Json, origins: Mapping[str, Json]) -> bool:
 
     Otherwise its maker has run it, who knows it by what it said itself.
     """
-    return item.get("type") in SERVED | SEARCHES and "call_id" in origins.get(item.get("id") or "", {})
+    return item.get("type") in TOLD and "call_id" in origins.get(item.get("id") or "", {})
 
 
 @dataclass(frozen=True, slots=True)

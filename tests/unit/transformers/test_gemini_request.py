@@ -472,6 +472,33 @@ def test_a_signature_rides_on_the_reasoning_before_its_item():
     assert told[1]["parts"][1]["thoughtSignature"] == "s"
 
 
+def ran(id: str) -> Json:
+    item: Json = {"type": "mcp_call", "id": id, "server_label": "dice", "name": "roll", "arguments": "{}"}
+    return {**item, "output": "6", "error": None}
+
+
+def signatures(content: Json) -> list[Any]:
+    return [part.get("thoughtSignature") for part in content["parts"] if "functionCall" in part]
+
+
+def test_calls_that_this_server_ran_keep_signatures_and_stand_together():
+    made: Json = {"mcp_1": {"id": "x1", "signature": "s", "step": 0}, "mcp_2": {"id": "x2", "step": 0}}
+    told = contents(said("Hi"), ran("mcp_1"), ran("mcp_2"), origins=made)
+    assert [each["role"] for each in told] == ["user", "model", "user"]
+    assert signatures(told[1]) == ["s", None]
+    assert [part["functionResponse"]["id"] for part in told[2]["parts"]] == ["x1", "x2"]
+
+
+def test_what_rides_before_calls_that_were_told_late_is_theirs_in_their_order():
+    seals: list[Json] = [{"type": "reasoning", "id": id, "summary": []} for id in "ab"]
+    ridden: Json = {id: {"signed": [], "next": ["function_call", {"signature": id}]} for id in "ab"}
+    asked: Json = {**ran("mcpr_1"), "type": "mcp_approval_request"}
+    answer: Json = {"type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": True}
+    items = [said("Hi"), *seals, ran("mcp_1"), asked, answer, ran("mcp_2")]
+    told = contents(*items, origins=ridden)
+    assert [signatures(each) for each in told[1::2]] == [["a"], ["b"]]
+
+
 def test_what_rides_on_reasoning_after_several_items_is_theirs():
     code: Json = {"type": "code_interpreter_call", "id": "ci", "code": "1", "outputs": []}
     raw: list[Json] = [{"executableCode": {"code": "1"}}, {"codeExecutionResult": {"output": "1"}}]

@@ -195,6 +195,66 @@ def test_an_approval_names_the_request_as_its_maker_knows_it():
     assert sent(reply, origins={ours: {"id": "mcpr_1"}}) == [{**reply, "approval_request_id": "mcpr_1"}]
 
 
+def ran(number: int, **more: Any) -> Json:
+    item = {
+        "type": "mcp_call",
+        "id": "mcp" + OURS.replace("a", str(number), 1),
+        "server_label": "dice",
+        "name": "roll",
+    }
+    return {**item, "arguments": "{}", "output": "6", "error": None, **more}
+
+
+def test_calls_that_this_server_ran_are_calls_of_functions_under_their_makers_ids():
+    calls = [ran(1), ran(2, output=None, error={"type": "http_error", "code": 502, "message": "Bad"})]
+    made = {ran(n)["id"]: {"id": f"fc_{n}", "call_id": f"call_{n}x", "step": 0} for n in (1, 2)}
+    thought = {"type": "reasoning", "id": "rs" + OURS, "summary": []}
+    told = sent(
+        {"type": "mcp_list_tools", "server_label": "dice", "tools": []},
+        thought,
+        *calls,
+        origins={**made, thought["id"]: {"id": "rs_theirs", "encrypted_content": "sealed"}},
+    )
+    named = {"name": "dice__roll", "arguments": "{}"}
+    assert told == [
+        {"type": "reasoning", "id": "rs_theirs", "summary": [], "encrypted_content": "sealed"},
+        {"id": "fc_1", "type": "function_call", "call_id": "call_1x", **named},
+        {"id": "fc_2", "type": "function_call", "call_id": "call_2x", **named},
+        {"type": "function_call_output", "call_id": "call_1x", "output": "6"},
+        {"type": "function_call_output", "call_id": "call_2x", "output": "Error: HTTP 502: Bad"},
+    ]
+
+
+def test_a_call_that_a_client_brings_back_is_one_of_a_function_without_an_id():
+    for id in (ran(1)["id"], "mcp_theirs"):
+        told, _ = sent(ran(1, id=id))
+        assert told == {"type": "function_call", "call_id": id, "name": "dice__roll", "arguments": "{}"}
+    told, _ = sent(ran(1), dialect=profile.VLLM)
+    assert told["id"] == ran(1)["id"]
+
+
+def test_calls_that_the_upstream_ran_go_back_as_they_are():
+    theirs = {ran(1)["id"]: {"id": "mcp_theirs"}}
+    assert sent(ran(1), origins=theirs) == [ran(1, id="mcp_theirs")]
+
+
+def test_an_upstream_that_runs_tools_of_servers_is_shown_all_calls_of_them():
+    tools = [{"type": "mcp", "server_label": "dice", "server_url": "https://dice.example"}]
+    bare = {key: value for key, value in ran(1).items() if key != "id"}
+    ours = {ran(1)["id"]: {"id": "fc_1", "call_id": "call_1x", "step": 0}}
+    assert sent(ran(1), origins=ours, tools=tools) == [bare]
+    assert sent(ran(1), tools=tools) == [bare]
+
+
+def test_a_search_that_this_server_ran_is_a_call_of_a_function():
+    search = {"type": "tool_search_call", "id": "tsc" + OURS, "execution": "server", "call_id": None}
+    found = {"type": "tool_search_output", "id": "tso" + OURS, "call_id": None, "tools": []}
+    items = [{**search, "arguments": {"query": "x"}}, {**found, "execution": "server"}]
+    assert [item["type"] for item in sent(*items)] == ["function_call", "function_call_output"]
+    for kept in ({"tools": [{"type": "tool_search"}]}, {"origins": {i["id"]: {"id": "t"} for i in items}}):
+        assert [item["type"] for item in sent(*items, **kept)] == [item["type"] for item in items]
+
+
 def test_deepseek_hears_what_was_said_between_calls_before_them():
     reasoning = {"type": "reasoning", "summary": [], "content": [{"type": "reasoning_text", "text": "Hm"}]}
     history = [QUESTION, call(1), reasoning, call(2), output(1), output(2), call(3), output(3)]

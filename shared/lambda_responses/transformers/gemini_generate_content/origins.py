@@ -9,7 +9,8 @@ By kind of item, what is kept of it:
 
 A client that keeps the conversation itself brings back what is kept of reasoning items alone. What belongs
 to other items then rides on one of these, as `{"next": [type, kept]}` before the item, or as `{"before":
-[[type, kept], …]}` after the last of several. A part that makes no item is kept whole in the `parts` of a
+[[type, kept], …]}` after the last of several. A call of a tool that this server runs is one of a function
+there. A part that makes no item is kept whole in the `parts` of a
 reasoning item.
 """
 
@@ -35,18 +36,32 @@ def kept_of(items: Sequence[Json], origins: Mapping[str, Json]) -> dict[int, Jso
         place: dict(origins[item["id"]]) for place, item in enumerate(items) if item.get("id") in origins
     }
     said: list[int] = []
-    awaited: list[Any] | None = None
+    latest: Any = None
+    awaited: list[Any] = []
     for place, item in enumerate(items):
+        if item.get("type") in _UNSAID:
+            continue
         if item.get("type") != "reasoning":
             said.append(place)
-            if awaited is not None:
-                _give(kept, items, [place], [awaited])
-                awaited = None
+            if item.get("type") in _TOLD_LATE:
+                latest = awaited.pop(0) if awaited else None
+            else:
+                awaited.clear()
+            if latest is not None:
+                _give(kept, items, [place], [latest])
+                latest = None
         elif place in kept:
             before = kept[place].get("before") or ()
             _give(kept, items, said[len(said) - len(before) :], before)
-            awaited = kept[place].get("next")
+            latest = kept[place].get("next")
+            awaited += [] if latest is None else [latest]
     return kept
+
+
+_UNSAID = frozenset({"mcp_list_tools", "mcp_approval_request", "mcp_approval_response", "tool_search_output"})
+"""Items that no model has said."""
+_TOLD_LATE = frozenset({"mcp_call", "tool_search_call"})
+"""Calls that this server ran: they are told when all else has been that their step said."""
 
 
 def _give(kept: dict[int, Json], items: Sequence[Json], places: list[int], brought: Sequence[Any]) -> None:
@@ -60,7 +75,8 @@ def _give(kept: dict[int, Json], items: Sequence[Json], places: list[int], broug
 
 
 def _type_of(item: Json) -> str:
-    return str(item.get("type") or "message")
+    kind = str(item.get("type") or "message")
+    return "function_call" if kind in _TOLD_LATE else kind
 
 
 def split_signed(text: str, kept: Json) -> Iterator[Json]:

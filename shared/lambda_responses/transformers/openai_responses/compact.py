@@ -42,7 +42,7 @@ class _OpenAICompaction:
     def render_request(self, turn: Turn, profile: ResponsesProfile) -> Rendered:
         """The context, and what the endpoint takes of the settings."""
         settings = {name: turn.request[name] for name in TAKEN if turn.request.get(name) is not None}
-        items = render_input(turn.items, turn.origins, profile)
+        items = render_input(turn, profile)
         body: Json = {"model": turn.model, "input": items, **settings}
         return Rendered(path=f"{profile.path}/compact", body=body)
 

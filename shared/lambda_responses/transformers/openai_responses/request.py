@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lambda_responses.transformers.base import SEAL, Rendered
+from lambda_responses.transformers.server_calls import was_run_here, with_plain_calls
+from lambda_responses.transformers.tool_names import tools_of
 from lambda_responses.wire.ids import thread_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from lambda_responses.transformers.base import Turn
     from lambda_responses.transformers.openai_responses.profile import ResponsesProfile
@@ -40,7 +43,7 @@ def render_request(turn: Turn, profile: ResponsesProfile) -> Rendered:
     given = {key: value for key, value in turn.request.items() if value is not None}
     body = {key: value for key, value in given.items() if key not in OURS and key not in profile.refused}
     body["model"] = turn.model
-    body["input"] = render_input(turn.items, turn.origins, profile)
+    body["input"] = render_input(turn, profile)
     body["store"] = False
     if profile.streams:
         body["stream"] = True
@@ -54,12 +57,12 @@ def render_request(turn: Turn, profile: ResponsesProfile) -> Rendered:
     )
 
 
-def render_input(items: Iterable[Json], origins: Mapping[str, Json], profile: ResponsesProfile) -> list[Json]:
+def render_input(turn: Turn, profile: ResponsesProfile) -> list[Json]:
     """The context in the upstream's terms, oldest first."""
     rendered: list[Json] = []
     orphaned = False
-    for item in items:
-        theirs = _render_item(item, origins, profile)
+    for item in _told(turn, profile):
+        theirs = _render_item(item, turn.origins, profile)
         if theirs is None:
             # What followed the lost reasoning must not be known by an id: the upstream knows that, by that
             # id, it belongs to reasoning which it then demands.
@@ -71,6 +74,33 @@ def render_input(items: Iterable[Json], origins: Mapping[str, Json], profile: Re
             theirs.pop("id", None)
         rendered.append(theirs)
     return _move_calls_last(rendered) if profile.wants_calls_last else rendered
+
+
+def _told(turn: Turn, profile: ResponsesProfile) -> Iterator[Json]:
+    """The items; calls of tools that this server runs, which the upstream knows as functions, as such."""
+    hosted = {str(tool.get("type")) for _, tool in tools_of(turn.request, turn.items)}
+    keep = partial(_is_known, origins=turn.origins, hosted=hosted)
+    for index, item in with_plain_calls(turn.items, turn.origins, keep=keep):
+        before = turn.items[index]
+        if item is before and not was_run_here(item, turn.origins):
+            yield item
+            continue
+        theirs = {key: value for key, value in item.items() if key != "status" or item is before}
+        if was_run_here(before, turn.origins) == (item is before) and not profile.needs_ids:
+            theirs.pop("id", None)  # the id by which its maker knows it is that of an item of another kind
+        yield theirs
+
+
+def _is_known(item: Json, origins: Mapping[str, Json], hosted: Collection[str]) -> bool:
+    """Whether the upstream takes an item about servers' tools as it is: it runs these, or ran that one."""
+    if item["type"].startswith("tool_search"):
+        if "tool_search" in hosted or item.get("execution") == "client":
+            return True
+    elif "mcp" in hosted:
+        return True
+    answers = item["type"] == "mcp_approval_response"
+    origin = origins.get(str(item.get("approval_request_id" if answers else "id")), {})
+    return "id" in origin and "call_id" not in origin
 
 
 def _render_item(item: Json, origins: Mapping[str, Json], profile: ResponsesProfile) -> Json | None:
