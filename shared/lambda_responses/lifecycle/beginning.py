@@ -35,6 +35,8 @@ class TakenUp:
     """What came with the save; None where nothing was saved."""
     told: Sequence[Event] = ()
     """The events that left since then, in order. None of a response that is not streamed."""
+    pending: Sequence[Json] = ()
+    """The calls that are made next, see `tools.calls`."""
 
     @property
     def made(self) -> list[Json]:
@@ -50,16 +52,20 @@ class Beginning:
     response: Json
     context: ModelContext
     ids: ItemIds
+    pending: Sequence[Json] = ()
+    """Calls that are made before a model is asked."""
 
     def queued(self, target: str = "") -> StoredResponse:
         """The record of a response that nobody works on yet. `target`: whom its model's name stands for."""
         response = {**self.response, "status": "queued"}
-        return StoredResponse(response, own_items(self.context), self.context.own_origins, target)
+        return StoredResponse(
+            response, own_items(self.context), self.context.own_origins, target, pending=self.pending
+        )
 
     def taken_up(self) -> TakenUp:
         """The same, for a run that follows at once."""
         queued = self.queued()
-        return TakenUp(queued.response, queued.input, queued.origins)
+        return TakenUp(queued.response, queued.input, queued.origins, pending=queued.pending)
 
 
 def begin(
@@ -70,6 +76,7 @@ def begin(
     response_id: str,
     created_at: int,
     entropy: Entropy,
+    pending: Sequence[Json] = (),
 ) -> Beginning:
     """Begin a response to a checked request; `given` is its input, as far as a model is to be shown it."""
     ids = ItemIds(ResponseId(response_id), entropy)
@@ -81,7 +88,7 @@ def begin(
         model=request["model"],
         previous_response_id=request.get("previous_response_id"),
     )
-    return Beginning(response, context, ids)
+    return Beginning(response, context, ids, pending)
 
 
 def begin_again(given: Sequence[Json], known: Known, taken_up: TakenUp, *, entropy: Entropy) -> Beginning:

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lambda_responses.lifecycle.ports import Unbounded, Unclaimed, Unkept
+from lambda_responses.tools.port import Unjournaled
 
 if TYPE_CHECKING:
     from lambda_responses.lifecycle.endurance import Checkpoints, Endurance
     from lambda_responses.lifecycle.ports import Cancellation, Claim, Deadline, EventSink
-    from lambda_responses.tools.runner import ToolRunner
+    from lambda_responses.tools.port import ToolJournal
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,5 +26,5 @@ class RunBounds:
     """None where nobody takes a run up."""
     endurance: Endurance | None = None
     """None where somebody waits at the other end, and had rather hear of a fault than wait it out."""
-    tools: ToolRunner | None = None
-    """Runs the tools that are this server's to run, if there are any."""
+    journal: ToolJournal = field(default_factory=Unjournaled)
+    """Remembers the calls of tools that are made for the response."""

@@ -52,8 +52,9 @@ class ModelContext:
 
     @property
     def call_ids(self) -> set[str]:
-        """Call ids that are taken."""
-        return {item["call_id"] for item in self.items if isinstance(item.get("call_id"), str)}
+        """Call ids that are taken, those included that are kept beside items."""
+        holders = (*self.items, *self.origins.values())
+        return {each["call_id"] for each in holders if isinstance(each.get("call_id"), str)}
 
     @property
     def own_origins(self) -> dict[str, Json]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lambda_responses.lifecycle.known import Known
     from lambda_responses.lifecycle.ports import Principal, Services
     from lambda_responses.providers.base import Target
+    from lambda_responses.tools.servers.server import Server
     from lambda_responses.wire.json import Json
 
 
@@ -36,6 +37,10 @@ class Asked:
     """Checked, its input with each reference replaced by what it names."""
     targets: Sequence[Target]
     known: Known
+    servers: Sequence[Server] = ()
+    """Whose tools are run here for it."""
+    pending: Sequence[Json] = ()
+    """Calls that it approves of, which are made before a model is asked."""
 
 
 async def create_response(
@@ -52,7 +57,14 @@ async def create_response(
     """
     asked = await check_request(body, principal=principal, using=using, provider=provider)
     return ResponseRun(
-        asked.request, asked.targets, principal.tenant, asked.known, using, bounds or RunBounds()
+        asked.request,
+        asked.targets,
+        principal.tenant,
+        asked.known,
+        using,
+        bounds or RunBounds(),
+        servers=asked.servers,
+        pending=asked.pending,
     )
 
 
@@ -63,13 +75,36 @@ async def check_request(
     targets = using.router.resolve(read_model(body), provider=provider)
     native = all(target.native for target in targets)
     request = check_create_request(body, native=native)
+    servers = _servers_of(request, targets, principal, using)
     seals = shows_seals(request) or bool(request.get("context_management")) or asks_to_compact(request)
     known = await known_before(request, principal=principal, using=using, native=native, seals=seals)
     request["input"] = known.input
     check_whole_context(request, known.current)
     if request.get("store", True) or request.get("background"):
         await _check_storable(request, using)
-    return Asked(request, targets, known)
+    pending = await _approved(known, servers, principal, using) if servers else ()
+    return Asked(request, targets, known, servers, pending)
+
+
+def _servers_of(
+    request: Json, targets: Sequence[Target], principal: Principal, using: Services
+) -> Sequence[Server]:
+    """Raises `InvalidRequestError` for a server that cannot be used."""
+    if all(tool.get("type") != "mcp" for tool in request.get("tools") or ()):
+        return ()
+    from lambda_responses.lifecycle.servers import resolve_servers  # which few requests need
+
+    return resolve_servers(request, targets=targets, principal=principal, using=using)
+
+
+async def _approved(
+    known: Known, servers: Sequence[Server], principal: Principal, using: Services
+) -> Sequence[Json]:
+    """Raises `InvalidRequestError` for an answer to what was not asked."""
+    from lambda_responses.lifecycle.approvals import approved_calls
+
+    calls = await approved_calls(known, servers, tenant=principal.tenant, using=using)
+    return [call.as_json() for call in calls]
 
 
 async def _check_storable(request: Json, using: Services) -> None:

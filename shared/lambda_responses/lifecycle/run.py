@@ -7,7 +7,7 @@ drained. What differs is when a fault is still an HTTP status: until the first e
 
 from __future__ import annotations
 
-from contextlib import aclosing, nullcontext
+from contextlib import AsyncExitStack, aclosing, nullcontext
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -40,15 +40,17 @@ if TYPE_CHECKING:
     from lambda_responses.lifecycle.known import Known
     from lambda_responses.lifecycle.placement import Placement
     from lambda_responses.lifecycle.ports import Services
-    from lambda_responses.lifecycle.tool_steps import ToolSteps
+    from lambda_responses.lifecycle.server_tools.session import ServerTools
     from lambda_responses.providers.base import Target
     from lambda_responses.stream.deltas import Delta
+    from lambda_responses.tools.servers.server import Server
     from lambda_responses.wire.json import Event, Json
 
 
 class ResponseRun:
     """One response being made. It runs once: either `events` or `response`.
 
+    `servers` are those whose tools are run here, and `pending` the calls that are made before a model is asked.
     With `taken_up` it is a response that was promised before, and goes on where that was left: `events` has
     its first batch at once, every fault is one of them, and a run that somebody wants to stop, or that its
     bounds interrupt, leaves by `Interrupted`. `place` is then where it will be kept; nobody gives that back.
@@ -66,6 +68,8 @@ class ResponseRun:
         using: Services,
         bounds: RunBounds,
         *,
+        servers: Sequence[Server] = (),
+        pending: Sequence[Json] = (),
         place: Placement | None = None,
         taken_up: TakenUp | None = None,
     ) -> None:
@@ -75,6 +79,8 @@ class ResponseRun:
         self._known = known
         self._using = using
         self._bounds = bounds
+        self._servers = servers
+        self._pending = pending if taken_up is None else taken_up.pending
         self._place = place
         self._taken_up = taken_up
         self._progress = Progress.of(taken_up and taken_up.progress)
@@ -88,7 +94,10 @@ class ResponseRun:
         self._context: ModelContext
         self._emitter: ResponseEmitter
         self._targets: Targets
-        self._tools: ToolSteps | None = None
+        self._tools: ServerTools | None = None
+        self._withheld: list[Delta] = []
+        """What is told with the first events, which wait for the upstream's first word."""
+        self._most_steps = using.max_steps if taken_up is None else using.max_background_steps
         self._steps_here = 0
         """Of those, how many this very run has taken."""
         self._bound: str | None = None
@@ -111,8 +120,8 @@ class ResponseRun:
 
     @property
     def bound(self) -> str | None:
-        """The bound at which the loop of steps ended, if it did: a name of a setting."""
-        return self._bound
+        """The bound at which the loop of steps ended, if it did: the name of a setting, or `repeated_calls`."""
+        return self._bound if self._tools is None else self._tools.bound
 
     def origins_of(self, events: Sequence[Event]) -> dict[str, Json]:
         """What is to be kept beside the items that these events finish, by item id: for who logs events."""
@@ -147,14 +156,18 @@ class ResponseRun:
             place as placement,
             self._bounds.claim.held(placement),
             stop_signal(self._bounds.cancellation) as self._stop,
+            AsyncExitStack() as exits,
         ):
             self._begin(placement.response_id, created_at)
             try:
+                await exits.enter_async_context(self._tools or nullcontext())
                 async with aclosing(self._steps(patient=streamed)) as steps:
                     async for _ in steps:
                         await self._bounds.sink.keep(self._made, self.origins_of(self._made))
                         events, self._made = self._made, []
                         yield events
+                if self.bound is not None and self._tools is not None:
+                    self._emitter.response["bound"] = self.bound
                 closing = self._emitter.finish(at=int(self._using.now()))
             except Exception as error:
                 if self._leaves(error):
@@ -187,12 +200,21 @@ class ResponseRun:
             parted=self._parted,
         )
         asked = self._plan.asked(request)
-        if self._bounds.tools is not None:
-            from lambda_responses.lifecycle.tool_steps import ToolSteps
+        if self._servers or self._pending:
+            from lambda_responses.lifecycle.server_tools.session import ServerTools
 
-            parallel, deadline = request.get("parallel_tool_calls") is not False, self._bounds.deadline
-            self._tools = ToolSteps(self._bounds.tools, self._emitter, parallel=parallel, deadline=deadline)
-            asked = self._tools.offered_with(asked)
+            self._tools = ServerTools(
+                asked,
+                self._servers,
+                tenant=self._tenant,
+                using=self._using,
+                context=self._context,
+                emitter=self._emitter,
+                bounds=self._bounds,
+                most_steps=self._most_steps,
+                tally=self._progress.tally,
+                pending=self._pending,
+            )
         self._targets = Targets(
             self._candidates,
             asked,
@@ -214,28 +236,33 @@ class ResponseRun:
 
     async def _steps(self, *, patient: bool) -> AsyncGenerator[None, None]:
         """Yields whenever there are events in `_made`, over as many upstream steps as it takes."""
-        emitter, bounds, progress = self._emitter, self._bounds, self._progress
-        most_steps, tools = self._using.max_steps, self._tools
+        emitter, bounds, progress, tools = self._emitter, self._bounds, self._progress, self._tools
         if self._taken_up is not None:
-            most_steps = self._using.max_background_steps
             self._started = True  # the first events that were not told yet, and ends of what was half told
             self._made += emitter.take_up(self._taken_up.told)
             if self._made:
                 yield
+        if tools is not None:
+            async with aclosing(self._list_tools(tools, self._patience(patient))) as moments:
+                async for _ in moments:
+                    yield
         while True:
-            begun, calls = emitter.items_begun, tools.calls if tools else ()
-            patience = self._using.first_event_wait if patient and not self._started else None
+            begun, calls = emitter.items_begun, tools is not None and bool(tools.pending)
             compacts = not (calls or progress.compacted) and await self._is_compaction_due()
-            step = self._run_tools(tools, calls) if tools and calls else self._step(compacts, patience)
+            step = (
+                self._call_tools(tools) if tools and calls else self._step(compacts, self._patience(patient))
+            )
             async with aclosing(step) as moments:
                 async for _ in moments:
                     yield
-            waiting = tools is not None and tools.awaited
+            if tools is not None and not (calls or compacts):
+                self._tell(await tools.settle(self._targets.current))
+            waiting = tools is not None and tools.waiting
             if not goes_on(emitter.stop, progressed=emitter.items_begun > begun, waiting=waiting):
                 return
             if not calls:
                 progress.steps += 1
-                if progress.steps >= most_steps:
+                if tools is None and progress.steps >= self._most_steps:
                     self._bound = "max_steps"
                     return
                 progress.compacted, progress.target = compacts, self._targets.current.name
@@ -244,16 +271,27 @@ class ResponseRun:
             if bounds.checkpoints is not None:
                 if self._made:
                     yield
-                await bounds.checkpoints.save(self._record(), progress.kept(emitter.bookmark))
+                await bounds.checkpoints.save(self._record(), self._kept_progress())
                 self._steps_here += 1
             if bounds.endurance is not None:
                 await bounds.endurance.before_step(self._steps_here)
 
-    async def _run_tools(self, tools: ToolSteps, calls: Sequence[Json]) -> AsyncGenerator[None, None]:
+    async def _list_tools(self, tools: ServerTools, patience: float | None) -> AsyncGenerator[None, None]:
+        """Before all steps: what there is to call. Servers that take long are told of while they do."""
+        async with aclosing(tools.list_tools(patience=patience, stop=self._stop)) as batches:
+            async for deltas in batches:
+                if not tools.listed:
+                    self._start(())
+                self._tell(deltas)
+                if self._made:
+                    yield
+
+    async def _call_tools(self, tools: ServerTools) -> AsyncGenerator[None, None]:
         """One step in which this server does what its model has called for."""
-        async with aclosing(tools.take(calls, self._stop)) as batches:
-            async for events in batches:
-                self._made += events
+        self._start(())
+        async with aclosing(tools.run_pending(self._stop)) as batches:
+            async for deltas in batches:
+                self._tell(deltas)
                 if self._made:
                     yield
 
@@ -278,13 +316,16 @@ class ResponseRun:
 
     async def _answer(self, patience: float | None) -> AsyncGenerator[None, None]:
         """One step in which a model is asked."""
+        gate = None
+        if self._tools is not None:
+            self._targets.ask(self._tools.next_turn())
+            gate = self._tools.gate()
         answer = self._targets.answer(
-            self._emitter, patience=patience, deadline=self._bounds.deadline, stop=self._stop
+            self._emitter, gate=gate, patience=patience, deadline=self._bounds.deadline, stop=self._stop
         )
         async with aclosing(answer) as batches:
             async for deltas in batches:
-                if not self._started:
-                    self._start(deltas)
+                self._start(deltas)
                 for delta in deltas:
                     self._made += self._emitter.apply(delta)
                     if isinstance(delta, ItemOpened) and is_compaction(delta.item):
@@ -310,8 +351,7 @@ class ResponseRun:
         self._compaction = compaction if self._plan.at_once else None
         async with aclosing(compaction.summarize(emitter.said, emitter.origins)) as moments:
             async for _ in moments:
-                if not self._started:
-                    self._start(())
+                self._start(())
                 if self._made:
                     yield
         for delta in compaction.deltas("end" if self._plan.at_once else "pause"):
@@ -325,11 +365,25 @@ class ResponseRun:
 
     def _start(self, deltas: Sequence[Delta]) -> None:
         """Make the first events, with what the upstream says of itself in its first words in them."""
+        if self._started:
+            return
         for delta in deltas:
             if isinstance(delta, Envelope):
                 self._emitter.apply(delta)
         self._started = True
         self._made += self._emitter.start()
+        self._tell(self._withheld)
+
+    def _tell(self, deltas: Sequence[Delta]) -> None:
+        """Tell of that now, or right after the first events."""
+        if not self._started:
+            self._withheld += deltas
+            return
+        for delta in deltas:
+            self._made += self._emitter.apply(delta)
+
+    def _patience(self, patient: bool) -> float | None:
+        return self._using.first_event_wait if patient and not self._started else None
 
     def _leaves(self, error: Exception) -> bool:
         """Whether the run ends here, and its response goes on, or has ended: whoever runs it sees to that."""
@@ -390,7 +444,13 @@ class ResponseRun:
             input=own_items(self._context),
             origins={**self._context.own_origins, **self._origins()},
             target=self.target,
+            pending=[] if self._tools is None else self._tools.kept_pending,
         )
+
+    def _kept_progress(self) -> Json:
+        if self._tools is not None:
+            self._progress.tally = self._tools.tally
+        return self._progress.kept(self._emitter.bookmark)
 
     def _origins(self) -> dict[str, Json]:
         """Of the items made so far."""

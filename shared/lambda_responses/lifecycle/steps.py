@@ -33,13 +33,15 @@ class Progress:
     """By the count of the upstream that took the last step, in which a model answered."""
     target: str | None = None
     """`provider/model` that answered."""
+    tally: Json | None = None
+    """What calls of servers' tools have used of their bounds; None where there are none."""
 
     @classmethod
     def of(cls, kept: Json | None) -> Progress:
         """What `kept` made of it; the very beginning for None."""
         if kept is None:
             return cls()
-        return cls(kept["steps"], kept["compacted"], kept["tokens_used"], kept["target"])
+        return cls(kept["steps"], kept["compacted"], kept["tokens_used"], kept["target"], kept.get("tally"))
 
     def kept(self, bookmark: Json) -> Json:
         """All that another run needs, together with the bookmark of the emitter."""
@@ -49,6 +51,7 @@ class Progress:
             "compacted": self.compacted,
             "tokens_used": self.tokens_used,
             "target": self.target,
+            **({} if self.tally is None else {"tally": self.tally}),
         }
 
 

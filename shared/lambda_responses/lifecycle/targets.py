@@ -27,10 +27,13 @@ if TYPE_CHECKING:
     from lambda_responses.providers.base import Target
     from lambda_responses.stream.deltas import Delta
     from lambda_responses.stream.emitter import ResponseEmitter
+    from lambda_responses.tools.gate import Gate
+    from lambda_responses.tools.offer import Asked
     from lambda_responses.transformers.base import Rendered
     from lambda_responses.wire.json import Json
 
 _PLACE = re.compile(r"input\[(\d+)\]")
+_TOOL = re.compile(r"tools\[(\d+)\]")
 
 
 class Targets:
@@ -52,6 +55,8 @@ class Targets:
         self.current, *self._waiting = self._in_order
         self._weights = weights or TokenWeights()
         self._request = request
+        self._tool_places: Sequence[int | None] | None = None
+        """By tool of that, its place in the client's request; None where they are the same."""
         self._context = context
         self._using = using
         self._files: dict[str, Fetched] = {}
@@ -75,16 +80,22 @@ class Targets:
             return ()
         return list(dict.fromkeys([*self._lost, *map(self._as_asked, self._rendered.dropped)]))
 
+    def ask(self, asked: Asked) -> None:
+        """Ask for this in the next step."""
+        self._request, self._tool_places = asked.request, asked.places
+
     async def answer(
         self,
         emitter: ResponseEmitter,
         *,
+        gate: Gate | None = None,
         patience: float | None,
         deadline: Deadline,
         stop: asyncio.Future[None] | None,
     ) -> AsyncGenerator[Sequence[Delta], None]:
         """One step's deltas, from the first target that answers.
 
+        The `gate` keeps back what is not to be told, and of a target that failed nothing.
         With `patience`, an empty batch comes first when nothing is heard for longer than that. Where a
         format cannot carry the request, or a target fails before its first word, the next one is asked; the
         fault of the first that failed is raised when there is none. With `truncation: auto` a context that is
@@ -101,8 +112,10 @@ class Targets:
                 ):
                     async for deltas in batches:
                         patience = None
-                        yield deltas
+                        yield deltas if gate is None else gate.passed(deltas)
             except APIError as error:
+                if gate is not None:
+                    gate.forget()
                 if emitter.items_begun == begun and await self._shorten(error):
                     emitter.forget_upstream()
                     continue
@@ -221,9 +234,15 @@ class Targets:
 
         `past` items at the beginning are not counted in `path`.
         """
+        if tool := _TOOL.match(path):
+            return self._tool_as_asked(int(tool[1]), path[tool.end() :])
         place = _PLACE.match(path)
         if place is None:
             return path
         index = past + int(place[1])
         own = self._places[index] if index < len(self._places) else None
         return "previous_response_id" if own is None else f"input[{own}]{path[place.end() :]}"
+
+    def _tool_as_asked(self, index: int, rest: str) -> str:
+        place = index if self._tool_places is None else self._tool_places[index]
+        return "tools" if place is None else f"tools[{place}]{rest}"

@@ -60,7 +60,13 @@ class Lookups:
         response = _as_it_is_now(envelope["env"], row.values)
         if added.get("out"):
             response["output"] = added["out"]
-        return StoredResponse(response, added.get("in", []), added.get("org", {}), row.values["target"])
+        return StoredResponse(
+            response,
+            added.get("in", []),
+            added.get("org", {}),
+            row.values["target"],
+            pending=added.get("wait", ()),
+        )
 
     async def items(self, ids: Iterable[str]) -> dict[str, StoredItem]:
         """The items of stored responses that have these ids; of other ids, nothing.

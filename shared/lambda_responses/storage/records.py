@@ -63,6 +63,8 @@ class StoredResponse:
     """`provider/model` that answered."""
     request: str | None = None
     """The name of the request that it alone answers, as claims have it. It is kept, and not read back."""
+    pending: Sequence[Json] = ()
+    """Of one that is still being made, the calls of tools that are made next; kept with what was said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,8 @@ def record_of(
     place, previous = reservation.place, reservation.previous
     kept = _Kept(reservation, reservation.expires + grace, grace, shares=shares, revision=revision)
     values = {"in": stored.input, "out": stored.response.get("output"), "org": stored.origins}
+    if stored.pending:
+        values["wait"] = stored.pending
     turn = bundle_of(values, room=MAX_STORED, lifts=lifts, name=partial(kept.name, "c"))
     snapshot = Bundle({})
     if reservation.flattens and previous is not None:

@@ -151,13 +151,29 @@ class ResponseEmitter:
 
     @property
     def open_calls(self) -> Sequence[Json]:
-        """The calls of which more may be said, as they were announced; none that has been cut already."""
-        return self._output.open_calls if self._output.whole else ()
+        """The calls of which more may be said, as they were announced."""
+        return self._output.open_calls
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing that is open has visibly been cut."""
+        return self._output.whole
+
+    @property
+    def usage_in_step(self) -> Json | None:
+        """The upstream's count of what it has read and said in this step."""
+        return self._usage
 
     @property
     def tokens_in_step(self) -> int:
-        """By the upstream's count, the tokens that it has read and said in this step."""
+        """All of that, in one number."""
         return 0 if self._usage is None else self._usage.get("total_tokens", 0)
+
+    def unique_call_id(self, call_id: str) -> str:
+        """That, or another where it cannot be told from those of other calls: none of these has it later."""
+        unique = self._output.unique_call_id(call_id)
+        self._taken_call_ids |= {unique}
+        return unique
 
     def start(self) -> list[Event]:
         """`response.created` and `response.in_progress`."""

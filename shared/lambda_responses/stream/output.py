@@ -151,13 +151,20 @@ class Output:
                 yield from self._close(item, "completed", None)
         kind = KINDS.get(announced["type"], OpenHostedItem)
         if kind is OpenCall:
-            announced = {**announced, "call_id": self._unique_call_id(announced.get("call_id"))}
+            announced = {**announced, "call_id": self.unique_call_id(announced.get("call_id"))}
         item = kind(id or self._ids.next(announced["type"]), self._next_index, block, announced, native)
         self._next_index += 1
         self._open.append(item)
         self._items[block] = item
         self._item_ids[block] = item.id
         yield item.opened()
+
+    def unique_call_id(self, call_id: str | None) -> str:
+        """That, or another where it is none or one that some call has."""
+        if not call_id or call_id in self._call_ids or len(call_id) > _LONGEST_CALL_ID:
+            call_id = self._ids.next_call_id()
+        self._call_ids.add(call_id)
+        return call_id
 
     def id_for(self, block: Block) -> str | None:
         """The id of the item that this block has made in this step, be it open or not."""
@@ -203,12 +210,6 @@ class Output:
         self._items[block] = item
         self._item_ids[block] = item.id
         return item
-
-    def _unique_call_id(self, call_id: str | None) -> str:
-        if not call_id or call_id in self._call_ids or len(call_id) > _LONGEST_CALL_ID:
-            call_id = self._ids.next_call_id()
-        self._call_ids.add(call_id)
-        return call_id
 
     def _close(self, item: OpenItem, status: ItemStatus, final: Json | None) -> Iterator[Event]:
         self._open.remove(item)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from lambda_responses.wire.json import Json
@@ -17,7 +17,7 @@ class PendingCall:
     """A call that is to be run. It is kept with its response until an item tells of it."""
 
     call_id: str
-    """Unique in its response: journals know the call by it."""
+    """Unique in its response: journals know the call by it, and models see it."""
     server_label: str
     """Empty for `tool_search`, which is ours."""
     name: str
@@ -25,9 +25,11 @@ class PendingCall:
     arguments: str
     """JSON text, as the model wrote it."""
     origin: Json = field(default_factory=dict[str, Any])
-    """What the model's maker wants back with the call, its own `call_id` for it, and the `step` that made it."""
+    """What the model's maker wants back with the call, its `call_id`, and the `step` that made it."""
     approval_request_id: str | None = None
     """The `mcpr_` item by which somebody has approved it; None where nobody had to."""
+    unmade: Literal["repeated", "given_up"] | None = None
+    """Why it is answered without being made, where it is: see `bounds.ANSWERS`."""
 
     def as_json(self) -> Json:
         """The call as it is kept."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lambda_responses.stream.deltas import BlockEnded, ItemOpened, Opaque, ToolArguments, ToolCall
+from lambda_responses.stream.deltas import BlockEnded, Envelope, ItemOpened, Opaque, ToolArguments, ToolCall
 from lambda_responses.wire.json import from_text
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from lambda_responses.stream.deltas import Block, Delta
     from lambda_responses.wire.json import Json
+
+_OFFERED = frozenset({"tools", "tool_choice", "max_tool_calls", "bounds"})
+"""Members of a response that repeat what was asked of the upstream, and is not what the client asked for."""
 
 
 @dataclass(slots=True)
@@ -56,7 +59,12 @@ class Gate:
 
     def passed(self, deltas: Sequence[Delta]) -> Sequence[Delta]:
         """Those of the deltas that are told at once."""
-        return [delta for delta in deltas if not self._keeps(delta)]
+        return [_without_tools(delta) for delta in deltas if not self._keeps(delta)]
+
+    def forget(self) -> None:
+        """The step is taken anew, by somebody who knows nothing of these calls."""
+        self._held.clear()
+        self._open.clear()
 
     @property
     def calls(self) -> Sequence[HeldCall]:
@@ -93,3 +101,12 @@ def _complete(call: HeldCall, final: Json | None) -> None:
     arguments = (final or {}).get("arguments")
     if isinstance(arguments, str) and arguments.startswith(call.said):
         call.said = arguments
+
+
+def _without_tools(delta: Delta) -> Delta:
+    """What an upstream repeats of a request whose tools the client has not seen is not told."""
+    match delta:
+        case Envelope(fields) if not _OFFERED.isdisjoint(fields):
+            return Envelope({name: value for name, value in fields.items() if name not in _OFFERED})
+        case _:
+            return delta

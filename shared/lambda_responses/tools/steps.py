@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 def goes_on(stop: StopReason | None, *, progressed: bool, waiting: bool = False) -> bool:
     """Whether another step should follow one that ended so.
 
-    An upstream that paused is asked again, unless it said nothing, which leads nowhere; calls that are
-    `waiting` for this server are made, and what came of them is shown to the model.
+    An upstream that paused is asked again, unless it said nothing, which leads nowhere. Where something is
+    `waiting` for this server, calls to be made or a last turn to be taken, the loop sees to that.
     """
-    return (stop == "pause" and progressed) or (stop == "tool_calls" and waiting)
+    return (stop == "pause" and (progressed or waiting)) or (stop == "tool_calls" and waiting)

@@ -58,7 +58,7 @@ def call_ended(call: PendingCall, outcome: Outcome) -> Sequence[Delta]:
     item = _item(call, arguments=call.arguments, status=status)
     return (
         ItemEvent(block, _event(f"{CALLED}.{status}")),
-        Opaque(block, {**call.origin, "own_call_id": call.call_id}),
+        Opaque(block, call.origin),
         BlockEnded(block, {**item, "output": outcome.output, "error": outcome.error}),
     )
 

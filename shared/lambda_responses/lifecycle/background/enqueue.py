@@ -95,6 +95,7 @@ async def keep_queued(
         deadline=created_at + using.background_seconds,
         owner=owner,
         reply=reply,
+        rights=_rights_of(asked, principal),
         kept=asked.request.get("store", True),
     )
     tenant, claim = principal.tenant, claim or Unclaimed()
@@ -109,6 +110,15 @@ async def keep_queued(
     return Queued(asked, created, beginning)
 
 
+def _rights_of(asked: Asked, principal: Principal) -> Json | None:
+    """What is to be known of the caller where the tools are run."""
+    if not asked.servers:
+        return None
+    from lambda_responses.lifecycle.servers import render_rights
+
+    return render_rights(principal)
+
+
 def _begun(asked: Asked, response_id: str, *, created_at: int, using: Services) -> Beginning:
     return begin(
         asked.request,
@@ -117,6 +127,7 @@ def _begun(asked: Asked, response_id: str, *, created_at: int, using: Services) 
         response_id=response_id,
         created_at=created_at,
         entropy=using.entropy,
+        pending=asked.pending,
     )
 
 

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from lambda_responses.lifecycle.background.verdict import Verdict
     from lambda_responses.lifecycle.ports import Claim, Deadline, EventSink, Principal, Services
     from lambda_responses.storage.background.job import Job
-    from lambda_responses.tools.port import ServerTools
     from lambda_responses.wire.json import Event, Json
 
 
@@ -45,7 +44,6 @@ class StreamedInBackground:
         provider: str | None = None,
         claim: Claim | None = None,
         telling: EventSink,
-        tools: ServerTools | None = None,
     ) -> None:
         """`deadline` is that of whoever makes the response here; `telling` hears what is said meanwhile."""
         self._body = body
@@ -55,7 +53,6 @@ class StreamedInBackground:
         self._provider = provider
         self._claim = claim
         self._telling = telling
-        self._tools = tools
         self._told = -1
         """The number of the last event that the listener has heard from here."""
         self._over = False
@@ -112,7 +109,6 @@ class StreamedInBackground:
                 telling=self._telling,
                 whole=False,
                 beats=slot or (),
-                tools=self._tools,
             )
             if slot is None:
                 wait = until_one_is_free(tenant, using)
@@ -120,7 +116,8 @@ class StreamedInBackground:
             else:
                 wait = using.jobs.lease_seconds + AFTER_LEASE
                 asked, taken_up = queued.asked, queued.beginning.taken_up()
-                making = partial(run.go_on, Undertaking(asked.request, asked.targets, asked.known, taken_up))
+                undertaking = Undertaking(asked.request, asked.targets, asked.known, taken_up, asked.servers)
+                making = partial(run.go_on, undertaking)
             await announce(queued.job, using, delay=wait)
             make = partial(self._leave, making, queued.job, sends=slot is not None)
             async with aclosing(self._heard(run, make)) as batches:

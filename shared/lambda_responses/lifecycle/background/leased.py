@@ -26,7 +26,6 @@ from lambda_responses.lifecycle.waiting import Interrupted, StopRequested, unint
 from lambda_responses.storage.background.job import LeaseLost
 from lambda_responses.storage.keyed.port import StoreUnavailable
 from lambda_responses.stream.emitter import queued_events
-from lambda_responses.tools.runner import ToolRunner
 from lambda_responses.wire.context import without_cut_calls
 from lambda_responses.wire.errors import APIError
 from lambda_responses.wire.requests import read_model
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
     from lambda_responses.providers.base import Target
     from lambda_responses.storage.background.job import Lease
     from lambda_responses.storage.background.jobs import Restart
-    from lambda_responses.tools.port import ServerTools
+    from lambda_responses.tools.servers.server import Server
     from lambda_responses.wire.json import Event, Json
 
 FALTERED_FOR = 5.0
@@ -54,6 +53,7 @@ class Undertaking:
     targets: Sequence[Target]
     known: Known
     taken_up: TakenUp
+    servers: Sequence[Server] = ()
 
 
 class LeasedRun:
@@ -68,7 +68,6 @@ class LeasedRun:
         telling: EventSink,
         whole: bool,
         beats: Sequence[Beat] = (),
-        tools: ServerTools | None = None,
     ) -> None:
         """`telling` hears what is said, `beats` are done for as long as it goes on, `deadline` ends it.
 
@@ -81,7 +80,6 @@ class LeasedRun:
         self._telling = telling
         self._whole = whole
         self._beats = beats
-        self._tools = None if tools is None else ToolRunner(tools, using.journals.of(lease))
         self.writer = EventWriter(using.events, lease) if lease.job.streamed else None
         """The way of events into the log, and from there to whoever listens."""
         self._target: str | None = None
@@ -148,7 +146,7 @@ class LeasedRun:
             cancellation=watch,
             checkpoints=keeping,
             endurance=patience,
-            tools=self._tools,
+            journal=using.journals.of(self._lease),
         )
         run = ResponseRun(
             undertaking.request,
@@ -157,6 +155,7 @@ class LeasedRun:
             undertaking.known,
             using,
             bounds,
+            servers=undertaking.servers,
             place=Placement(self._job.response_id, keeping.commit),
             taken_up=undertaking.taken_up,
         )
@@ -186,11 +185,25 @@ class LeasedRun:
             brought={},
             sealer=sealer,
         )
-        return Undertaking(request, targets, known, await self._told(restart))
+        servers = await self._servers(restart, targets)
+        return Undertaking(request, targets, known, await self._told(restart), servers)
+
+    async def _servers(self, restart: Restart, targets: Sequence[Target]) -> Sequence[Server]:
+        if restart.rights is None:
+            return ()
+        from lambda_responses.lifecycle.servers import read_rights, resolve_servers
+
+        caller = read_rights(self._job.tenant, restart.key_id, restart.rights)
+        try:
+            return resolve_servers(restart.request, targets=targets, principal=caller, using=self._using)
+        except APIError as fault:  # a server that was there when it was asked for
+            await give_up(self._lease, fault, self._using)
 
     async def _told(self, restart: Restart) -> TakenUp:
         """Where it was left: the last save, and what its client was told since."""
-        taken_up = TakenUp(restart.response, restart.input, restart.origins, restart.progress)
+        taken_up = TakenUp(
+            restart.response, restart.input, restart.origins, restart.progress, pending=restart.pending
+        )
         if not self._job.streamed or self._job.fence == 1:
             return taken_up
         after = restart.progress["told"] if restart.progress else -1

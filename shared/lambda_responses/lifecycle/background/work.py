@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from lambda_responses.lifecycle.background.watch import Beat
     from lambda_responses.lifecycle.ports import Deadline, EventSink, Services
-    from lambda_responses.tools.port import ServerTools
     from lambda_responses.wire.json import Json
 
 T = TypeVar("T")
@@ -44,13 +43,12 @@ async def work(
     deadline: Deadline,
     telling: EventSink | None = None,
     beats: Sequence[Beat] = (),
-    tools: ServerTools | None = None,
 ) -> Verdict:
     """Do what a message asks for, if anything is left to do.
 
     Where the verdict says `again`, one like it has to be sent before this one is done with. `owner` says
     whose work it is, `deadline` how long that one may take, all of it for this message. `telling` hears the
-    events of the response, and `beats` are done as long as it is being made. `tools` are run here.
+    events of the response, and `beats` are done as long as it is being made.
 
     Raises `UnreadableMessage`, and `StoreUnavailable`: the message then has to come again, which counts.
     """
@@ -70,7 +68,6 @@ async def work(
             telling=telling or Unkept(),
             whole=True,
             beats=(*slot, *beats),
-            tools=tools,
         )
         return await run.go_on()
 

@@ -27,6 +27,7 @@ What a control row of a background response has besides what `records` tells of:
     key     the id of the API key that asked for it
     rep     what a queued request wants with its answer
     prov    the provider that was asked for by name
+    mcp     what the caller may do with servers of tools, where any were asked for, packed
     held    true where the conversation that it is made in is locked for it until it ends
     sec     how many rows the secrets of its tools take
     eph     true where it is kept for no longer than it takes to be fetched

@@ -43,7 +43,7 @@ from lambda_responses.storage.background.new_jobs import NewJob, NewJobs
 from lambda_responses.storage.background.payloads import request_in
 from lambda_responses.storage.background.saves import Saves
 from lambda_responses.storage.chains import ResponseNotFound, is_deleted
-from lambda_responses.storage.codec import pack
+from lambda_responses.storage.codec import pack, unpack
 from lambda_responses.storage.conversations.leases import insist
 from lambda_responses.storage.keyed.conditions import OneOf, equals
 from lambda_responses.storage.keyed.port import ConditionFailed, Update
@@ -85,6 +85,8 @@ class Restart:
     provider: str | None
     """Which the client asked for by name."""
     key_id: str | None
+    rights: Json | None
+    """What the caller may do with servers of tools."""
     response: Json
     """The stored object, with the output so far."""
     input: Sequence[Json]
@@ -95,6 +97,8 @@ class Restart:
     history_origins: Mapping[str, Json]
     progress: Json | None
     """What was last saved with the output; None before the first save."""
+    pending: Sequence[Json]
+    """The calls of tools that are made next."""
 
 
 class JobStore:
@@ -281,12 +285,14 @@ class JobStore:
             request=request_in(rows, stored.input, seal),
             provider=control.values.get("prov"),
             key_id=job.key_id,
+            rights=_rights_in(control),
             response=stored.response,
             input=stored.input,
             origins=stored.origins,
             history=before.items,
             history_origins=before.origins,
             progress=job.progress,
+            pending=stored.pending,
         )
 
     async def _control(self, tenant: str, response_id: str) -> Row | None:
@@ -314,3 +320,8 @@ class JobStore:
 
     def _leased(self, owner: str) -> dict[str, Any]:
         return lease_of(owner, self._now(), self.lease_seconds)
+
+
+def _rights_in(control: Row) -> Json | None:
+    packed = control.values.get("mcp")
+    return None if packed is None else unpack(packed)

@@ -55,6 +55,8 @@ class NewJob:
     """Whether its events are to be logged."""
     deadline: float
     """In seconds since 1970."""
+    rights: Json | None = None
+    """What the caller may do with servers of tools, where any are asked for."""
     owner: str | None = None
     """Who makes it at once: it is born in these hands, `Lease(job, owner)`."""
     reply: Json | None = None
@@ -70,6 +72,7 @@ class NewJob:
         optional = {
             "key": self.key_id,
             "prov": self.provider,
+            "mcp": None if self.rights is None else pack(self.rights),
             "rep": None if self.reply is None else pack(self.reply),
             "eph": None if self.kept else True,
             "held": None if self.hold is None else True,

@@ -18,6 +18,7 @@ from lambda_responses.storage.keyed.conditions import ROW, Absent
 from lambda_responses.storage.keyed.port import Check, ConditionFailed, Put
 from lambda_responses.storage.scheduling import at_once
 from lambda_responses.storage.table import TenantTable
+from lambda_responses.wire.tool_outcomes import Outcome
 
 if TYPE_CHECKING:
     from lambda_responses.storage.background.job import Lease
@@ -26,14 +27,6 @@ if TYPE_CHECKING:
 
 KEPT = 86_400
 """Seconds for which a note outlives the last moment at which its response may end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of a call."""
-
-    output: str
-    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +82,7 @@ class LeasedToolJournal:
 
     async def conclude(self, call_id: str, outcome: Outcome) -> None:
         """Note what came of it."""
-        await self._write(call_id, {**self._intent(), "out": pack([outcome.output, outcome.failed])})
+        await self._write(call_id, {**self._intent(), "out": pack([outcome.output, outcome.error])})
 
     async def _write(self, call_id: str, values: dict[str, Any], when: Condition = ()) -> None:
         still_mine = Check(key_of(self._lease.job), mine(self._lease))
@@ -113,5 +106,5 @@ class LeasedToolJournal:
 def _noted(values: Any) -> Noted:
     if "out" not in values:
         return Noted(None)
-    output, failed = unpack(values["out"])
-    return Noted(Outcome(output, failed))
+    output, error = unpack(values["out"])
+    return Noted(Outcome(output, error))

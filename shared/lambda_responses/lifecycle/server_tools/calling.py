@@ -1,0 +1,63 @@
+"""Makes the calls of one response: finds the tool, reads the arguments, asks the server, within the time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, cast
+
+from lambda_responses.wire.json import from_text
+from lambda_responses.wire.tool_outcomes import tool_failed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lambda_responses.tools.calls import PendingCall
+    from lambda_responses.tools.catalog import Catalog
+    from lambda_responses.tools.servers.connections import Connections
+    from lambda_responses.wire.tool_outcomes import Outcome
+
+GONE = tool_failed("Not called: the server has no such tool any more, or does not offer it here.")
+UNREADABLE = tool_failed("Not called: the arguments are not a JSON object.")
+TOO_LATE = tool_failed("The call was given up: the time of the response is over; it may have run.")
+
+
+class Calling:
+    """A `Caller`. `seconds_left` says how long calls may take that are made now, over and above own limits."""
+
+    def __init__(
+        self, catalog: Catalog, connections: Connections, *, seconds_left: Callable[[], float]
+    ) -> None:
+        self._catalog = catalog
+        self._connections = connections
+        self._seconds_left = seconds_left
+
+    def may_run_twice(self, call: PendingCall) -> bool:
+        """See `Caller`. What a tool says of itself counts where the operator believes its server."""
+        found = self._catalog.tool(call.server_label, call.name)
+        if found is None or not found[0].trusts_hints:
+            return False
+        hints = found[1].annotations
+        return hints.get("readOnlyHint") is True or hints.get("idempotentHint") is True
+
+    async def call(self, call: PendingCall) -> Outcome:
+        """See `Caller`."""
+        found, arguments = self._catalog.tool(call.server_label, call.name), _arguments_of(call)
+        if found is None or arguments is None:
+            return GONE if found is None else UNREADABLE
+        seconds = self._seconds_left()
+        limit = asyncio.timeout(None if seconds == float("inf") else max(seconds, 0))
+        try:
+            async with limit:
+                return await self._connections.call(*found, arguments)
+        except TimeoutError:
+            if limit.expired():
+                return TOO_LATE
+            raise
+
+
+def _arguments_of(call: PendingCall) -> dict[str, Any] | None:
+    try:
+        arguments = from_text(call.arguments)
+    except ValueError:
+        return None
+    return cast("dict[str, Any]", arguments) if isinstance(arguments, dict) else None

@@ -1,0 +1,60 @@
+"""What becomes of the calls of a step that is over: made, answered, left to somebody's approval, passed over.
+
+In that order of questions: whether a bound lets the call be made, whether somebody has to approve it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from lambda_responses.tools.approvals import needs_approval
+from lambda_responses.tools.calls import SEARCH, PendingCall
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from lambda_responses.tools.bounds import Bounds, Tally
+    from lambda_responses.tools.catalog import Catalog
+    from lambda_responses.tools.gate import HeldCall
+
+
+def decide(
+    held: Iterable[HeldCall],
+    catalog: Catalog,
+    tally: Tally,
+    bounds: Bounds,
+    *,
+    unique: Callable[[str], str],
+) -> tuple[Sequence[PendingCall], Sequence[PendingCall]]:
+    """The calls to be made or answered, and those that wait for an approval; the rest is passed over.
+
+    `unique` makes of an upstream's call id one that the response has not had. Each call is counted in `tally`.
+    """
+    pending: list[PendingCall] = []
+    asked: list[PendingCall] = []
+    for each in held:
+        call = _pending(each, catalog, step=tally.steps)
+        admission = tally.admit(bounds, call.server_label, call.name, call.arguments)
+        if admission == "ignored":
+            continue
+        call_id = unique(each.call_id)
+        call = replace(call, call_id=call_id, origin={**call.origin, "call_id": call_id})
+        if admission != "run":
+            pending.append(replace(call, unmade=admission))
+        elif _waits(call, catalog):
+            asked.append(call)
+        else:
+            pending.append(call)
+    return pending, asked
+
+
+def _pending(held: HeldCall, catalog: Catalog, *, step: int) -> PendingCall:
+    found = catalog.find(held.name)
+    label, name = ("", SEARCH) if found is None else (found[0].label, found[1].name)
+    return PendingCall(held.call_id, label, name, held.arguments, {**held.origin, "step": step})
+
+
+def _waits(call: PendingCall, catalog: Catalog) -> bool:
+    found = catalog.tool(call.server_label, call.name)
+    return found is not None and needs_approval(found[0].approval, found[1])
