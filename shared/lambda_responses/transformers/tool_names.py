@@ -105,15 +105,20 @@ def names_of(tools: Iterable[tuple[str, Json]]) -> tuple[ToolNames, list[Offered
 
 
 def tools_of(request: Json, items: Sequence[Json]) -> Iterator[tuple[str, Json]]:
-    """Every tool of a turn with its path: the request's own, and those that arrived in its input."""
+    """Every tool of a turn with its path: the request's own, and those that arrived in its input.
+
+    What a search has found that was no client's was among the request's own, and counts while it still is.
+    """
     for index, tool in enumerate(request.get("tools") or ()):
         yield f"tools[{index}]", tool
     for position, item in enumerate(items):
-        if item.get("type") in ("additional_tools", "tool_search_output"):
+        if item.get("type") in _BRINGING and item.get("execution") != "server":
             for index, tool in enumerate(item.get("tools") or ()):
                 yield f"input[{position}].tools[{index}]", tool
 
 
+_BRINGING = ("additional_tools", "tool_search_output")
+"""Types of the items by which tools arrive."""
 _CALL_KINDS: dict[str, CallKind] = {"function": "function_call", "custom": "custom_tool_call"}
 
 

@@ -83,6 +83,12 @@ def test_tools_that_arrive_in_the_input_are_tools_of_the_turn() -> None:
     assert [path for path, _ in found] == ["tools[0]", "input[0].tools[0]", "input[2].tools[0]"]
 
 
+def test_what_a_search_of_ours_has_found_is_offered_by_the_request_alone() -> None:
+    found = {"type": "tool_search_output", "execution": "server", "tools": [EXEC]}
+    assert list(tools_of({}, [found])) == []
+    assert list(tools_of({}, [{**found, "execution": "client"}])) == [("input[0].tools[0]", EXEC)]
+
+
 def test_a_grammar_is_told_in_the_description() -> None:
     tool = {
         **EXEC,
