@@ -20,7 +20,6 @@ from lambda_responses.tools.tool_text import pin_of
 from lambda_responses.wire.context import ANSWERS
 from lambda_responses.wire.errors import InvalidRequestError
 from lambda_responses.wire.faults import clip
-from lambda_responses.wire.ids import own_part_of
 from lambda_responses.wire.tool_outcomes import tool_failed
 
 if TYPE_CHECKING:
@@ -176,7 +175,7 @@ class _Requests:
             server_label=label,
             name=name,
             arguments=asked["arguments"],
-            origin=_origin_of_call(id, origin),
+            origin=origin,
             approval_request_id=id,
         )
 
@@ -196,15 +195,6 @@ class _Requests:
 def _said(request: Json, server: Server) -> tuple[str, str, str, str]:
     """What somebody was asked, of that server."""
     return request["server_label"], _address(server), request["name"], request["arguments"]
-
-
-def _origin_of_call(id: str, origin: Json) -> Json:
-    """What is kept beside an approved call: what its maker wants back, and that it is of a step of its own.
-
-    A step is known by a number in its response. Calls that were asked for in one are one step in this too.
-    """
-    made_in = own_part_of(id) or id.partition("_")[2][:8]
-    return {**origin, "step": f"{made_in}-{origin.get('step', '')}"}
 
 
 def _address(server: Server) -> str:

@@ -117,7 +117,7 @@ async def test_what_the_model_wants_back_comes_back_from_the_record(play: Play) 
     dice = await ask(play(Played([])))
     (call,) = await dice.calls(dice.answer())
     assert (call.origin["signature"], call.origin["call_id"], call.origin["maker"]) == ("s", "up_1", "m")
-    assert str(call.origin["step"]).endswith("-2")
+    assert call.origin["step"] == 2
 
 
 async def test_a_request_may_be_replayed_as_it_was(dice: Asked) -> None:
@@ -133,7 +133,6 @@ async def test_answers_are_heard_in_their_order_and_only_those_that_approve(play
     answers = [dice.answer(number=2), dice.answer(False, 1), dice.answer(number=0)]
     made = await dice.calls(*answers)
     assert [call.call_id for call in made] == [dice.requests[2]["id"], dice.requests[0]["id"]]
-    assert len({call.origin["step"] for call in made}) == 1
 
 
 async def test_what_nobody_was_asked_is_not_found(dice: Asked) -> None:
