@@ -32,10 +32,11 @@ SDK_1 = Path(__file__).parents[3] / ".venv-mcp1" / "bin" / "python"
 class ToolServer:
     """A server that runs."""
 
-    def __init__(self, url: str, notes: Path, process: subprocess.Popen[str]) -> None:
-        self.url = url
+    def __init__(self, command: Sequence[str], notes: Path) -> None:
+        """Starts it."""
+        self._command = command
         self._notes = notes
-        self._process = process
+        self._process, self.url = _started(command)
 
     @property
     def notes(self) -> Sequence[dict[str, Any]]:
@@ -57,6 +58,21 @@ class ToolServer:
         self._process.kill()
         self._process.wait()
 
+    @contextmanager
+    def restarted(self) -> Generator[None]:
+        """The same server anew, on the same port, with its notes but no memory of sessions."""
+        self.kill()
+        port = self.url.split(":")[2].split("/")[0]
+        again, _ = _started([*self._command, "--port", port])
+        try:
+            yield
+        finally:
+            _end(again)
+
+    def stop(self) -> None:
+        """Have it end."""
+        _end(self._process)
+
 
 @contextmanager
 def serving(
@@ -75,14 +91,11 @@ def serving(
         notes = Path(folder) / "notes.jsonl"
         options = [*(("--token", token) if token else ()), *(("--changing",) if changing else ())]
         command = [*program(sdk), str(notes), "--transport", transport, *options]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=plain_environment())
+        server = ToolServer(command, notes)
         try:
-            assert process.stdout is not None
-            url = process.stdout.readline().strip()
-            assert url, "the server of tools did not start"
-            yield ToolServer(url, notes, process)
+            yield server
         finally:
-            _end(process)
+            server.stop()
 
 
 def program(sdk: Literal[1, 2] = 2) -> Sequence[str]:
@@ -97,6 +110,17 @@ def read_notes(path: Path) -> Sequence[dict[str, Any]]:
     if not path.exists():
         return []
     return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def _started(command: Sequence[str]) -> tuple[subprocess.Popen[str], str]:
+    """The process, and where it listens."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=plain_environment())
+    assert process.stdout is not None
+    url = process.stdout.readline().strip()
+    if not url:
+        _end(process)
+        raise AssertionError("the server of tools did not start")
+    return process, url
 
 
 def _end(process: subprocess.Popen[str]) -> None:
