@@ -335,6 +335,7 @@ LINES = {
     *("response_status", "first_token_milliseconds", "input_tokens", "cached_tokens", "output_tokens"),
     *("reasoning_tokens", "cause", "code", "fault", "at", "told", "type", "record.status"),
     *("errorType", "errorMessage", "outcome", "queued", "failed", "closed", "reason", "final"),
+    *("server", "tool"),
 }
 """Members of our lines, and those of Lambda's and its runtime's that queries ask for."""
 WORDS = {
