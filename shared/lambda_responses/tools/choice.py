@@ -14,6 +14,7 @@ from lambda_responses.wire.faults import clip
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from lambda_responses.tools.bounds import Bound
     from lambda_responses.wire.json import Json
 
 Names: TypeAlias = "Mapping[str, Mapping[str, str]]"
@@ -40,6 +41,24 @@ def choice_for_step(choice: Any, step: int, names: Names) -> Any:
             return {"type": "allowed_tools", "mode": "required", "tools": functions}
         case _:
             return choice
+
+
+def last_choice(choice: Any, bound: Bound, tools: Iterable[Json]) -> Any:
+    """The `tool_choice` of the last turn, after that `bound`, among the `tools` that the request has.
+
+    Nothing is called any more. Only `max_tool_calls` does not count what a client runs: its functions may
+    still be called, if they might be before.
+    """
+    if bound != "max_tool_calls" or choice == "none":
+        return "none"
+    match choice:
+        case {"type": "allowed_tools", "tools": [*allowed]}:
+            left = allowed
+        case _:
+            left = tools
+    kinds = ("function", "custom")
+    own = [{"type": tool["type"], "name": tool["name"]} for tool in left if tool.get("type") in kinds]
+    return {"type": "allowed_tools", "mode": "auto", "tools": own} if own else "none"
 
 
 def _as_functions(tools: Iterable[Json], names: Names, *, strict: bool) -> Iterator[Json]:

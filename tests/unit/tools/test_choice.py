@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lambda_responses.tools.choice import choice_for_step
+from lambda_responses.tools.choice import choice_for_step, last_choice
 from lambda_responses.wire.errors import InvalidRequestError
 
 NAMES = {"dice": {"roll": "dice__roll", "throw": "dice__throw"}, "one": {"only": "one__only"}, "empty": {}}
@@ -72,3 +72,30 @@ def test_what_is_not_offered_cannot_be_chosen(choice: Any, named: str):
 def test_a_tool_that_is_gone_later_is_allowed_no_more():
     choice = allowed(mcp("dice"), function("f"))
     assert choice_for_step(choice, 1, {}) == allowed(function("f"))
+
+
+OWN = {**function("f"), "parameters": {}}
+SERVER = {"type": "mcp", "server_label": "dice"}
+
+
+@pytest.mark.parametrize(
+    ("choice", "tools", "last"),
+    [
+        (None, [SERVER], "none"),
+        ("auto", [], "none"),
+        ("none", [OWN], "none"),
+        (
+            "auto",
+            [SERVER, OWN, {"type": "custom", "name": "c"}],
+            allowed(function("f"), {"type": "custom", "name": "c"}),
+        ),
+        (function("f"), [OWN], allowed(function("f"))),
+        (allowed(mcp("dice"), function("g")), [SERVER, OWN, {**OWN, "name": "g"}], allowed(function("g"))),
+        (allowed(mcp("dice"), mode="required"), [SERVER, OWN], "none"),
+    ],
+)
+def test_a_client_may_still_be_called_when_servers_were_called_often_enough(
+    choice: Any, tools: Any, last: Any
+):
+    assert last_choice(choice, "max_tool_calls", tools) == last
+    assert last_choice(choice, "max_steps", tools) == "none"

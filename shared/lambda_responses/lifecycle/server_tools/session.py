@@ -21,7 +21,7 @@ from lambda_responses.tools import telling
 from lambda_responses.tools.bounds import Tally
 from lambda_responses.tools.calls import PendingCall
 from lambda_responses.tools.catalog import Catalog, ListsBefore
-from lambda_responses.tools.choice import choice_for_step
+from lambda_responses.tools.choice import choice_for_step, last_choice
 from lambda_responses.tools.decisions import decide
 from lambda_responses.tools.gate import Gate
 from lambda_responses.tools.offer import asked_of_targets
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from lambda_responses.tools.bounds import Bound
     from lambda_responses.tools.catalog import ServerList
     from lambda_responses.tools.offer import Asked
+    from lambda_responses.tools.port import ToolJournal
     from lambda_responses.tools.servers.server import Server
     from lambda_responses.wire.json import Json
 
@@ -155,7 +156,7 @@ class ServerTools:
         limits, choice = self._limits, self._request.get("tool_choice")
         limits.begin_turn()
         if limits.reached is not None:
-            choice = "none"
+            choice = last_choice(choice, limits.reached, self._request.get("tools") or ())
         elif isinstance(choice, dict):
             choice = choice_for_step(choice, limits.tally.steps, self._names)
         else:
@@ -214,7 +215,7 @@ class ServerTools:
     async def _made(self, calls: Sequence[PendingCall]) -> AsyncGenerator[Sequence[Delta], None]:
         """All of them run at once; each is told of as soon as those before it are over."""
         calling = Calling(self._catalog, self._connections, seconds_left=self._limits.seconds_left)
-        runner = ToolRunner(calling, self._journal)
+        runner = ToolRunner(calling, self._journal_for(calls))
         parallel = self._request.get("parallel_tool_calls") is not False
         made = [call for call in calls if call.server_label]
         async with runner.running(made, parallel=parallel) as outcomes:
@@ -228,6 +229,20 @@ class ServerTools:
                 if call.unmade is None:
                     self._limits.tally.came_of(call.server_label, failed=outcome.failed)
                 yield telling.call_ended(call, outcome)
+
+    def _journal_for(self, calls: Sequence[PendingCall]) -> ToolJournal:
+        if not any(call.approval_request_id for call in calls):
+            return self._journal
+        from lambda_responses.lifecycle.approval_journal import ApprovalJournal
+
+        return ApprovalJournal(
+            self._journal,
+            calls,
+            tool=self._catalog.tool,
+            response=self._emitter.response,
+            tenant=self._tenant,
+            using=self._using,
+        )
 
     def _search(self, call: PendingCall) -> Sequence[Delta]:
         """Find more tools: two items, the call and what it found."""
