@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
+from lambda_responses.lifecycle.approvals import refusal
 from lambda_responses.storage.approvals import Approval
 from lambda_responses.storage.background.tool_journal import Noted
 from lambda_responses.storage.keyed.port import StoreFact
@@ -16,11 +17,20 @@ if TYPE_CHECKING:
     from lambda_responses.storage.approvals import Used
     from lambda_responses.tools.calls import PendingCall
     from lambda_responses.tools.port import ToolJournal
+    from lambda_responses.tools.servers.server import ListedTool, Server
     from lambda_responses.wire.json import Json
     from lambda_responses.wire.tool_outcomes import Outcome
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 """Seconds between two looks at what another response's call has come to."""
+
+
+class _Making(TypedDict):
+    """Who makes a call, and how long it may take."""
+
+    response_id: str
+    owner: str
+    seconds: float
 
 
 class ApprovalJournal:
@@ -35,62 +45,73 @@ class ApprovalJournal:
         journal: ToolJournal,
         calls: Iterable[PendingCall],
         *,
+        tool: Callable[[str, str], tuple[Server, ListedTool] | None],
         response: Json,
         tenant: str,
         using: Services,
-        seconds: Callable[[PendingCall], float],
     ) -> None:
-        """`seconds` is what a call may take at most. Of a response that is not stored, nothing is kept."""
-        expires = using.responses.expiry()  # what was asked by now is forgotten by then
-        self._approved = {
-            call.call_id: (Approval(tenant, call.approval_request_id, expires), seconds(call))
-            for call in calls
-            if call.approval_request_id is not None
-        }
+        """`tool` finds a tool by its server's label and its name, as it is now. Of a response that is not
+        stored, nothing is kept but that the calls were made.
+        """
+        self._approved = {call.call_id: call for call in calls if call.approval_request_id is not None}
         self._journal = journal
+        self._tool = tool
         self._response_id: str = response["id"]
         self._keeps = response.get("store") is not False
+        self._tenant = tenant
         self._using = using
         self._owner = using.entropy(16)
 
     async def intend(self, call_id: str) -> Noted | None:
         """See `ToolJournal`. Raises `StoreUnavailable`: nobody knows then whether the call may be made."""
         noted = await self._journal.intend(call_id)
-        if call_id not in self._approved or (noted is not None and noted.outcome is not None):
+        call = self._approved.get(call_id)
+        if call is None or (noted is not None and noted.outcome is not None):
             return noted
-        approval, seconds = self._approved[call_id]
-        used = await self._using.approvals.begin(
-            approval, response_id=self._response_id, owner=self._owner, seconds=seconds
-        )
-        return None if used is None else Noted(await self._outcome(approval, used))
+        found = self._tool(call.server_label, call.name)
+        refused = await refusal(call, found and found[1], tenant=self._tenant, using=self._using)
+        if refused is None:
+            used = await self._using.approvals.begin(self._approval(call), **self._making(call))
+        else:
+            used = await self._using.approvals.known(self._approval(call), response_id=self._response_id)
+            if used is None:  # and remains so: there may be such a tool again
+                await self._journal.conclude(call_id, refused)
+                return Noted(refused)
+        return None if used is None else Noted(await self._outcome(call, used))
 
     async def intend_again(self, call_id: str) -> None:
         """See `ToolJournal`."""
         await self._journal.intend_again(call_id)
-        if call_id in self._approved:
-            approval, seconds = self._approved[call_id]
-            await self._using.approvals.begin_again(
-                approval, response_id=self._response_id, owner=self._owner, seconds=seconds
-            )
+        if (call := self._approved.get(call_id)) is not None:
+            await self._using.approvals.begin_again(self._approval(call), **self._making(call))
 
     async def conclude(self, call_id: str, outcome: Outcome) -> None:
         """See `ToolJournal`. Where the approval's row cannot be written, nobody will know what came of it."""
-        if call_id in self._approved:
-            approval, _ = self._approved[call_id]
+        if (call := self._approved.get(call_id)) is not None:
+            approval, owner = self._approval(call), self._owner
             try:
-                await self._using.approvals.conclude(approval, outcome, owner=self._owner, keep=self._keeps)
+                await self._using.approvals.conclude(approval, outcome, owner=owner, keep=self._keeps)
             except StoreFact as fact:  # the call was made, and is told here all the same
                 self._using.report(fact)
         await self._journal.conclude(call_id, outcome)
 
-    async def _outcome(self, approval: Approval, used: Used) -> Outcome | None:
+    async def _outcome(self, call: PendingCall, used: Used) -> Outcome | None:
         """What came of a call that was begun before, if that is ever known."""
         pause = SHORTEST_PAUSE
         while used.underway:
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
-            known = await self._using.approvals.known(approval, response_id=self._response_id)
+            known = await self._using.approvals.known(self._approval(call), response_id=self._response_id)
             if known is None:
                 return None
             used = known
         return used.outcome
+
+    def _approval(self, call: PendingCall) -> Approval:
+        # What was asked by now is forgotten by the time at which a response that is stored now expires.
+        return Approval(self._tenant, call.approval_request_id or "", self._using.responses.expiry())
+
+    def _making(self, call: PendingCall) -> _Making:
+        found = self._tool(call.server_label, call.name)
+        seconds = 0.0 if found is None else found[0].call_seconds
+        return {"response_id": self._response_id, "owner": self._owner, "seconds": seconds}

@@ -161,7 +161,7 @@ class _Requests:
         asked = self.copies[id][0]
         label, name = asked["server_label"], asked["name"]
         server = self.servers.get(label)
-        if server is None or not _may_have(server, name):
+        if server is None:
             message = f"The tool '{clip(name)}' of MCP server '{clip(label)}' not found in 'tools' parameter."
             raise InvalidRequestError(message, param="tools")
         said = _said(asked, server)
@@ -206,10 +206,6 @@ def _address(server: Server) -> str:
     else:
         told = json.dumps([server.where.command, *server.where.args])
     return sha256(told.encode()).hexdigest()[:32]
-
-
-def _may_have(server: Server, tool: str) -> bool:
-    return all(each.names is None or tool in each.names for each in server.allowed)
 
 
 def _not_found(id: str, param: str) -> InvalidRequestError:

@@ -15,6 +15,8 @@ from lambda_responses.storage.keyed.port import StoreUnavailable
 from lambda_responses.tools.calls import PendingCall
 from lambda_responses.tools.port import Unjournaled
 from lambda_responses.tools.runner import INTERRUPTED, ToolRunner
+from lambda_responses.tools.servers.server import Http, ListedTool, Server
+from lambda_responses.tools.tool_text import pin_of
 from lambda_responses.wire.tool_outcomes import Outcome
 from tests.contracts.stores.kit import Clock
 from tests.played import Played
@@ -25,9 +27,12 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-APPROVED = PendingCall("call_a", "dice", "roll", "{}", approval_request_id="mcpr_1")
+ROLL = ListedTool("roll")
+DICE = Server("dice", Http("https://dice.example/mcp"))
+WAS = {"approval": {"tool": pin_of(ROLL)}}
+APPROVED = PendingCall("call_a", "dice", "roll", "{}", WAS, approval_request_id="mcpr_1")
 FREE = PendingCall("call_b", "dice", "roll", "{}")
-SECONDS = 60.0
+SECONDS = DICE.call_seconds
 
 
 class Died(Exception):
@@ -88,7 +93,12 @@ def using(play: Play, clock: Clock) -> PlayedServices:
 
 
 def journal(
-    using: PlayedServices, response: str = "resp_a", *, store: bool = True, beside: ToolJournal | None = None
+    using: PlayedServices,
+    response: str = "resp_a",
+    *,
+    store: bool = True,
+    beside: ToolJournal | None = None,
+    tool: ListedTool | None = ROLL,
 ) -> ApprovalJournal:
     return ApprovalJournal(
         beside or Unjournaled(),
@@ -96,7 +106,7 @@ def journal(
         response={"id": response, "store": store},
         tenant="me",
         using=using,
-        seconds=lambda call: SECONDS,
+        tool=lambda label, name: (DICE, tool) if tool else None,
     )
 
 
@@ -152,6 +162,19 @@ async def test_a_call_that_was_not_begun_is_made_by_who_takes_over(using: Played
     assert notes.came_of == {"call_a": Outcome("roll 1")}
     assert await run(rolls, journal(using, beside=notes)) == [Outcome("roll 1")]
     assert rolls.made == ["call_a"]
+
+
+@pytest.mark.parametrize("tool", [None, ListedTool("roll", "Wipes disks.")])
+async def test_an_approval_is_not_used_up_by_a_tool_that_is_another(
+    using: PlayedServices, tool: ListedTool | None
+) -> None:
+    rolls, notes = Rolls(), Notes()
+    (refused,) = await run(rolls, journal(using, tool=tool, beside=notes))
+    assert "Not called" in str(refused.error)
+    assert notes.came_of == {"call_a": refused}
+    assert rolls.made == []
+    assert await run(rolls, journal(using, "resp_b")) == [Outcome("roll 1")]
+    assert await run(rolls, journal(using, "resp_c", tool=tool)) == [Outcome("roll 1")]
 
 
 async def test_what_is_not_stored_is_not_told_again(using: PlayedServices) -> None:
