@@ -82,7 +82,7 @@ async def check_request(
     check_whole_context(request, known.current)
     if request.get("store", True) or request.get("background"):
         await _check_storable(request, using)
-    pending = await _approved(known, servers, principal, using) if servers else ()
+    pending = await _approved(request, targets, known, servers, principal, using)
     return Asked(request, targets, known, servers, pending)
 
 
@@ -98,11 +98,21 @@ def _servers_of(
 
 
 async def _approved(
-    known: Known, servers: Sequence[Server], principal: Principal, using: Services
+    request: Json,
+    targets: Sequence[Target],
+    known: Known,
+    servers: Sequence[Server],
+    principal: Principal,
+    using: Services,
 ) -> Sequence[Json]:
     """Raises `InvalidRequestError` for an answer to what was not asked."""
+    if all(item["type"] != "mcp_approval_response" for item in known.input):
+        return ()
     from lambda_responses.lifecycle.approvals import approved_calls
+    from lambda_responses.lifecycle.servers import upstream_runs
 
+    if not servers and upstream_runs(request, targets, using):
+        return ()  # who asked knows the answer
     calls = await approved_calls(known, servers, tenant=principal.tenant, using=using)
     return [call.as_json() for call in calls]
 
