@@ -36,8 +36,8 @@ def alone(error: Exception) -> Exception:
     """The exception that a group was made for: the SDK tells in groups of one what broke a connection."""
     if not isinstance(error, ExceptionGroup):
         return error
-    inner = cast("ExceptionGroup[Exception]", error).exceptions
-    return alone(inner[0]) if len(inner) == 1 else error
+    group = cast("ExceptionGroup[Exception]", error)
+    return alone(group.exceptions[0]) if len(group.exceptions) == 1 else group
 
 
 class Link:

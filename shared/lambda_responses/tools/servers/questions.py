@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from mcp import MCPError
 from mcp_types import (
     HEADER_MISMATCH,
+    INVALID_REQUEST,
     METHOD_NOT_FOUND,
     UNSUPPORTED_PROTOCOL_VERSION,
     CallToolRequest,
@@ -15,7 +16,7 @@ from mcp_types import (
 from pydantic import TypeAdapter, ValidationError
 
 from lambda_responses.tools.servers import faults
-from lambda_responses.tools.servers.links import Lost, NotOpened
+from lambda_responses.tools.servers.links import NotOpened
 from lambda_responses.tools.servers.server import ListedTool, ToolList
 
 if TYPE_CHECKING:
@@ -97,9 +98,8 @@ def was_not_heard(error: Exception, exchange: Exchange) -> bool:
         case NotOpened():
             return error.exchange.fault is None
         case MCPError():
-            return error.code in NOT_KNOWN or (exchange.status in NOT_HEARD and not exchange.spoken)
-        case Lost():
-            return False
+            unheard = exchange.status in NOT_HEARD and (not exchange.spoken or error.code == INVALID_REQUEST)
+            return unheard or error.code in NOT_KNOWN
         case _:
             return False
 
