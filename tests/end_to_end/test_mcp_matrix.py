@@ -186,7 +186,7 @@ async def test_calls_of_a_client_are_returned_to_it_and_those_of_servers_in_the_
     )
     plan = Plan(name, FORMATS[name], steps)
     look = {"type": "function", "name": "look", "parameters": {"type": "object"}}
-    body: Json = {"model": plan.served(upstream), "tools": [look, TOOLS]}
+    body: Json = {"model": plan.served(upstream), "tools": [look, TOOLS], "reasoning": {"effort": "low"}}
     first = await made(tooled_http, "streamed", **body, input="Do it")
     assert first["status"] == "completed"
     assert [call["output"] for call in of_type(first, "mcp_call")] == ["3", "7"]
