@@ -138,9 +138,10 @@ def _overrides(environment: Mapping[str, str]) -> dict[str, str | None]:
     here = store.startswith(SQLITE)
     if here:  # functions run in folders of their own
         store = SQLITE + str(Path(store.removeprefix(SQLITE)).absolute())
-    models = environment.get("RESPONSES_MODELS")
-    if models is not None and not models.startswith("ssm:"):
-        settings["RESPONSES_MODELS"] = str(Path(models).absolute())
+    for file in ("RESPONSES_MODELS", "RESPONSES_MCP_SERVERS"):
+        place = settings.get(file)
+        if place is not None and not place.startswith("ssm:"):
+            settings[file] = str(Path(place).absolute())
     absent: dict[str, str | None] = dict.fromkeys(_NOWHERE + (_QUEUES if here else ()))
     return {**absent, **settings, "RESPONSES_STORE": store}
 

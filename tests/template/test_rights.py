@@ -23,7 +23,9 @@ MEDIA = {"Fn::Sub": "${Media.Arn}/*"}
 BUCKET = {"Fn::GetAtt": "Media.Arn"}
 SECRET = {"Ref": "ProviderSecret"}
 KEY_OF_SECRETS = {"Ref": "KmsKey"}
-MODELS = {"Fn::Sub": "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${ModelsParameter}"}
+PARAMETER = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter"
+MODELS = {"Fn::Sub": f"{PARAMETER}${{ModelsParameter}}"}
+SERVERS = {"Fn::Sub": f"{PARAMETER}${{McpServersParameter}}"}
 BEDROCK = "arn:${AWS::Partition}:bedrock"
 MODELS_OF_BEDROCK = [
     {"Fn::Sub": f"{BEDROCK}:*::foundation-model/*"},
@@ -31,6 +33,8 @@ MODELS_OF_BEDROCK = [
     {"Fn::Sub": f"{BEDROCK}:${{AWS::Region}}:${{AWS::AccountId}}:application-inference-profile/*"},
 ]
 MODELS_OF_MANTLE = {"Fn::Sub": f"{BEDROCK}-mantle:${{AWS::Region}}:${{AWS::AccountId}}:project/*"}
+THROUGH_SSM = {"Fn::Sub": "ssm.${AWS::Region}.amazonaws.com"}
+THROUGH_BOTH = [{"Fn::Sub": "secretsmanager.${AWS::Region}.amazonaws.com"}, THROUGH_SSM]
 KMS_KEY = "arn:aws:kms:eu-central-1:123456789012:key/00000000-0000-0000-0000-000000000000"
 ACTIONS = {
     "get": {"dynamodb:GetItem"},
@@ -70,7 +74,7 @@ CALLED = {
 TAKES = {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}
 NAMED = (
     *KEPT,
-    *(STREAM, SECRET, KEY_OF_SECRETS, MODELS, MODELS_OF_BEDROCK, MODELS_OF_MANTLE),
+    *(STREAM, SECRET, KEY_OF_SECRETS, MODELS, SERVERS, MODELS_OF_BEDROCK, MODELS_OF_MANTLE),
     *(*QUEUES.values(), EXCHANGE, REQUESTS, RESULTS, BUS),
     *(queue for queues in CALLED.values() for queue in queues),
 )
@@ -247,6 +251,7 @@ def test_a_function_may_ask_bedrock_what_it_asks_models(door: str):
     [
         ("RESPONSES_SECRETS", SECRET, "secretsmanager:GetSecretValue"),
         ("RESPONSES_MODELS", MODELS, "ssm:GetParameter"),
+        ("RESPONSES_MCP_SERVERS", SERVERS, "ssm:GetParameter"),
     ],
 )
 def test_a_function_may_read_what_it_is_told_of(door: str, setting: str, resource: Any, action: str):
@@ -264,11 +269,13 @@ def test_who_reads_secrets_may_use_their_key_for_that_and_for_nothing_else(door:
     found = [each for each in statements(door) if each["Resource"] == KEY_OF_SECRETS]
     for statement in found:
         assert actions(statement) == ["kms:Decrypt"]
-        (services,) = statement["Condition"]["StringEquals"].values()
-        assert services == [
-            {"Fn::Sub": f"{service}.${{AWS::Region}}.amazonaws.com"} for service in ("secretsmanager", "ssm")
-        ]
-    assert len(found) == ("RESPONSES_SECRETS" in variables(door))
+    told = variables(door)
+    of_secrets = [THROUGH_BOTH] if "RESPONSES_SECRETS" in told else []
+    of_servers = [THROUGH_SSM] if "RESPONSES_MCP_SERVERS" in told else []
+    assert [each["Condition"]["StringEquals"]["kms:ViaService"] for each in found] == [
+        *of_secrets,
+        *of_servers,
+    ]
 
 
 @pytest.mark.parametrize(("given", "named"), [({}, False), ({"KmsKey": KMS_KEY}, True)])
