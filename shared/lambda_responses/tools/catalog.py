@@ -18,6 +18,7 @@ from lambda_responses.tools.servers.server import ListedTool
 from lambda_responses.tools.tool_text import cleaned_text, is_usable_name, pin_of
 from lambda_responses.wire.json import from_text
 from lambda_responses.wire.mcp_names import function_name, function_name_apart
+from lambda_responses.wire.tools import asks_for_search, is_deferred, is_search
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -172,15 +173,16 @@ class Catalog:
         self, lists: Iterable[ServerList], *, tools: Sequence[Json] = (), choice: str | Json | None = None
     ) -> None:
         self._lists = {each.server.label: each for each in lists}
-        own = [tool for tool in tools if tool.get("type") != "mcp" and not _is_search_of_ours(tool)]
-        self._tools = [tool for each in own for tool in _ready(each)]
+        own = [tool for tool in tools if tool.get("type") != "mcp" and not is_search(tool)]
+        searched = asks_for_search(tools)
+        self._tools = [tool for each in own for tool in _ready(each)] if searched else own
         self._entries: dict[str, _Entry] = {}
         self._by_tool: dict[tuple[str, str], str] = {}
         taken = set(_names_of(own))
         self._search_name = SEARCH if SEARCH not in taken else function_name_apart("", SEARCH)
         self._add_servers({*taken, self._search_name})
         self._defer_many(sum(1 for _ in _names_of(self._tools)))
-        for tool in own:
+        for tool in own if searched else ():
             self._entries |= {name: _Entry(each, deferred=True) for name, each in _deferred(tool)}
         self._chosen = list(self._named_by(choice))
 
@@ -369,22 +371,18 @@ def _print_of(server: Server, tools: Sequence[Json]) -> str:
 def _ready(tool: Json) -> Iterator[Json]:
     """What is left of a client's tool without what of it is deferred."""
     if tool.get("type") != "namespace":
-        yield from () if _is_deferred(tool) else (tool,)
-    elif ready := [inner for inner in tool["tools"] if not _is_deferred(inner)]:
+        yield from () if is_deferred(tool) else (tool,)
+    elif ready := [inner for inner in tool["tools"] if not is_deferred(inner)]:
         yield {**tool, "tools": ready}
 
 
 def _deferred(tool: Json) -> Iterator[tuple[str, Json]]:
     """What of a client's tool is deferred, by what models call it; each as it is offered once it is found."""
     if tool.get("type") == "namespace":
-        for inner in filter(_is_deferred, tool["tools"]):
+        for inner in filter(is_deferred, tool["tools"]):
             yield f"{tool['name']}__{inner['name']}", {**tool, "tools": [_undeferred(inner)]}
-    elif _is_deferred(tool):
+    elif is_deferred(tool):
         yield tool["name"], _undeferred(tool)
-
-
-def _is_deferred(tool: Json) -> bool:
-    return tool.get("type") in ("function", "custom") and tool.get("defer_loading") is True
 
 
 def _undeferred(tool: Json) -> Json:
@@ -396,10 +394,6 @@ def _as_deferred(tool: Json) -> Json:
     if tool["type"] == "namespace":
         return {**tool, "tools": [_as_deferred(inner) for inner in tool["tools"]]}
     return {**tool, "defer_loading": True}
-
-
-def _is_search_of_ours(tool: Json) -> bool:
-    return tool.get("type") == "tool_search" and tool.get("execution") != "client"
 
 
 def _names_of(tools: Iterable[Json]) -> Iterator[str]:

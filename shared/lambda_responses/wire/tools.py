@@ -253,6 +253,24 @@ def _keys_of(tools: Iterable[Json]) -> Iterator[tuple[str, str]]:
                 pass
 
 
+def is_deferred(tool: Json) -> bool:
+    """Whether models are told of that function or custom tool only once they have searched for it."""
+    return tool.get("type") in CALLABLE_TOOLS and tool.get("defer_loading") is True
+
+
+def is_search(tool: Json) -> bool:
+    """Whether it is a search that is not the client's to make."""
+    return tool.get("type") == "tool_search" and tool.get("execution") != "client"
+
+
+def asks_for_search(tools: Iterable[Json]) -> bool:
+    """Whether clients' functions among the tools are deferred, and the client does not search by itself."""
+    given = list(tools)
+    if any(tool.get("type") == "tool_search" and not is_search(tool) for tool in given):
+        return False
+    return any(is_deferred(inner) for tool in given for inner in tool.get("tools") or (tool,))
+
+
 def echoed_tool(tool: Json) -> Json:
     """A tool as a response shows it: nothing secret, defaults filled in.
 

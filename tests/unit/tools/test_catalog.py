@@ -345,7 +345,10 @@ def test_a_clients_deferred_functions_are_searched_alike() -> None:
 
 def test_a_search_that_the_client_makes_stays_the_clients() -> None:
     own = {"type": "tool_search", "execution": "client"}
-    assert Catalog([ServerList(DICE, (ROLL,))], tools=[own]).tools_for([])[0] is own
+    tools = [own, {**FUNCTION, "defer_loading": True}]
+    catalog = Catalog([ServerList(DICE, (ROLL,))], tools=tools)
+    assert catalog.tools_for([])[:2] == tools
+    assert not catalog.runs("tool_search")
 
 
 def test_a_clients_function_may_have_the_name_of_the_search() -> None:
