@@ -3,6 +3,9 @@
     [[words:N]]           an answer of N words
     [[steps:N]]           take N upstream steps, each with an answer of its own
     [[call:NAME]]         call that tool; [[calls:N]] make N calls at once
+    [[call:NAME {JSON}]]  call it with those arguments; $n in them is the number of the call, from 1
+    [[then]]              make the calls that follow once those before are answered
+    [[rounds:N]]          make all those calls N times over
     [[refuse]]            refuse to answer
     [[reason]]            reason first
     [[codex]]             work like a coding agent: look, patch, report
@@ -19,7 +22,9 @@ Only the last user message is read. What is not in this list stays part of the t
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from lambda_responses.wire.json import from_text
 
 LONGEST_WAIT_MS = 600_000
 """Longer than any gateway bears silence, so that one can be shown to be kept awake."""
@@ -27,7 +32,24 @@ MOST_WORDS = 100_000
 MOST_CALLS = 16
 MOST_STEPS = 10_000
 
-_KEYWORD = re.compile(r"\s*\[\[(?:(refuse|reason|codex|plain)|(\w+):([^\[\]]{1,128}))\]\]")
+MOST_ROUNDS = 1_000
+COUNTER = "$n"
+
+_KEYWORD = re.compile(
+    r"\s*\[\[(?:(refuse|reason|codex|plain|then)"
+    r"|call:([\w.-]{1,128})\s+(\{.{0,4000}?\})"
+    r"|(\w+):([^\[\]]{1,128}))\]\]",
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WantedCall:
+    """A call that a prompt asks for by name."""
+
+    name: str
+    arguments: str | None = None
+    """JSON text, with `COUNTER` in it where the number of the call belongs; None where any will do."""
 
 
 @dataclass(slots=True)
@@ -36,7 +58,10 @@ class Keywords:
 
     words: int | None = None
     steps: int = 1
-    call: str | None = None
+    rounds: list[list[WantedCall]] = field(default_factory=lambda: [[]])
+    """The calls to make, those together that are made at once."""
+    repeats: int = 1
+    """How often all rounds are made."""
     calls: int = 1
     refuse: bool = False
     reason: bool = False
@@ -53,13 +78,28 @@ def read_keywords(prompt: str) -> tuple[str, Keywords]:
     wishes = Keywords()
 
     def take(match: re.Match[str]) -> str:
-        flag, name, value = match.groups()
+        flag, called, arguments, name, value = match.groups()
+        if called:
+            return "" if _call(wishes, called, arguments) else match[0]
+        if flag == "then":
+            wishes.rounds.append([])
+            return ""
         if flag:
             setattr(wishes, flag, True)
             return ""
         return "" if _set(wishes, name, value.strip()) else match[0]
 
     return _KEYWORD.sub(take, prompt).strip(), wishes
+
+
+def _call(wishes: Keywords, name: str, arguments: str) -> bool:
+    """Note a call with its arguments; False where these are no JSON."""
+    try:
+        from_text(arguments.replace(COUNTER, "0"))
+    except ValueError:
+        return False
+    wishes.rounds[-1].append(WantedCall(name, arguments))
+    return True
 
 
 def _set(wishes: Keywords, name: str, value: str) -> bool:
@@ -75,8 +115,10 @@ def _set(wishes: Keywords, name: str, value: str) -> bool:
             wishes.slow_ms = min(int(value), LONGEST_WAIT_MS)
         case "pause" if value.isdecimal():
             wishes.pause_ms = min(int(value), LONGEST_WAIT_MS)
+        case "rounds" if value.isdecimal():
+            wishes.repeats = min(max(int(value), 1), MOST_ROUNDS)
         case "call":
-            wishes.call = value
+            wishes.rounds[-1].append(WantedCall(value))
         case "fault":
             fault, _, seconds = value.partition(",")
             wishes.fault, wishes.retry_after = fault.strip(), seconds.strip() or None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lambda_responses.transformers.scripted.keywords import Keywords, read_keywords
+from lambda_responses.transformers.server_calls import with_plain_calls
 from lambda_responses.transformers.tool_names import names_of, tools_of
 
 if TYPE_CHECKING:
@@ -39,18 +40,19 @@ class Scene:
 
 def look_at(turn: Turn) -> Scene:
     """The scene of that turn."""
-    asked = max((n for n, item in enumerate(turn.items) if item.get("role") == "user"), default=-1)
-    question, wishes = read_keywords("".join(_texts(turn.items[asked])) if asked >= 0 else "")
+    items = [item for _, item in with_plain_calls(turn.items, turn.origins)]
+    asked = max((n for n, item in enumerate(items) if item.get("role") == "user"), default=-1)
+    question, wishes = read_keywords("".join(_texts(items[asked])) if asked >= 0 else "")
     offered = names_of(tools_of(turn.request, turn.items))[1]
-    said = [str(turn.request.get("instructions") or ""), *(t for item in turn.items for t in _texts(item))]
+    said = [str(turn.request.get("instructions") or ""), *(t for item in items for t in _texts(item))]
     return Scene(
         request=turn.request,
         question=question,
         wishes=wishes,
         tools=[each for each in offered if each.tool.get("type") in ("function", "custom")],
         others=[each for each in offered if each.tool.get("type") not in ("function", "custom")],
-        step=1 + sum(item.get("role") == "assistant" for item in turn.items[asked + 1 :]),
-        outputs=["".join(_texts(i)) for i in turn.items[asked + 1 :] if i.get("type") in _OUTPUTS],
+        step=1 + sum(item.get("role") == "assistant" for item in items[asked + 1 :]),
+        outputs=["".join(_texts(item)) for item in items[asked + 1 :] if item.get("type") in _OUTPUTS],
         input_words=sum(len(text.split()) for text in said),
     )
 

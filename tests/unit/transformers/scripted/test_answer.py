@@ -308,6 +308,56 @@ def test_calls_run_in_parallel_unless_they_may_not():
     assert len(calls_for("go [[calls:99]]", tools=tools)) == MOST_CALLS
 
 
+def rounds(prompt: str, *, most: int = 9, **request: Any) -> list[list[tuple[str, str]]]:
+    """The calls of a whole turn, round by round, each answered by `ok`."""
+    told: list[list[tuple[str, str]]] = []
+    answers: list[Json] = []
+    while len(told) < most and (calls := [c for c in calls_for(prompt, *answers, **request) if c[0]]):
+        told.append(calls)
+        answers += [output("ok")] * len(calls)
+    return told
+
+
+def test_calls_have_the_arguments_that_they_are_given():
+    prompt = 'go [[call:get_weather {"location": "]] [[\\n", "days": [[1]]}]] now'
+    assert rounds(prompt, tools=[WEATHER]) == [[("get_weather", '{"location": "]] [[\\n", "days": [[1]]}')]]
+    assert text_for(prompt, output("ok"), tools=[WEATHER]) == "The tool says: ok"
+    broken = "go [[call:get_weather {no}]]"
+    assert text_for(broken, tools=[WEATHER]) == broken
+    assert calls_for('[[call:write_poem {"raw": 1}]]', tools=[POEM]) == [("write_poem", '{"raw": 1}')]
+
+
+def test_calls_are_made_in_rounds():
+    prompt = 'go [[call:currentTime]] [[call:get_weather {"n": $n}]] [[then]] [[call:get_weather {"n": $n}]]'
+    weather = ("get_weather", '{"n": 2}'), ("get_weather", '{"n": 3}')
+    tools = [WEATHER, CLOCK]
+    assert rounds(prompt, tools=tools) == [[("currentTime", "{}"), weather[0]], [weather[1]]]
+    alone = rounds(prompt, tools=tools, parallel_tool_calls=False)
+    assert alone == [[("currentTime", "{}")], [weather[0]], [weather[1]]]
+
+
+def test_a_round_whose_tools_are_not_there_is_passed_over():
+    prompt = "go [[call:nobody]] [[then]] [[call:currentTime]]"
+    assert rounds(prompt, tools=[CLOCK]) == [[("currentTime", "{}")]]
+
+
+def test_rounds_are_repeated():
+    prompt = 'go [[call:currentTime {"n": $n}]] [[rounds:3]]'
+    assert rounds(prompt, tools=[CLOCK]) == [[("currentTime", f'{{"n": {n}}}')] for n in (1, 2, 3)]
+    assert len(rounds("[[call:currentTime]] [[rounds:99]]", tools=[CLOCK])) == 9
+    assert rounds("[[call:currentTime]] [[rounds:2]]", tools=[CLOCK], tool_choice="none") == []
+
+
+def test_calls_that_a_server_ran_are_answered():
+    ran = {"type": "mcp_call", "id": "m", "server_label": "dice", "name": "roll", "arguments": "{}"}
+    roll = {"type": "function", "name": "dice__roll"}
+    prompt = "[[call:dice__roll]] [[then]] [[call:dice__roll]]"
+    answered = {**ran, "output": "6", "error": None}
+    assert calls_for(prompt, answered, tools=[roll]) == [("dice__roll", "{}")]
+    failed = {**ran, "id": "n", "output": None, "error": {"type": "http_error", "code": 502, "message": "x"}}
+    assert text_for(prompt, answered, failed, tools=[roll]) == "The tool says: 6; Error: HTTP 502: x"
+
+
 def test_a_tool_of_a_namespace_is_called_in_it():
     assert [s for s in script("roll", tools=[MCP]).steps if isinstance(s, ToolCall)] == [
         ToolCall(0, "", "roll", "function_call", "mcp__dice")
