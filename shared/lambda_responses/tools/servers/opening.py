@@ -5,6 +5,7 @@ What a server turned out to speak is remembered in this process, and the next co
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections import OrderedDict
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -108,6 +109,7 @@ def _program(where: Stdio) -> Client:
     return Client(stdio_client(program), cache=None, client_info=_ourselves())
 
 
+@functools.cache
 def _ourselves() -> Implementation:
     return Implementation(name="lambda-responses", version=version("lambda-responses"))
 

@@ -56,7 +56,7 @@ async def tools_of(client: Client) -> ToolList:
 async def result_of(client: Client, name: str, arguments: Json) -> Json:
     """The `result` of a call, as it came.
 
-    The SDK's own way to call asks for a list after the first call of a tool that it has not listed, to compare
+    The SDK's own way to call asks for a list after the first call of a tool that was not listed, to compare
     the result with a schema. Here models are shown what there is.
     """
     request = CallToolRequest(params=CallToolRequestParams(name=name, arguments=arguments))

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal, TypeAlias, overload
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ HttpKind: TypeAlias = Literal["auto", "http", "sse"]
 """Streamable HTTP, its predecessor with two endpoints, or whichever of them the server speaks."""
 
 STRETCHES = 2_000
-"""Rounds of the hash of a server with credentials: about a millisecond, so that guessing at them is slow."""
+"""Rounds of the hash of an address with its credentials: a millisecond, so that guessing at them is slow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +107,7 @@ class Server:
         secrets = (dict(self.headers), *_credentials(self.auth))
         place = (self.where.url, self.where.kind) if isinstance(self.where, Http) else _program(self.where)
         told = json.dumps((place, secrets), sort_keys=True).encode()
-        rounds = STRETCHES if self.headers or self.auth or isinstance(self.where, Stdio) else 1
-        return hashlib.pbkdf2_hmac("sha256", told, b"tool server", rounds, 16).hex()
+        return _digest(told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +149,11 @@ class ServerFault(Exception):
         self.message = message
         self.status = status
         """Of its HTTP answer, where that was the reason."""
+
+
+@lru_cache(maxsize=512)
+def _digest(told: bytes) -> str:
+    return hashlib.pbkdf2_hmac("sha256", told, b"tool server", STRETCHES, 16).hex()
 
 
 def _credentials(auth: ClientCredentials | SigV4 | None) -> tuple[str | None, ...]:
