@@ -28,6 +28,7 @@ from lambda_responses.transformers.base import shows_seals
 from lambda_responses.wire.compaction import is_compaction
 from lambda_responses.wire.errors import APIError, ServerError
 from lambda_responses.wire.includes import SEEN_TO, apart
+from lambda_responses.wire.tools import asks_for_search
 
 if TYPE_CHECKING:
     import asyncio
@@ -200,7 +201,7 @@ class ResponseRun:
             parted=self._parted,
         )
         asked = self._plan.asked(request)
-        if self._servers or self._pending:
+        if self._servers or self._pending or self._searches:
             from lambda_responses.lifecycle.server_tools.session import ServerTools
 
             self._tools = ServerTools(
@@ -223,6 +224,12 @@ class ResponseRun:
             self._weights,
             current=self._progress.target,
         )
+
+    @property
+    def _searches(self) -> bool:
+        """Whether functions are deferred that no upstream looks for by itself."""
+        native = all(target.native for target in self._candidates)
+        return not native and asks_for_search(self.request.get("tools") or ())
 
     def _parted(self, item: Json) -> tuple[Json, Json]:
         """An item without what was not asked for; a native upstream has seen to that, and seals have."""
@@ -257,6 +264,8 @@ class ResponseRun:
                     yield
             if tools is not None and not (calls or compacts):
                 self._tell(await tools.settle(self._targets.current))
+                if self._made:
+                    yield
             waiting = tools is not None and tools.waiting
             if not goes_on(emitter.stop, progressed=emitter.items_begun > begun, waiting=waiting):
                 return

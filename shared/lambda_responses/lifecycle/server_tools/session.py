@@ -91,6 +91,8 @@ class ServerTools:
         self._gate = Gate(self._catalog.runs)
         self.pending: Sequence[PendingCall] = [PendingCall.of(kept) for kept in pending]
         self._last_turn_due = False
+        if not servers:
+            self._offer(())  # functions of the client's, which it wants to be searched for
 
     async def __aenter__(self) -> Self:
         return self
