@@ -26,6 +26,8 @@ class LibraryServices(LiveServices):
 
     def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
         super().__init__(settings, environment, local_model=True)
+        if settings.mcp_urls is None:  # whoever calls is the program's own
+            self.mcp_urls = True
 
     def router_with(self, variables: Mapping[str, str], *, retries: int | None) -> ProviderRouter:
         """A router of the environment with those variables in it. Raises `ProviderSettingsError`."""

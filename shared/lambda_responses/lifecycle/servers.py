@@ -78,7 +78,7 @@ def render_rights(principal: Principal) -> Json:
 
 def read_rights(tenant: str, key_id: str | None, rights: Json) -> Principal:
     """The caller again, as far as servers are concerned."""
-    servers: list[str] | None = rights.get("servers")
+    servers: list[str] | None = rights.get("servers", [])  # what was not kept is not allowed
     return Principal(
         tenant,
         key_id=key_id,
