@@ -17,6 +17,7 @@ from lambda_responses.storage.responses import TooLargeToStore
 from lambda_responses.transformers.base import shows_seals
 from lambda_responses.wire.compaction import asks_to_compact
 from lambda_responses.wire.context import check_whole_context
+from lambda_responses.wire.mcp_tools import asks_for_servers
 from lambda_responses.wire.requests import check_create_request, read_model
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def _servers_of(
     request: Json, targets: Sequence[Target], principal: Principal, using: Services
 ) -> Sequence[Server]:
     """Raises `InvalidRequestError` for a server that cannot be used."""
-    if all(tool.get("type") != "mcp" for tool in request.get("tools") or ()):
+    if not asks_for_servers(request):
         return ()
     from lambda_responses.lifecycle.servers import resolve_servers  # which few requests need
 

@@ -55,12 +55,11 @@ def resolve_servers(
     Empty where it has no `mcp` tools or the upstream runs them, and never otherwise. Raises
     `InvalidRequestError` for what cannot be used, by this caller or at all.
     """
-    asked = list(_asked(request))
-    if asked and upstream_runs(request, targets, using):
+    if upstream_runs(request, targets, using):
         return ()
     _refuse_elsewhere(request)
     found: dict[str, Server] = {}
-    for path, tool in asked:
+    for path, tool in _asked(request):
         _check(tool, path)
         for server in _servers(tool, path, principal, using, taken=found):
             if server.label in found:

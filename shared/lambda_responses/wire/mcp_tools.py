@@ -56,6 +56,14 @@ _NAMED = "mcp://"
 _PROXY = "litellm_proxy"
 
 
+def asks_for_servers(request: Json) -> bool:
+    """Whether a checked request has such tools, in its items too."""
+    brought = (item.get("tools") for item in request["input"] if item["type"] == "additional_tools")
+    return any(
+        tool.get("type") == "mcp" for tools in (request.get("tools"), *brought) for tool in tools or ()
+    )
+
+
 def names_in(url: str) -> Sequence[str] | None:
     """The operator's servers that a `server_url` names; empty for all of them, None for an address."""
     if url.startswith(_NAMED):

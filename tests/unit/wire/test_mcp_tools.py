@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lambda_responses.wire.errors import InvalidRequestError
-from lambda_responses.wire.mcp_tools import check_mcp_tool, echoed_mcp_tool, is_proxys, label_of, names_in
+from lambda_responses.wire.mcp_tools import (
+    asks_for_servers,
+    check_mcp_tool,
+    echoed_mcp_tool,
+    is_proxys,
+    label_of,
+    names_in,
+)
 from lambda_responses.wire.requests import check_create_request
 
 if TYPE_CHECKING:
@@ -74,6 +81,21 @@ def test_a_tool_says_in_one_way_where_its_server_is(tool: Json, code: str, param
 @pytest.mark.parametrize("tool", [{"server_url": "mcp://dice"}, {"server_url": "litellm_proxy"}])
 def test_a_server_with_a_name_needs_no_label(tool: Json):
     check_mcp_tool({"type": "mcp", **tool}, "tools[0]")
+
+
+@pytest.mark.parametrize(
+    ("request_", "asks"),
+    [
+        ({}, False),
+        ({"tools": None}, False),
+        ({"tools": [{"type": "function"}]}, False),
+        ({"tools": [{"type": "function"}, {"type": "mcp"}]}, True),
+        ({"input": [{"type": "additional_tools", "tools": [{"type": "mcp"}]}]}, True),
+        ({"input": [{"type": "additional_tools", "tools": None}, {"type": "message"}]}, False),
+    ],
+)
+def test_a_request_asks_for_servers_in_its_tools_and_in_its_items(request_: Json, asks: bool):
+    assert asks_for_servers({"input": [], **request_}) is asks
 
 
 @pytest.mark.parametrize("label", ["", "a b", "a.b", "ä", "a" * 65, "a\n"])
