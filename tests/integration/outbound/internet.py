@@ -96,16 +96,16 @@ class Internet:
                 task.cancel()
             await asyncio.gather(*serving, return_exceptions=True)
 
-    def connect(self) -> Any:
-        """In place of httpcore's own way to open a socket."""
-        really = httpcore.AnyIOBackend.connect_tcp
+    def connect(self, core: Any = httpcore) -> Any:
+        """In place of the own way of httpcore, or of a release of another name, to open a socket."""
+        really = core.AnyIOBackend.connect_tcp
 
         async def connect_tcp(
             backend: Any, host: str, port: int, *rest: Any, **options: Any
         ) -> httpcore.AsyncNetworkStream:
             self.calls.append((host, port))
             if host not in self.ports:
-                raise httpcore.ConnectError("nobody is there")
+                raise core.ConnectError("nobody is there")
             return await really(backend, "127.0.0.1", self.ports[host], *rest, **options)
 
         return connect_tcp

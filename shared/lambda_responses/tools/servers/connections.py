@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from lambda_responses.outbound.client import Outbound
 from lambda_responses.outbound.faults import Refused
+from lambda_responses.outbound.policy import check_url
 from lambda_responses.tools.servers.credentials import credentials_of, secrets_of
 from lambda_responses.tools.servers.faults import LOST, NOT_OPEN, Failure, late
 from lambda_responses.tools.servers.results import outcome_of
@@ -146,13 +147,19 @@ class Connections:
             self._retired.append(self._links.pop(_key(server)))
 
     def _outbound_to(self, server: Server) -> Outbound:
-        """What that server may be reached by: an operator's address is open, whatever network it is in."""
-        if not (server.operators and isinstance(server.where, Http)):
+        """What that server may be reached by: an operator's address is open, whatever network it is in.
+
+        What can be seen to be closed is refused before another library reads the address in its own way.
+        """
+        if not isinstance(server.where, Http):
             return self._outbound
+        url = server.where.url
         try:
-            return self._outbound.opening(server.where.url)
+            outbound = self._outbound.opening(url) if server.operators else self._outbound
+            check_url(url, outbound.policy)
         except Refused:
             raise Unanswered(NOT_OPEN) from None
+        return outbound
 
 
 class _NotHeard(Exception):
