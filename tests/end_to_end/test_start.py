@@ -55,6 +55,16 @@ def test_a_models_file_that_cannot_be_used_stops_the_start_with_one_sentence(tmp
         assert len(said.splitlines()) == 1
 
 
+def test_a_file_of_servers_that_cannot_be_used_stops_the_start_with_one_sentence(tmp_path: Path):
+    file = tmp_path / "servers.json"
+    entry = {"url": "https://dice.example/mcp", "auth": {"type": "bearer", "tokn": "geheim"}}
+    for content in ("{", "[]", json.dumps({"mcpServers": {"dice": entry}})):
+        file.write_text(content)
+        said = Server(tmp_path, RESPONSES_MCP_SERVERS=str(file)).refusal()
+        assert len(said.splitlines()) == 1
+        assert "geheim" not in said
+
+
 def test_a_port_that_is_taken_stops_the_start_with_one_sentence(tmp_path: Path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         said = Server(tmp_path, PORT=str(taken.getsockname()[1])).refusal()

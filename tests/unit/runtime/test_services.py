@@ -14,6 +14,7 @@ from lambda_responses.runtime.parameters import FRESH_SECONDS, AWSParameters, Op
 from lambda_responses.runtime.runtime import Runtime
 from lambda_responses.runtime.settings import SettingsError
 from lambda_responses.storage.keyed.sqlite import SQLiteStore
+from lambda_responses.tools.servers.registry import Limits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -259,3 +260,102 @@ async def test_without_them_every_process_seals_with_the_keys_in_the_store(envir
     assert other.open("test", one.seal("test", {"a": 1})) == {"a": 1}
     for runtime in runtimes:
         await runtime.aclose()
+
+
+SERVERS = '{"mcpServers": {"dice": {"url": "https://dice.example/mcp", "headers": {"x-pass": "${DICE}"}}}}'
+
+
+async def test_the_file_of_servers_may_be_a_parameter_and_its_secrets_are_with_the_others(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+):
+    keep_secret(monkeypatch, '{"DICE": "first"}')
+    monkeypatch.setattr(AWSParameters, "parameter", lambda self, name: {"/team/servers": SERVERS}[name])
+    given = {"RESPONSES_MCP_SERVERS": "ssm:/team/servers", "RESPONSES_SECRETS": "keys"}
+    runtime, clock = clocked({**environment, **given})
+    services: Any = runtime.services
+    dice = services.mcp_servers.named("dice")
+    assert dice.headers == {"x-pass": "first"}
+    await runtime.renew()
+    assert services.mcp_servers.named("dice").headers == {"x-pass": "first"}
+    keep_secret(monkeypatch, '{"DICE": "second"}')
+    clock.now += FRESH_SECONDS
+    await runtime.renew()
+    assert services.mcp_servers.named("dice").headers == {"x-pass": "second"}
+
+
+async def test_a_file_of_servers_that_cannot_be_used_leaves_the_last_one_in_place(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(AWSParameters, "parameter", lambda self, name: SERVERS)
+    runtime, clock = clocked({**environment, "DICE": "d", "RESPONSES_MCP_SERVERS": "ssm:/servers"})
+    runtime.check()
+    services: Any = runtime.services
+    first = services.mcp_servers
+    monkeypatch.setattr(AWSParameters, "parameter", lambda self, name: '{"mcpServers": {"dice": {}}}')
+    clock.now += FRESH_SECONDS
+    await runtime.renew()
+    assert services.mcp_servers is first
+    await runtime.aclose()
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("{", "it is not JSON."),
+        (SERVERS, "mcpServers.dice.headers.x-pass needs DICE, which is not set."),
+        ('{"mcpServers": {"dice": {"ulr": "https://u:canary@a"}}}', "mcpServers.dice has no member 'ulr'."),
+    ],
+)
+async def test_a_file_of_servers_that_never_could_be_used_is_one_sentence(
+    environment: dict[str, str], tmp_path: Path, content: str, sentence: str
+):
+    file = tmp_path / "servers.json"
+    file.write_text(content)
+    with pytest.raises(SettingsError) as raised:
+        Runtime({**environment, "RESPONSES_MCP_SERVERS": str(file)}).check()
+    assert str(raised.value) == f"RESPONSES_MCP_SERVERS cannot be used: {sentence}"
+
+
+async def test_programs_are_started_on_machines_and_by_no_function(
+    environment: dict[str, str], tmp_path: Path
+):
+    file = tmp_path / "servers.json"
+    file.write_text('{"mcpServers": {"files": {"command": "mcp-files"}}}')
+    given = {**environment, "RESPONSES_MCP_SERVERS": str(file)}
+    services: Any = Runtime(given).services
+    assert services.mcp_servers.named("files").where.command == "mcp-files"
+    with pytest.raises(SettingsError, match="is a program to start, which functions cannot do"):
+        Runtime({**given, "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"}).check()
+
+
+async def test_servers_are_held_to_what_the_settings_say(environment: dict[str, str]):
+    given = {
+        "RESPONSES_MCP_CALL_SECONDS": "7",
+        "RESPONSES_MCP_LIST_SECONDS": "3",
+        "RESPONSES_MCP_RESULT_BYTES": "4096",
+        "RESPONSES_MCP_CONTEXT_BYTES": "2048",
+        "RESPONSES_MCP_LIST_TTL": "0",
+        "RESPONSES_MCP_LIST_FAILURE": "degrade",
+        "RESPONSES_MCP_UPSTREAM": "openai, xai",
+    }
+    services: Any = Runtime({**environment, **given}).services
+    assert services.mcp_servers.limits == Limits(7, 3, 4096, 2048, 0, required=False)
+    assert services.mcp_upstream == {"openai", "xai"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "anybody"),
+    [
+        ({}, True),
+        ({"RESPONSES_MCP_URLS": "false"}, False),
+        ({"RESPONSES_AUTH": "keys"}, False),
+        ({"RESPONSES_AUTH": "iam"}, False),
+        ({"RESPONSES_AUTH": "keys", "RESPONSES_MCP_URLS": "true"}, True),
+    ],
+)
+async def test_servers_are_addressed_by_anybody_only_where_everybody_is_the_operators(
+    environment: dict[str, str], settings: dict[str, str], anybody: bool
+):
+    services: Any = Runtime({**environment, **settings}).services
+    assert services.mcp_urls is anybody
+    assert services.mcp_upstream == frozenset()

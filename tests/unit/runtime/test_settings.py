@@ -15,6 +15,10 @@ def test_settings_come_from_their_variables() -> None:
     assert (settings.store, settings.retention_days) == ("dynamodb://responses", 7)
 
 
+def test_a_sum_of_money_may_have_a_fraction() -> None:
+    assert read_settings({"RESPONSES_MAX_COST": "0.25"}).max_cost == 0.25
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -25,6 +29,12 @@ def test_settings_come_from_their_variables() -> None:
         ("RESPONSES_AUTH", "trust"),
         ("RESPONSES_JWT_TENANT_CLAIM", ""),
         ("RESPONSES_DONE_MARKER", "perhaps"),
+        ("RESPONSES_MAX_TOOL_CALLS", "0"),
+        ("RESPONSES_MAX_COST", "-0.1"),
+        ("RESPONSES_MAX_COST", "a lot"),
+        ("RESPONSES_MCP_CALL_SECONDS", "301"),
+        ("RESPONSES_MCP_LIST_FAILURE", "ignore"),
+        ("RESPONSES_MCP_URLS", "some"),
     ],
 )
 def test_what_does_not_fit_stops_the_start_with_one_sentence(name: str, value: str) -> None:
