@@ -25,7 +25,8 @@ class PendingCall:
     arguments: str
     """JSON text, as the model wrote it."""
     origin: Json = field(default_factory=dict[str, Any])
-    """What the model's maker wants back with the call, its `call_id`, and the `step` that made it."""
+    """What the model's maker wants back with the call, its `call_id`, the `step` that made it and its `place`
+    among the calls of that."""
     approval_request_id: str | None = None
     """The `mcpr_` item by which somebody has approved it; None where nobody had to."""
     unmade: Literal["repeated", "given_up"] | None = None

@@ -33,8 +33,8 @@ def decide(
     """
     pending: list[PendingCall] = []
     asked: list[PendingCall] = []
-    for each in held:
-        call = _pending(each, catalog, step=tally.steps)
+    for place, each in enumerate(held):
+        call = _pending(each, catalog, step=tally.steps, place=place)
         admission = tally.admit(bounds, call.server_label, call.name, call.arguments)
         if admission == "ignored":
             continue
@@ -49,10 +49,11 @@ def decide(
     return pending, asked
 
 
-def _pending(held: HeldCall, catalog: Catalog, *, step: int) -> PendingCall:
+def _pending(held: HeldCall, catalog: Catalog, *, step: int, place: int) -> PendingCall:
     found = catalog.find(held.name)
     label, name = ("", SEARCH) if found is None else (found[0].label, found[1].name)
-    return PendingCall(held.call_id, label, name, held.arguments, {**held.origin, "step": step})
+    origin = {**held.origin, "step": step, "place": place}
+    return PendingCall(held.call_id, label, name, held.arguments, origin)
 
 
 def _waits(call: PendingCall, catalog: Catalog) -> bool:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lambda_responses.lifecycle.ports import Deadline, Services
     from lambda_responses.providers.prices import Price
     from lambda_responses.tools.bounds import Bound
+    from lambda_responses.tools.calls import PendingCall
     from lambda_responses.wire.json import Json
 
 
@@ -53,6 +54,10 @@ class Limits:
     def kept(self) -> Json:
         """What was used so far, as it is kept."""
         return self.tally.kept(self._seconds)
+
+    def admit(self, call: PendingCall) -> None:
+        """Count a call that is made in any case."""
+        self.tally.admit(self.bounds, call.server_label, call.name, call.arguments)
 
     def begin_turn(self) -> None:
         """A model is asked next; for the last time, where a bound is reached."""

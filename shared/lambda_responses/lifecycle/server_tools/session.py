@@ -91,6 +91,9 @@ class ServerTools:
         self._gate = Gate(self._catalog.runs)
         self.pending: Sequence[PendingCall] = [PendingCall.of(kept) for kept in pending]
         self._last_turn_due = False
+        if tally is None:  # then they are those that somebody has approved of
+            for call in self.pending:
+                self._limits.admit(call)
         if not servers:
             self._offer(())  # functions of the client's, which it wants to be searched for
 
