@@ -34,7 +34,8 @@ _SECRETIVE = ("auth", "cookie", "key", "password", "secret", "token")
 """Parts of the names of headers whose values are credentials."""
 
 _tokens: dict[ClientCredentials, _Token] = {}
-"""Of the operator's few servers."""
+_sessions: dict[SigV4, str] = {}
+"""Tokens and sessions of the operator's few servers."""
 
 
 class NoToken(OutboundFault):
@@ -66,13 +67,19 @@ def proof_of(auth: ClientCredentials | SigV4 | None, outbound: Outbound) -> Proo
 
 def credentials_of(server: Server) -> Iterator[str]:
     """What proves to a server who is calling, whole and by the word: never to be seen in what it says."""
+    yield from server.secrets
     for name, value in server.headers.items():
         if any(word in name.lower() for word in _SECRETIVE):
             yield from (value, *value.split())
-    if isinstance(server.auth, ClientCredentials):
-        yield server.auth.client_secret
-        if token := _tokens.get(server.auth):
-            yield token.value
+    match server.auth:
+        case ClientCredentials() as auth:
+            yield auth.client_secret
+            if token := _tokens.get(auth):
+                yield token.value
+        case SigV4() as auth:
+            yield _sessions.get(auth, "")
+        case None:
+            pass
 
 
 def secrets_of(server: Server) -> Iterator[str]:
@@ -181,6 +188,7 @@ class _Signature:
                 data=body,
                 headers={"content-type": request.headers.get("content-type", "")} if body else {},
             )
+            _sessions[self._auth] = credentials.get_frozen_credentials().token or ""
             SigV4Auth(credentials, self._auth.service, self._auth.region).add_auth(signed)
         except BotoCoreError:
             raise NoToken from None
