@@ -322,7 +322,7 @@ def test_calls_have_the_arguments_that_they_are_given():
     prompt = 'go [[call:get_weather {"location": "]] [[\\n", "days": [[1]]}]] now'
     assert rounds(prompt, tools=[WEATHER]) == [[("get_weather", '{"location": "]] [[\\n", "days": [[1]]}')]]
     assert text_for(prompt, output("ok"), tools=[WEATHER]) == "The tool says: ok"
-    broken = "go [[call:get_weather {no}]]"
+    broken = "go [[call:roll {no}]]"
     assert text_for(broken, tools=[WEATHER]) == broken
     assert calls_for('[[call:write_poem {"raw": 1}]]', tools=[POEM]) == [("write_poem", '{"raw": 1}')]
 
