@@ -17,7 +17,7 @@ from lambda_responses.tools.servers.headers import is_field
 from lambda_responses.tools.servers.server import Http, Server
 from lambda_responses.wire.errors import InvalidRequestError, UnsupportedError
 from lambda_responses.wire.faults import first_fault
-from lambda_responses.wire.mcp_tools import MCP, check_mcp_tool, is_proxys, label_of, names_in
+from lambda_responses.wire.mcp_tools import MCP, check_mcp_tool, is_proxys, names_in
 from lambda_responses.wire.shapes import validator
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def _servers(
     else:
         servers = list(registry.all_for(principal)) or [None]
     # Clients of LiteLLM's proxy give the same label to whatever they have behind it.
-    label = label_of(tool) if len(servers) == 1 else None
+    label = tool.get("server_label") if len(servers) == 1 else None
     if is_proxys(url) and label in taken:
         label = None
     return [_named(server, label, tool, headers, path) for server in servers]

@@ -2,14 +2,14 @@
 
 A response tells of a server's tool in one item, what it was called with and what came of it. A model made the
 calls of one step together and saw their outputs after that; what it signed holds in that order alone. So the
-calls of a step come first again, and then their outputs.
+calls of a step come first again, in its order, and then their outputs.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lambda_responses.stream.parts import json_objects
 from lambda_responses.transformers.call_ids import lasting
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from lambda_responses.wire.json import Json
+
+Placed: TypeAlias = "tuple[int, Json]"
+"""An item, and the place in the context of what it was made of."""
 
 TOLD = frozenset(
     {
@@ -44,7 +47,7 @@ def with_plain_calls(
     origins: Mapping[str, Json],
     *,
     keep: Callable[[Json], bool] = lambda item: False,
-) -> Iterator[tuple[int, Json]]:
+) -> Iterator[Placed]:
     """Every item with its place; in the place of those about servers' tools, the calls that they tell of.
 
     A call has the id of the item, so that its maker is found by that, and the call id that its maker gave it,
@@ -52,23 +55,24 @@ def with_plain_calls(
     these items stay as they are.
     """
     plain = _PlainCalls(items, origins)
-    outputs: list[tuple[int, Json]] = []
-    """Those of the calls of one step, until all of these have been told."""
+    calls: list[Placed] = []
+    """Those of one step, as far as they have been told: one that was approved later may come before them."""
+    outputs: list[Placed] = []
     step: Any = None
     for index, item in enumerate(items):
         told = plain.told(item) if item.get("type") in TOLD and not keep(item) else None
         begins = told is None or (told.call is not None and (told.step is None or told.step != step))
         if begins:
-            yield from outputs
-            outputs, step = [], None if told is None else told.step
+            yield from plain.in_order(calls, outputs)
+            calls, outputs, step = [], [], None if told is None else told.step
         if told is None:
             yield index, item
             continue
         if told.call is not None:
-            yield index, told.call
+            calls.append((index, told.call))
         if told.output is not None:
             outputs.append((index, told.output))
-    yield from outputs
+    yield from plain.in_order(calls, outputs)
 
 
 def was_run_here(item: Json, origins: Mapping[str, Json]) -> bool:
@@ -119,6 +123,13 @@ class _PlainCalls:
             case _:
                 pass  # the tools that there are: a list is no part of what was said
         return _Told()
+
+    def in_order(self, calls: Sequence[Placed], outputs: Sequence[Placed]) -> Iterator[Placed]:
+        """What was told of one step, as its maker had it: the calls, and then their outputs."""
+        ordered = sorted(calls, key=lambda call: self._origin(call[1]).get("place", 0))
+        places = {call["call_id"]: place for place, (_, call) in enumerate(ordered)}
+        yield from ordered
+        yield from sorted(outputs, key=lambda output: places.get(output[1]["call_id"], len(places)))
 
     def _of_call(self, item: Json) -> _Told:
         if self._answered and not item.get("approval_request_id"):

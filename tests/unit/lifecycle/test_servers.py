@@ -118,6 +118,7 @@ def test_all_servers_are_those_that_the_caller_may_use():
     ]
     bound = Principal("acme", mcp_servers=frozenset({"wiki/find", "bank"}))
     assert labels({**proxy, "server_label": "litellm"}, principal=bound) == [("litellm", "wiki")]
+    assert labels(proxy, principal=bound) == [("wiki", "wiki")]
 
 
 @pytest.mark.parametrize(

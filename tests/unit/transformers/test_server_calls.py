@@ -66,6 +66,13 @@ def test_calls_of_which_nobody_knows_the_step_have_their_outputs_at_once():
     assert shape(ran("x"), ran("y")) == ["call x", "output x", "call y", "output y"]
 
 
+def test_calls_of_one_step_are_told_in_the_order_in_which_they_were_made():
+    """One that had to be approved of was made last, whatever its place."""
+    origins = {"y": {**made(0), "place": 1}, "r": made(0), "x": {**made(0), "place": 0}}
+    items = [ran("y"), asked("r"), answered("r", approve=True), ran("x", approval_request_id="r")]
+    assert shape(*items, **origins) == ["call x", "call y", "output x", "output y"]
+
+
 def test_whatever_else_is_said_ends_a_step():
     origins = {"x": made(0), "y": made(0)}
     assert shape(ran("x"), THOUGHT, ran("y"), **origins) == [

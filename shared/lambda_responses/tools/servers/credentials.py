@@ -6,6 +6,7 @@ What is found out is kept in the memory of the process for as long as it holds.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from base64 import b64encode
 from dataclasses import dataclass
@@ -31,7 +32,9 @@ USUAL_LIFE = 300.0
 """Seconds for a token whose issuer does not say."""
 
 _SECRETIVE = ("auth", "cookie", "key", "password", "secret", "token")
-"""Parts of the names of headers whose values are credentials."""
+"""Parts of the names of headers whose values are credentials..."""
+_RANDOM = re.compile(r"(?=\S*[0-9])(?=\S*[A-Za-z])\S{16,}")
+"""... and what is one by its looks, whatever its header is called."""
 
 _tokens: dict[ClientCredentials, _Token] = {}
 _sessions: dict[SigV4, str] = {}
@@ -69,7 +72,7 @@ def credentials_of(server: Server) -> Iterator[str]:
     """What proves to a server who is calling, whole and by the word: never to be seen in what it says."""
     yield from server.secrets
     for name, value in server.headers.items():
-        if any(word in name.lower() for word in _SECRETIVE):
+        if any(word in name.lower() for word in _SECRETIVE) or _RANDOM.fullmatch(value):
             yield from (value, *value.split())
     match server.auth:
         case ClientCredentials() as auth:

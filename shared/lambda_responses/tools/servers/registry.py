@@ -58,6 +58,8 @@ class NamedServer:
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     """Names in lower case; `authorization` included."""
     auth: ClientCredentials | SigV4 | None = None
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    """What was filled in for a `${NAME}`, wherever that was."""
     passthrough: bool = False
     """Whether callers bring their own credentials, which are then sent to it."""
     description: str | None = None
@@ -89,6 +91,7 @@ class NamedServer:
             named=self.name,
             headers=self.headers,
             auth=self.auth,
+            secrets=self.secrets,
             allowed=self.allowed,
             approval=approval_policies(None, self.approval),
             deferred=self.deferred,

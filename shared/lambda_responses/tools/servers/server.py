@@ -72,6 +72,8 @@ class Server:
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     """Sent with each request to it, `Authorization` included."""
     auth: ClientCredentials | SigV4 | None = None
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    """More that must not be seen in what it says."""
     allowed: tuple[ToolFilter, ...] = ()
     """A tool is offered that passes all of them."""
     approval: tuple[ApprovalPolicy, ...] = ()

@@ -158,6 +158,7 @@ class _Entry:
         self._name = name
         self._entry = entry
         self._secrets = secrets
+        self._filled_in: set[str] = set()
 
     def server(self, limits: Limits, *, programs: bool) -> NamedServer:
         entry = self._entry
@@ -172,6 +173,7 @@ class _Entry:
             replace(limits, **own),
             headers=headers,
             auth=auth,
+            secrets=frozenset(self._filled_in),
             passthrough=entry.get("auth", {}).get("type") == "passthrough",
             description=entry.get("description"),
             allowed=(read_filter(entry["allowed_tools"]),) if "allowed_tools" in entry else (),
@@ -249,6 +251,7 @@ class _Entry:
         def secret(found: re.Match[str]) -> str:
             if found[1] not in self._secrets:
                 raise self._refused(f"{path} needs {found[1]}, which is not set")
+            self._filled_in.add(self._secrets[found[1]])
             return self._secrets[found[1]]
 
         return _SECRET.sub(secret, value)

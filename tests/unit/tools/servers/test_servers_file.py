@@ -84,6 +84,7 @@ def test_everything_that_may_be_said_of_a_server_is_read():
         Http(URL, "sse"),
         Limits(300, 5, 4096, 2048, 0, required=False),
         headers={"x-team": "search"},
+        secrets=frozenset({"search"}),
         passthrough=True,
         description="Dice.",
         allowed=(ToolFilter(frozenset({"roll"})),),
@@ -157,6 +158,12 @@ def test_a_program_may_be_started_where_there_is_a_machine():
 def test_no_function_starts_a_program():
     said = refusal({"mcpServers": {"files": {"command": "mcp-files"}}}, programs=False)
     assert said.startswith("mcpServers.files is a program to start")
+
+
+def test_a_server_remembers_what_was_filled_in():
+    headers = {"x-team": "${TEAM}", "x-plain": "plain"}
+    made = server(headers=headers, auth={"type": "bearer", "token": "${TOKEN}"})
+    assert made.secrets == made.as_server().secrets == {"search", "canary-1234"}
 
 
 def test_no_secret_is_printed():
