@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
@@ -251,8 +252,7 @@ class Catalog:
     def search(self, call_id: str, arguments: str) -> tuple[Json, Json]:
         """The items, without ids, that tell of a search and of what it found: call and output."""
         query = _query_in(arguments)
-        texts = {name: entry.text for name, entry in self._entries.items() if entry.deferred}
-        found = TextIndex(texts).search(query, most=MOST_FOUND)
+        found = self._index.search(query, most=MOST_FOUND)
         common: Json = {"call_id": call_id, "execution": "server", "status": "completed"}
         return (
             {"type": "tool_search_call", **common, "arguments": {"query": query}},
@@ -262,6 +262,10 @@ class Catalog:
                 "tools": [_as_deferred(self._entries[name].definition) for name in found],
             },
         )
+
+    @cached_property
+    def _index(self) -> TextIndex:
+        return TextIndex({name: entry.text for name, entry in self._entries.items() if entry.deferred})
 
     def _search_function(self) -> Json:
         return {
