@@ -17,6 +17,7 @@ from lambda_responses.storage.responses import TooLargeToStore
 from lambda_responses.transformers.base import shows_seals
 from lambda_responses.wire.compaction import asks_to_compact
 from lambda_responses.wire.context import check_whole_context
+from lambda_responses.wire.errors import UnsupportedError
 from lambda_responses.wire.mcp_tools import asks_for_servers
 from lambda_responses.wire.requests import check_create_request, read_model
 
@@ -76,7 +77,8 @@ async def check_request(
     targets = using.router.resolve(read_model(body), provider=provider)
     native = all(target.native for target in targets)
     request = check_create_request(body, native=native)
-    servers = _servers_of(request, targets, principal, using)
+    _check_priced(request, targets)
+    servers = servers_of(request, targets, principal, using)
     seals = shows_seals(request) or bool(request.get("context_management")) or asks_to_compact(request)
     known = await known_before(request, principal=principal, using=using, native=native, seals=seals)
     request["input"] = known.input
@@ -87,7 +89,18 @@ async def check_request(
     return Asked(request, targets, known, servers, pending)
 
 
-def _servers_of(
+def _check_priced(request: Json, targets: Sequence[Target]) -> None:
+    """Raises `UnsupportedError` for a bound in dollars on what nobody knows the price of."""
+    bounds: Json = request.get("bounds") or {}
+    if bounds.get("max_cost") is None:
+        return
+    for target in targets:
+        if target.price is None:
+            message = f"What '{target.name}' costs is not known to this server."
+            raise UnsupportedError(message, param="bounds.max_cost")
+
+
+def servers_of(
     request: Json, targets: Sequence[Target], principal: Principal, using: Services
 ) -> Sequence[Server]:
     """Raises `InvalidRequestError` for a server that cannot be used."""

@@ -98,7 +98,9 @@ class ResponseRun:
         self._tools: ServerTools | None = None
         self._withheld: list[Delta] = []
         """What is told with the first events, which wait for the upstream's first word."""
-        self._most_steps = using.max_steps if taken_up is None else using.max_background_steps
+        most = using.max_steps if taken_up is None else using.max_background_steps
+        asked: Json = request.get("bounds") or {}
+        self._most_steps = min(most, asked.get("max_steps") or most)
         self._steps_here = 0
         """Of those, how many this very run has taken."""
         self._bound: str | None = None

@@ -67,7 +67,8 @@ class Bounds:
 
         It has them in `bounds`, and `max_tool_calls` as the API has it.
         """
-        asked: Json = dict(request.get("bounds") or {})
+        given: Json = request.get("bounds") or {}
+        asked = {name: value for name, value in given.items() if value is not None}
         calls = [each for each in (asked.get("max_tool_calls"), request.get("max_tool_calls")) if each]
         if calls:
             asked["max_tool_calls"] = min(calls)

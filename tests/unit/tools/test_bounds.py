@@ -44,6 +44,7 @@ def asked(*calls: str, bounds: Bounds = NONE, tally: Tally | None = None) -> lis
         ({"max_tool_calls": 2, "bounds": {"max_tool_calls": 5}}, {"max_tool_calls": 2}),
         ({"max_tool_calls": 5, "bounds": {"max_tool_calls": 2}}, {"max_tool_calls": 2}),
         ({"bounds": {"max_cost": 0}}, {"max_cost": 0}),
+        ({"bounds": {"max_steps": None, "max_tool_calls": None}, "max_tool_calls": 9}, {"max_tool_calls": 9}),
     ],
 )
 def test_a_request_lowers_what_its_operator_allows(request_: dict[str, Any], expected: dict[str, Any]):

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lambda_responses.wire.errors import InvalidRequestError
 from lambda_responses.wire.requests import check_create_request
 
 Json = dict[str, Any]
@@ -123,3 +124,30 @@ def test_one_hosted_tool_has_several_spellings(choice: str):
 @pytest.mark.parametrize("said", ["as JSON", "a JsonSchema", "json"])
 def test_a_json_object_is_given_to_those_who_ask_for_it(said: str):
     assert read(input=[{"role": "user", "content": said}], text={"format": {"type": "json_object"}})
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_a_request_may_have_bounds_of_its_own(native: bool):
+    bounds = {"max_steps": 1, "max_tool_calls": 2, "max_seconds": 0.5, "max_tokens": 10, "max_cost": 0.01}
+    checked = check_create_request({"model": "m", "input": "Hi", "bounds": bounds}, native=native)
+    assert checked["bounds"] == bounds
+
+
+@pytest.mark.parametrize("native", [False, True])
+@pytest.mark.parametrize(
+    ("bounds", "param"),
+    [
+        (3, "bounds"),
+        ({"max_steps": 0}, "bounds.max_steps"),
+        ({"max_steps": "many"}, "bounds.max_steps"),
+        ({"max_tool_calls": 1.5}, "bounds.max_tool_calls"),
+        ({"max_seconds": -1}, "bounds.max_seconds"),
+        ({"max_tokens": True}, "bounds.max_tokens"),
+        ({"max_cost": "1"}, "bounds.max_cost"),
+        ({"max_dollars": 1}, "bounds.max_dollars"),
+    ],
+)
+def test_bounds_that_are_none_are_named(native: bool, bounds: object, param: str):
+    with pytest.raises(InvalidRequestError) as raised:
+        check_create_request({"model": "m", "input": "Hi", "bounds": bounds}, native=native)
+    assert raised.value.param == param
