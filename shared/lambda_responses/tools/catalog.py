@@ -14,6 +14,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
 from lambda_responses.tools.calls import SEARCH
+from lambda_responses.tools.schemas import parameters_of
 from lambda_responses.tools.search import TextIndex
 from lambda_responses.tools.servers.server import ListedTool
 from lambda_responses.tools.tool_text import cleaned_text, is_usable_name, pin_of
@@ -168,10 +169,18 @@ class _Entry:
 
 
 class Catalog:
-    """The tools of one response: `lists` of its servers, and the request's own `tools` and `tool_choice`."""
+    """The tools of one response: `lists` of its servers, and the request's own `tools` and `tool_choice`.
+
+    No server's tool has a name that is one of the client's, those included that `arrived` in items.
+    """
 
     def __init__(
-        self, lists: Iterable[ServerList], *, tools: Sequence[Json] = (), choice: str | Json | None = None
+        self,
+        lists: Iterable[ServerList],
+        *,
+        tools: Sequence[Json] = (),
+        arrived: Iterable[Json] = (),
+        choice: str | Json | None = None,
     ) -> None:
         self._lists = {each.server.label: each for each in lists}
         own = [tool for tool in tools if tool.get("type") != "mcp" and not is_search(tool)]
@@ -179,7 +188,7 @@ class Catalog:
         self._tools = [tool for each in own for tool in _ready(each)] if searched else own
         self._entries: dict[str, _Entry] = {}
         self._by_tool: dict[tuple[str, str], str] = {}
-        taken = set(_names_of(own))
+        taken = {name for tool in (*own, *arrived) for name in (*_names_of([tool]), *_inner_names(tool))}
         self._search_name = SEARCH if SEARCH not in taken else function_name_apart("", SEARCH)
         self._add_servers({*taken, self._search_name})
         self._defer_many(sum(1 for _ in _names_of(self._tools)))
@@ -351,7 +360,7 @@ def _function(name: str, server: Server, tool: ListedTool) -> Json:
         "type": "function",
         "name": name,
         "description": "\n\n".join(part for part in parts if part),
-        "parameters": {"type": "object", "properties": {}, **tool.input_schema},
+        "parameters": parameters_of(tool.input_schema),
         "strict": False,
     }
 
@@ -410,3 +419,9 @@ def _names_of(tools: Iterable[Json]) -> Iterator[str]:
                 yield name
             case _:
                 pass
+
+
+def _inner_names(tool: Json) -> Iterator[str]:
+    """The names by which a namespace knows its functions, which calls of them bear too."""
+    for inner in tool.get("tools") or () if tool.get("type") == "namespace" else ():
+        yield inner["name"]

@@ -94,19 +94,19 @@ def test_a_called_function_leads_to_its_tool() -> None:
         {"type": "function", "name": "a__b__c"},
         {"type": "custom", "name": "a__b__c"},
         {"type": "namespace", "name": "a", "tools": [{"type": "function", "name": "b__c"}]},
+        {"type": "namespace", "name": "x", "tools": [{"type": "function", "name": "a__b__c"}]},
         {"type": "function", "name": "a__b__c", "defer_loading": True},
     ],
 )
 def test_no_tool_is_taken_for_another(taken: dict[str, Any]) -> None:
     one, two = replace(DICE, label="a"), replace(OTHER, label="a__b")
-    catalog = Catalog(
-        [ServerList(one, (ListedTool("b__c"),)), ServerList(two, (ListedTool("c"),))], tools=[taken]
-    )
-    first, second = names(catalog.offered)
-    assert len({first, second, "a__b__c"}) == 3
-    assert catalog.find(first) == (one, ListedTool("b__c"))
-    assert catalog.find(second) == (two, ListedTool("c"))
-    assert catalog.find("a__b__c") is None
+    lists = [ServerList(one, (ListedTool("b__c"),)), ServerList(two, (ListedTool("c"),))]
+    for catalog in (Catalog(lists, tools=[taken]), Catalog(lists, arrived=[taken])):
+        first, second = names(catalog.offered)
+        assert len({first, second, "a__b__c"}) == 3
+        assert catalog.find(first) == (one, ListedTool("b__c"))
+        assert catalog.find(second) == (two, ListedTool("c"))
+        assert catalog.find("a__b__c") is None
 
 
 @given(

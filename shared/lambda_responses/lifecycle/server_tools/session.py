@@ -14,6 +14,7 @@ from lambda_responses.lifecycle.context import is_superseded
 from lambda_responses.lifecycle.server_tools.calling import Calling
 from lambda_responses.lifecycle.server_tools.limits import Limits, bounds_of
 from lambda_responses.lifecycle.server_tools.listing import not_listed, told_lists
+from lambda_responses.lifecycle.server_tools.offered import functions_of
 from lambda_responses.lifecycle.waiting import heard
 from lambda_responses.stream.deltas import BlockEnded, ItemOpened, Opaque, Stopped
 from lambda_responses.stream.output import CALLS
@@ -25,12 +26,15 @@ from lambda_responses.tools.choice import choice_for_step, last_choice
 from lambda_responses.tools.decisions import decide
 from lambda_responses.tools.gate import Gate
 from lambda_responses.tools.offer import asked_of_targets
+from lambda_responses.tools.port import Unjournaled
 from lambda_responses.tools.runner import ToolRunner
 from lambda_responses.tools.servers.connections import Connections
+from lambda_responses.wire.tool_secrets import secrets_in
+from lambda_responses.transformers.tool_names import tools_of
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import AsyncGenerator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Sequence
     from typing import Self
 
     from lambda_responses.lifecycle.bounds import RunBounds
@@ -76,7 +80,7 @@ class ServerTools:
         self._using = using
         self._context = context
         self._emitter = emitter
-        self._journal = bounds.journal
+        self._journal = bounds.journal or Unjournaled()
         self._limits = Limits(
             bounds_of(request, using, max_steps=most_steps),
             Tally.of(tally),
@@ -84,7 +88,7 @@ class ServerTools:
             lasts=bounds.endurance is not None,
             now=using.now,
         )
-        self._connections = Connections(using.outbound)
+        self._connections = Connections(using.outbound, secrets=secrets_in(request))
         self._catalog = Catalog(())
         self.listed = False
         """Whether it is known by now what there is to call."""
@@ -152,7 +156,12 @@ class ServerTools:
     def _offer(self, lists: Sequence[ServerList]) -> None:
         request = self._request
         self.listed = True
-        self._catalog = Catalog(lists, tools=request.get("tools") or (), choice=request.get("tool_choice"))
+        self._catalog = Catalog(
+            lists,
+            tools=request.get("tools") or (),
+            arrived=[tool for _, tool in tools_of({}, self._said)],
+            choice=request.get("tool_choice"),
+        )
 
     # A step of the model
 
@@ -163,7 +172,7 @@ class ServerTools:
         if limits.reached is not None:
             choice = last_choice(choice, limits.reached, self._request.get("tools") or ())
         elif isinstance(choice, dict):
-            choice = choice_for_step(choice, limits.tally.steps, self._names)
+            choice = choice_for_step(choice, limits.tally.steps, functions_of(self._catalog))
         else:
             choice = choice_for_step(choice, limits.tally.steps, {})
         return asked_of_targets(self._request, self._catalog.tools_for(self._said), choice)
@@ -268,16 +277,3 @@ class ServerTools:
         emitter = self._emitter
         said = (item for item in emitter.said if not is_superseded(item, emitter.origins))
         return bool(emitter.open_calls) or any(item["type"] in ENDING for item in said)
-
-    @property
-    def _names(self) -> Mapping[str, Mapping[str, str]]:
-        """By label and tool, what models call it."""
-        catalog = self._catalog
-        return {
-            listed.server.label: {
-                tool.name: name
-                for tool in listed.tools
-                for name in catalog.names(listed.server.label, tool.name)
-            }
-            for listed in catalog.lists
-        }
