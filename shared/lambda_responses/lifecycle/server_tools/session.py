@@ -29,8 +29,8 @@ from lambda_responses.tools.offer import asked_of_targets
 from lambda_responses.tools.port import Unjournaled
 from lambda_responses.tools.runner import ToolRunner
 from lambda_responses.tools.servers.connections import Connections
-from lambda_responses.wire.tool_secrets import secrets_in
 from lambda_responses.transformers.tool_names import tools_of
+from lambda_responses.wire.tool_secrets import secrets_in
 
 if TYPE_CHECKING:
     import asyncio
