@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 CLOSED = -32_000
 TIMED_OUT = -32_001
 INVALID = -32_603
+UNREADABLE = -32_700
 """Codes of the protocol for what no server said: https://www.jsonrpc.org/specification#error_object"""
 
 LONGEST_MESSAGE = 2_048
@@ -71,7 +72,7 @@ def of_exchange(exchange: Exchange, result_bytes: int) -> Failure | None:
         return Failure(words.format(bytes=result_bytes))
     if exchange.status is not None and not exchange.spoken:
         return Failure(f"Http status code: {_named(exchange.status)}", status=exchange.status)
-    return None
+    return NO_PROTOCOL if exchange.strange else None
 
 
 def late(seconds: float) -> Failure:
@@ -83,6 +84,8 @@ def said(code: int, message: str, secrets: Iterable[str]) -> Failure:
     """An error of the protocol, in the server's words."""
     if code == CLOSED:
         return LOST
+    if code == UNREADABLE:  # which the SDK says in the words of its own machinery
+        return NO_PROTOCOL
     return Failure(redacted(message[:LONGEST_MESSAGE], secrets), code)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 import httpx2
 
 from lambda_responses.outbound.faults import OutboundFault
-from lambda_responses.outbound.guarded_transport import GuardedTransport
+from lambda_responses.outbound.guarded_transport import EVENTS, GuardedTransport
 from lambda_responses.tools.servers.credentials import proof_of
 from lambda_responses.wire.json import from_text
 
@@ -34,6 +34,10 @@ NOT_THEIRS = frozenset(
 )
 """Headers that the connection or the protocol sets, whatever a request's tool says."""
 _PROTOCOLS = "mcp-"
+JSON = "application/json"
+KINDS = (JSON, EVENTS)
+"""Of what servers answer with."""
+_OK = 200
 _UNAUTHORIZED = 401
 _BAD_GATEWAY = 502
 
@@ -48,6 +52,8 @@ class Exchange:
     """Of the last answer, where it is no success."""
     spoken: bool = False
     """Whether that answer is one of the protocol all the same: an error in words of its own."""
+    strange: bool = False
+    """Whether the last answer is of a kind that the protocol does not have, such as a page for people."""
 
 
 current: ContextVar[Exchange] = ContextVar("exchange")
@@ -90,6 +96,7 @@ class _ServerTransport(httpx2.AsyncBaseTransport):
         response.stream = _Body(cast("httpx2.AsyncByteStream", response.stream), exchange)
         exchange.status = None if response.is_success else response.status_code
         exchange.spoken = response.is_error and await _is_spoken(response)
+        exchange.strange = response.status_code == _OK and not _has(response, *KINDS)
         return response
 
     async def _signed(self, request: httpx2.Request) -> httpx2.Response:
@@ -107,9 +114,13 @@ class _ServerTransport(httpx2.AsyncBaseTransport):
         await self._guarded.aclose()
 
 
+def _has(response: httpx2.Response, *kinds: str) -> bool:
+    return response.headers.get("content-type", "").lower().startswith(kinds)
+
+
 async def _is_spoken(response: httpx2.Response) -> bool:
     """Whether an answer without success has an error of JSON-RPC, which says more than its status."""
-    if not response.headers.get("content-type", "").lower().startswith("application/json"):
+    if not _has(response, JSON):
         return False
     try:
         told = from_text(await response.aread())
