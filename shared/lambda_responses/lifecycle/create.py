@@ -78,7 +78,7 @@ async def check_request(
     native = all(target.native for target in targets)
     request = check_create_request(body, native=native)
     _check_priced(request, targets)
-    servers = servers_of(request, targets, principal, using)
+    servers = _servers_of(request, targets, principal, using)
     seals = shows_seals(request) or bool(request.get("context_management")) or asks_to_compact(request)
     known = await known_before(request, principal=principal, using=using, native=native, seals=seals)
     request["input"] = known.input
@@ -100,7 +100,7 @@ def _check_priced(request: Json, targets: Sequence[Target]) -> None:
             raise UnsupportedError(message, param="bounds.max_cost")
 
 
-def servers_of(
+def _servers_of(
     request: Json, targets: Sequence[Target], principal: Principal, using: Services
 ) -> Sequence[Server]:
     """Raises `InvalidRequestError` for a server that cannot be used."""

@@ -30,13 +30,17 @@ from lambda_responses.wire.context import check_whole_context
 from lambda_responses.wire.count_requests import check_count_request
 from lambda_responses.wire.errors import InvalidRequestError
 from lambda_responses.wire.ids import ItemIds, new_response_id
+from lambda_responses.wire.mcp_tools import asks_for_servers
 from lambda_responses.wire.requests import read_model
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lambda_responses.lifecycle.context import ModelContext
     from lambda_responses.lifecycle.known import Known
     from lambda_responses.lifecycle.ports import Principal, Services
     from lambda_responses.providers.base import Target
+    from lambda_responses.tools.servers.server import Server
     from lambda_responses.transformers.base import Rendered
     from lambda_responses.wire.json import Json
 
@@ -68,9 +72,18 @@ async def count_input_tokens(
     targets = using.router.resolve(read_model(body), provider=provider)
     native = all(target.native for target in targets)
     request = check_count_request(body, native=native)
+    servers: Sequence[Server] = ()
+    if asks_for_servers(request):
+        from lambda_responses.lifecycle.servers import resolve_servers
+
+        servers = resolve_servers(request, targets=targets, principal=principal, using=using)
     known = await known_before(request, principal=principal, using=using, native=native, seals=False)
     check_whole_context(request, known.current)
     context, target = _context(known, using), targets[0]
+    if servers:
+        from lambda_responses.lifecycle.server_tools.offered import as_offered
+
+        request = await as_offered(request, servers, context, tenant=principal.tenant, using=using)
     tokens = await _counted(target, request, context, using)
     if tokens is not None:
         return TokenCount(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -21,6 +21,8 @@ from lambda_responses.providers.base import (
     UpstreamUnreadable,
 )
 from lambda_responses.stream.deltas import BlockEnded, Stopped, Text, ToolArguments, ToolCall
+from lambda_responses.tools.catalog import ServerList
+from lambda_responses.tools.servers.server import ListedTool, ServerFault
 from lambda_responses.transformers.base import Rendered, Turn, UpstreamFailure
 from lambda_responses.transformers.failures import map_failure
 from lambda_responses.wire.errors import APIError, InvalidRequestError, NotFoundError
@@ -28,6 +30,9 @@ from lambda_responses.wire.token_estimates import estimated_tokens
 from tests.played import ME, YOU, Identity, Played
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lambda_responses.tools.servers.server import Server
     from tests.played import Play, PlayedServices
 
 pytestmark = pytest.mark.anyio
@@ -184,6 +189,7 @@ async def test_a_fault_of_the_request_is_told(play: Play, error: UpstreamRefused
 async def test_a_fault_tells_nothing_that_the_request_proves_itself_with(play: Play) -> None:
     services, _ = counting(play, [refused(400, "Bad header: tok-0123456789abcdef")])
     services._targets[0] = replace(services._targets[0], profile="native")
+    services.mcp_upstream = frozenset({"played"})
     tool = {
         "type": "mcp",
         "server_label": "s",
@@ -250,3 +256,55 @@ async def test_an_item_reference_is_counted_as_what_it_names(play: Play) -> None
     assert format.turns[-1].items[0]["content"] == said["content"]
     with pytest.raises(NotFoundError):
         await counted(services, input=[{"type": "item_reference", "id": "msg_" + "0" * 48}])
+
+
+class Told:
+    """The listing of servers that all have one tool."""
+
+    async def lists(self, servers: Sequence[Server], **_: Any) -> list[ServerList]:
+        tool = ListedTool("roll", "Roll a die.", {"type": "object", "properties": {}})
+        return [ServerList(server, (tool,)) for server in servers]
+
+
+class Silent:
+    """The listing of servers that do not answer."""
+
+    async def lists(self, servers: Sequence[Server], **_: Any) -> list[ServerList]:
+        return [ServerList(server, fault=ServerFault("No.", 401)) for server in servers]
+
+
+DICE = {
+    "type": "mcp",
+    "server_label": "dice",
+    "server_url": "https://dice.example/",
+    "authorization": "canary",
+}
+
+
+async def test_the_tools_of_servers_are_counted_as_models_are_offered_them(play: Play) -> None:
+    services, format = counting(play, [{"n": 42}])
+    services.listing = cast("Any", Told())
+    choice = {"type": "mcp", "server_label": "dice"}
+
+    assert await counted(services, tools=[DICE], tool_choice=choice) == TokenCount(42, "provider", "played/m")
+    [turn] = format.turns
+    [tool] = turn.request["tools"]
+    assert (tool["type"], tool["name"], tool["description"]) == ("function", "dice__roll", "Roll a die.")
+    assert turn.request["tool_choice"] == {"type": "function", "name": "dice__roll"}
+    assert "canary" not in str(turn)
+
+
+async def test_servers_that_do_not_tell_their_tools_cannot_be_counted(play: Play) -> None:
+    services, format = counting(play, [{"n": 42}])
+    services.listing = cast("Any", Silent())
+    with pytest.raises(APIError) as told:
+        await counted(services, tools=[DICE])
+    assert (told.value.status, told.value.code, told.value.param) == (424, "http_error", "tools")
+    assert format.turns == []
+
+
+async def test_servers_that_may_not_be_named_are_not_counted(play: Play) -> None:
+    services, _ = counting(play)
+    with pytest.raises(InvalidRequestError) as told:
+        await counted(services, tools=[{"type": "mcp", "server_url": "mcp://dice"}])
+    assert told.value.param == "tools[0].server_url"

@@ -1,0 +1,48 @@
+"""What models are offered in the place of a request's servers, where nothing is made of the answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lambda_responses.lifecycle.server_tools.listing import not_listed
+from lambda_responses.tools.catalog import Catalog, ListsBefore
+from lambda_responses.tools.choice import choice_for_step
+from lambda_responses.tools.offer import asked_of_targets
+from lambda_responses.tools.servers.connections import Connections
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lambda_responses.lifecycle.context import ModelContext
+    from lambda_responses.lifecycle.ports import Services
+    from lambda_responses.tools.servers.server import Server
+    from lambda_responses.wire.json import Json
+
+
+async def as_offered(
+    request: Json, servers: Sequence[Server], context: ModelContext, *, tenant: str, using: Services
+) -> Json:
+    """The request as the targets of a response's first step get it, with functions for its servers.
+
+    Raises `APIError` for a server that has to tell its tools and does not.
+    """
+    said = context.current()
+    before = ListsBefore.of(said, context.origins)
+    async with Connections(using.outbound) as connections:
+        lists = await using.listing.lists(servers, tenant=tenant, before=before, connections=connections)
+    if (fault := not_listed(lists)) is not None:
+        raise fault
+    choice = request.get("tool_choice")
+    catalog = Catalog(lists, tools=request.get("tools") or (), choice=choice)
+    choice = choice_for_step(choice, 0, functions_of(catalog))
+    return asked_of_targets(request, catalog.tools_for(said), choice).request
+
+
+def functions_of(catalog: Catalog) -> Mapping[str, Mapping[str, str]]:
+    """By label and tool, what models call it."""
+    return {
+        listed.server.label: {
+            tool.name: name for tool in listed.tools for name in catalog.names(listed.server.label, tool.name)
+        }
+        for listed in catalog.lists
+    }
