@@ -21,6 +21,7 @@ from lambda_responses.wire.tool_outcomes import Outcome, tool_failed
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lambda_responses.storage.keyed.conditions import Condition
     from lambda_responses.storage.keyed.port import Key, KeyedStore, Values
 
 RECORD_VERSION = 1
@@ -69,19 +70,31 @@ class Approvals:
         """
         values = self._begun(approval, response_id, owner, seconds)
         try:
-            await self._write(approval, values, absent=True)
+            await self._write(approval, values, (Absent(ROW),))
         except ConditionFailed as fact:
             if fact.old is None:
                 raise
             known = fact.old.values
-            if known["own"] == owner and "out" not in known:
+            if "out" in known or known["rid"] != response_id:
+                return self._used(known, response_id)
+            if known["own"] == owner:
                 return None  # The answer to our own try was lost.
-            return self._used(known, response_id)
+            return await self._taken_over(approval, known["own"], values)
         return None
+
+    async def _taken_over(self, approval: Approval, before: str, values: Values) -> Used:
+        """A call that the same response has begun: what its maker has to say of it comes too late now."""
+        try:
+            await self._write(approval, values, (equals("own", before), Absent("out")))
+        except ConditionFailed as fact:
+            if fact.old is None:
+                raise
+            return self._used(fact.old.values, values["rid"])
+        return Used(None)
 
     async def begin_again(self, approval: Approval, *, response_id: str, owner: str, seconds: float) -> None:
         """Make a call of which nobody knows what came a second time."""
-        await self._write(approval, self._begun(approval, response_id, owner, seconds))
+        await self._write(approval, self._begun(approval, response_id, owner, seconds), ())
 
     async def known(self, approval: Approval, *, response_id: str) -> Used | None:
         """What is known of an approval's call; None where it was not used."""
@@ -99,8 +112,7 @@ class Approvals:
         except ConditionFailed:
             return
 
-    async def _write(self, approval: Approval, values: Values, *, absent: bool = False) -> None:
-        when = (Absent(ROW),) if absent else ()
+    async def _write(self, approval: Approval, values: Values, when: Condition) -> None:
         await twice(lambda: insist(lambda: self._store.put(_key(approval), values, when)))
 
     def _begun(self, approval: Approval, response_id: str, owner: str, seconds: float) -> dict[str, Any]:

@@ -100,11 +100,14 @@ async def test_who_takes_a_response_over_need_not_wait_for_whom_he_took_it_from(
 ) -> None:
     await begun(approvals, approval, "a")
     assert await begun(approvals, approval, "b") == Used(None)
-    await approvals.begin_again(approval, response_id="resp_a", owner="b", seconds=SECONDS)
+    assert await begun(approvals, approval, "c", "resp_c") == Used(None, underway=True)
     await approvals.conclude(approval, Outcome("late"), owner="a", keep=True)
+    assert await approvals.known(approval, response_id="resp_a") == Used(None)
+    await approvals.begin_again(approval, response_id="resp_a", owner="b", seconds=SECONDS)
     assert await approvals.known(approval, response_id="resp_a") == Used(None)
     await approvals.conclude(approval, SIX, owner="b", keep=True)
     assert await approvals.known(approval, response_id="resp_a") == Used(SIX)
+    assert await begun(approvals, approval, "d") == Used(SIX)
 
 
 async def test_what_came_of_a_call_is_said_once(approvals: Approvals, approval: Approval) -> None:

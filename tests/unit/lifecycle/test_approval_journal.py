@@ -142,7 +142,14 @@ async def test_nobody_waits_for_the_dead(using: PlayedServices, clock: Clock) ->
     waiting = asyncio.ensure_future(run(Rolls(), journal(using, "resp_b")))
     clock.advance(SECONDS + SLACK + 1)
     assert await waiting == [INTERRUPTED]
+
+
+async def test_who_takes_over_says_for_all_that_nobody_knows(using: PlayedServices) -> None:
+    with pytest.raises(Died):
+        await run(Rolls(dies=True), journal(using))
+    waiting = asyncio.ensure_future(run(Rolls(), journal(using, "resp_b")))
     assert await run(Rolls(), journal(using)) == [INTERRUPTED]
+    assert await waiting == [INTERRUPTED]
 
 
 async def test_what_does_no_harm_is_done_again_where_nobody_knows(using: PlayedServices) -> None:
