@@ -34,8 +34,8 @@ LONGEST_MESSAGE = 2_048
 MAY_HAVE_RUN = "The call may have run."
 
 OUTBOUND: dict[type[OutboundFault], str] = {
-    Refused: "The server's address is not open to requests from here.",
-    Unreachable: "The server cannot be reached, or does not speak HTTP.",
+    Refused: "The server cannot be reached.",  # as where nobody is: see ADR 9
+    Unreachable: "The server cannot be reached.",
     TooSlow: "The server did not take the connection in time.",
     TooLarge: "The server's answer is larger than {bytes} bytes.",
     NoToken: "No token for the server could be had.",

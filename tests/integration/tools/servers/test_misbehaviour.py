@@ -228,6 +228,6 @@ async def test_a_closed_address_is_refused_before_anything_is_sent(url: str) -> 
     async with answering(lambda _: b"") as asked, Connections() as connections:
         port = asked.url.split(":")[2].split("/")[0]
         server = Server("x", Http(url.format(port=port)))
-        with pytest.raises(ServerFault, match="not open"):
+        with pytest.raises(ServerFault, match="cannot be reached"):
             await connections.list_tools(server)
     assert asked == []
