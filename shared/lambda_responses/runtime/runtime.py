@@ -39,7 +39,8 @@ class Runtime:
         from lambda_responses.runtime.queues import check_places
 
         check_places(self.settings)
-        _ = self._live.router, self._live.outbound, self._live.responses, self._live.queue
+        live = self._live
+        _ = live.router, live.mcp_servers, live.outbound, live.responses, live.queue
 
     async def start(self) -> Sequence[str]:
         """Load what would keep the first request waiting; returns a sentence for each thing that failed."""

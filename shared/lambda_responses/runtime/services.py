@@ -10,7 +10,7 @@ import functools
 import re
 import secrets
 import time
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from lambda_responses.runtime.logs import logger, place_of
 from lambda_responses.runtime.metrics import (
@@ -81,8 +81,9 @@ class LiveServices:
         self._key_ring = _key_ring(settings)
         self.parameters = OperatorParameters(settings)
         self._router: ProviderRouter | None = None
+        self._routed_by: Kept | None = None
         self._servers: ServerRegistry | None = None
-        self._made_of: Kept | None = None
+        self._servers_by: Kept | None = None
         self.first_event_wait = settings.first_event_wait_ms / 1000
         self.max_steps = settings.max_steps
         self.max_background_steps = settings.max_background_steps
@@ -347,43 +348,41 @@ class LiveServices:
     @property
     def router(self) -> ProviderRouter:
         """What model names stand for, by the keys and the models file as they were last looked at."""
-        if self._router is None:
-            self._take_up(self.parameters.current())
-        return cast("ProviderRouter", self._router)
+        return self._router or self._routed(self.parameters.current())
 
     @property
     def mcp_servers(self) -> ServerRegistry:
-        """The MCP servers that requests may name, as they were last looked at."""
-        if self._servers is None:
-            self._servers = self._servers_by(self.parameters.current())
+        """The MCP servers that requests may name, as they were last looked at. Most requests name none."""
+        kept = self._routed_by or self.parameters.current()
+        if self._servers is None or kept is not self._servers_by:
+            from lambda_responses.runtime.server_settings import server_registry
+
+            try:
+                self._servers = server_registry(self._settings, kept, self._environment)
+            except SettingsError as fault:
+                if self._servers is None:
+                    raise
+                logger.error("parameters kept as they were", fault=str(fault))
+            self._servers_by = kept
         return self._servers
 
     async def renew(self) -> None:
         """Look at keys, models file and MCP servers again if it is time to, while streams go on."""
         if self.parameters.due:
-            self._take_up(await asyncio.to_thread(self.parameters.current))
+            self._routed(await asyncio.to_thread(self.parameters.current))
 
-    def _take_up(self, kept: Kept) -> None:
-        """Go by what was read from now on. Raises `SettingsError` for the first that cannot be used."""
-        if self._router is not None and kept is self._made_of:
-            return
+    def _routed(self, kept: Kept) -> ProviderRouter:
         from lambda_responses.providers.base import ProviderSettingsError
 
-        try:
-            servers = self._servers_by(kept) if self._settings.mcp_servers else self._servers
-            router = self._router_by(kept, {}, retries=self._settings.max_retries)
-        except (ProviderSettingsError, SettingsError) as fault:
-            if self._router is None:
-                raise SettingsError(str(fault)) from None
-            logger.error("parameters kept as they were", fault=str(fault))
-        else:
-            self._router, self._servers = router, servers
-        self._made_of = kept
-
-    def _servers_by(self, kept: Kept) -> ServerRegistry:
-        from lambda_responses.runtime.server_settings import server_registry
-
-        return server_registry(self._settings, kept, self._environment)
+        if self._router is None or kept is not self._routed_by:
+            try:
+                self._router = self._router_by(kept, {}, retries=self._settings.max_retries)
+            except ProviderSettingsError as fault:
+                if self._router is None:
+                    raise SettingsError(str(fault)) from None
+                logger.error("parameters kept as they were", fault=str(fault))
+            self._routed_by = kept
+        return self._router
 
     def _router_by(self, kept: Kept, more: Mapping[str, str], *, retries: int) -> ProviderRouter:
         """A router of the environment with `more` in it. Raises `ProviderSettingsError`."""
