@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from lambda_responses.tools.approvals import needs_approval
 from lambda_responses.tools.calls import SEARCH, PendingCall
+from lambda_responses.wire.mcp_names import function_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -29,7 +30,7 @@ def decide(
 ) -> tuple[Sequence[PendingCall], Sequence[PendingCall]]:
     """The calls to be made or answered, and those that wait for an approval; the rest is passed over.
 
-    `unique` makes of an upstream's call id one that the response has not had. Each call is counted in `tally`.
+    `unique` makes of an upstream's call id one that the response has not had. Each call counts in `tally`.
     """
     pending: list[PendingCall] = []
     asked: list[PendingCall] = []
@@ -53,6 +54,8 @@ def _pending(held: HeldCall, catalog: Catalog, *, step: int, place: int) -> Pend
     found = catalog.find(held.name)
     label, name = ("", SEARCH) if found is None else (found[0].label, found[1].name)
     origin = {**held.origin, "step": step, "place": place}
+    if found is not None and held.name != function_name(label, name):
+        origin["function"] = held.name  # which nobody could tell from the item
     return PendingCall(held.call_id, label, name, held.arguments, origin)
 
 

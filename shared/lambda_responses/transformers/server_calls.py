@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lambda_responses.stream.parts import json_objects
 from lambda_responses.transformers.call_ids import lasting
-from lambda_responses.wire.mcp_names import function_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -136,7 +135,7 @@ class _PlainCalls:
             self._answered = False
             self._answers_before += 1
         step = self._step(item)
-        call = self._call(item, function_name(item["server_label"], item["name"]))
+        call = self._call(item, self._function(item))
         output: Any = item.get("output")
         if output is None:
             return _Told(call, _failed(call, item.get("error")), step)
@@ -147,7 +146,7 @@ class _PlainCalls:
         answer = self._answers.get(item.get("id"))
         if answer is None or answer.get("approve"):
             return _Told()
-        call = self._call(item, function_name(item["server_label"], item["name"]))
+        call = self._call(item, self._function(item))
         reason = f"{_DECLINED} {answer.get('reason') or ''}".strip()
         return _Told(call, _output(call, reason), self._step(item))
 
@@ -168,6 +167,13 @@ class _PlainCalls:
         names = [str(tool.get("name") or tool.get("type")) for tool in item.get("tools") or ()]
         text = f"Tools found: {', '.join(names)}" if names else "No tools found."
         return _Told(output=_output({"call_id": str(called)}, text))
+
+    def _function(self, item: Json) -> str:
+        """As the model called it; where that is not known, as it would be offered the tool today."""
+        from lambda_responses.wire.mcp_names import function_name  # which few contexts need
+
+        name: Any = self._origin(item).get("function")
+        return name or function_name(item["server_label"], item["name"])
 
     def _call(self, item: Json, name: str) -> Json:
         theirs = lasting(str(self._origin(item).get("call_id") or ""))

@@ -8,6 +8,7 @@ import pytest
 
 from lambda_responses.transformers.plain_items import restate
 from lambda_responses.transformers.server_calls import with_plain_calls
+from lambda_responses.wire.mcp_names import function_name
 
 type_of = {"function_call": "call", "function_call_output": "output"}
 
@@ -103,6 +104,13 @@ def test_the_first_step_of_the_next_response_is_another_step():
 
 def test_a_call_goes_back_under_the_id_that_its_maker_gave_it():
     assert shape(ran("x"), x=made(0, "call_abc")) == ["call call_abc", "output call_abc"]
+
+
+def test_a_call_is_one_of_the_function_that_was_offered():
+    call, _ = (item for _, item in with_plain_calls([ran("x")], {"x": {**made(0), "function": "dice_x"}}))
+    assert call["name"] == "dice_x"
+    call, _ = (item for _, item in with_plain_calls([ran("x", "roll it!")], {}))
+    assert call["name"] == function_name("dice", "roll it!")
 
 
 @pytest.mark.parametrize("call_id", ["call_0", "x" * 65, ""])
