@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lambda_responses.lifecycle.ports import Unbounded, Unclaimed, Unkept
-from lambda_responses.tools.port import Unjournaled
 
 if TYPE_CHECKING:
     from lambda_responses.lifecycle.endurance import Checkpoints, Endurance
@@ -26,5 +25,5 @@ class RunBounds:
     """None where nobody takes a run up."""
     endurance: Endurance | None = None
     """None where somebody waits at the other end, and had rather hear of a fault than wait it out."""
-    journal: ToolJournal = field(default_factory=Unjournaled)
-    """Remembers the calls of tools that are made for the response."""
+    journal: ToolJournal | None = None
+    """Remembers the calls of tools that are made for the response; None where nobody takes a run up."""

@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING
 
 from lambda_responses.lifecycle.beginning import begin, begin_again, own_items
 from lambda_responses.lifecycle.placement import placed
+from lambda_responses.lifecycle.run_faults import TOO_LATE, as_api_error, leaves, unforeseen
 from lambda_responses.lifecycle.seals import MAKER, seal_shown
 from lambda_responses.lifecycle.steps import Progress, compaction_plan
 from lambda_responses.lifecycle.targets import Targets
+from lambda_responses.lifecycle.telling import Telling
 from lambda_responses.lifecycle.unshown import kept, made_of
-from lambda_responses.lifecycle.waiting import Interrupted, OutOfTime, StopRequested, stop_signal
+from lambda_responses.lifecycle.waiting import stop_signal
 from lambda_responses.lifecycle.weights import TokenWeights
-from lambda_responses.storage.keyed.port import StoreFact
 from lambda_responses.storage.responses import StoredResponse
-from lambda_responses.stream.deltas import Envelope, ItemOpened, Opaque
+from lambda_responses.stream.deltas import ItemOpened, Opaque
 from lambda_responses.stream.emitter import ResponseEmitter
 from lambda_responses.tools.steps import goes_on
 from lambda_responses.transformers.base import shows_seals
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from lambda_responses.lifecycle.ports import Services
     from lambda_responses.lifecycle.server_tools.session import ServerTools
     from lambda_responses.providers.base import Target
-    from lambda_responses.stream.deltas import Delta
     from lambda_responses.tools.servers.server import Server
     from lambda_responses.wire.json import Event, Json
 
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 class ResponseRun:
     """One response being made. It runs once: either `events` or `response`.
 
-    `servers` are those whose tools are run here, and `pending` the calls that are made before a model is asked.
+    `servers` are those whose tools are run here, and `pending` the calls that come before a model is asked.
     With `taken_up` it is a response that was promised before, and goes on where that was left: `events` has
     its first batch at once, every fault is one of them, and a run that somebody wants to stop, or that its
     bounds interrupt, leaves by `Interrupted`. `place` is then where it will be kept; nobody gives that back.
@@ -86,18 +86,15 @@ class ResponseRun:
         self._taken_up = taken_up
         self._progress = Progress.of(taken_up and taken_up.progress)
         self._stop: asyncio.Future[None] | None = None
-        self._started = False
-        self._made: list[Event] = []
         self._plan = compaction_plan(request, targets)
         self._weights = TokenWeights()
         self._compaction: Compaction | None = None
         """Where that is all that is asked for."""
         self._context: ModelContext
         self._emitter: ResponseEmitter
+        self._telling: Telling
         self._targets: Targets
         self._tools: ServerTools | None = None
-        self._withheld: list[Delta] = []
-        """What is told with the first events, which wait for the upstream's first word."""
         most = using.max_steps if taken_up is None else using.max_background_steps
         asked: Json = request.get("bounds") or {}
         self._most_steps = min(most, asked.get("max_steps") or most)
@@ -123,7 +120,7 @@ class ResponseRun:
 
     @property
     def bound(self) -> str | None:
-        """The bound at which the loop of steps ended, if it did: the name of a setting, or `repeated_calls`."""
+        """The bound at which the loop of steps ended, if it did: a name of `tools.bounds`."""
         return self._bound if self._tools is None else self._tools.bound
 
     def origins_of(self, events: Sequence[Event]) -> dict[str, Json]:
@@ -166,19 +163,20 @@ class ResponseRun:
                 await exits.enter_async_context(self._tools or nullcontext())
                 async with aclosing(self._steps(patient=streamed)) as steps:
                     async for _ in steps:
-                        await self._bounds.sink.keep(self._made, self.origins_of(self._made))
-                        events, self._made = self._made, []
+                        events = self._telling.made
+                        await self._bounds.sink.keep(events, self.origins_of(events))
+                        self._telling.made = []
                         yield events
                 if self.bound is not None and self._tools is not None:
                     self._emitter.response["bound"] = self.bound
                 closing = self._emitter.finish(at=int(self._using.now()))
             except Exception as error:
-                if self._leaves(error):
+                if leaves(error, is_taken_up=self._taken_up is not None):
                     raise
-                fault = self._as_api_error(error)
-                if not (streamed and self._started):
+                fault = as_api_error(error, too_late=self._too_late, report=self._using.report)
+                if not (streamed and self._telling.started):
                     raise fault from None
-                closing = [*self._made, *self._emitter.fail(fault)]
+                closing = [*self._telling.made, *self._emitter.fail(fault)]
             yield await self._ended(closing, placement, streamed=streamed)
 
     def _begin(self, response_id: str, created_at: int) -> None:
@@ -202,6 +200,7 @@ class ResponseRun:
             seal=self._seal,
             parted=self._parted,
         )
+        self._telling = Telling(self._emitter)
         asked = self._plan.asked(request)
         if self._servers or self._pending or self._searches:
             from lambda_responses.lifecycle.server_tools.session import ServerTools
@@ -213,6 +212,7 @@ class ResponseRun:
                 using=self._using,
                 context=self._context,
                 emitter=self._emitter,
+                telling=self._telling,
                 bounds=self._bounds,
                 most_steps=self._most_steps,
                 tally=self._progress.tally,
@@ -244,29 +244,33 @@ class ResponseRun:
         return seal_shown(item_type, owned, self._known.sealer, reasoning=shows_seals(self.request))
 
     async def _steps(self, *, patient: bool) -> AsyncGenerator[None, None]:
-        """Yields whenever there are events in `_made`, over as many upstream steps as it takes."""
+        """Yields whenever there are events to tell, over as many upstream steps as it takes."""
         emitter, bounds, progress, tools = self._emitter, self._bounds, self._progress, self._tools
+        telling = self._telling
         if self._taken_up is not None:
-            self._started = True  # the first events that were not told yet, and ends of what was half told
-            self._made += emitter.take_up(self._taken_up.told)
-            if self._made:
+            telling.take_up(
+                self._taken_up.told
+            )  # first events that were not told, ends of what was half told
+            if telling.made:
                 yield
         if tools is not None:
-            async with aclosing(self._list_tools(tools, self._patience(patient))) as moments:
+            listing = tools.list_tools(patience=self._patience(patient), stop=self._stop)
+            async with aclosing(telling.of(listing)) as moments:
                 async for _ in moments:
                     yield
         while True:
             begun, calls = emitter.items_begun, tools is not None and bool(tools.pending)
             compacts = not (calls or progress.compacted) and await self._is_compaction_due()
-            step = (
-                self._call_tools(tools) if tools and calls else self._step(compacts, self._patience(patient))
-            )
+            if tools is not None and calls:
+                step = telling.of(tools.run_pending(self._stop))
+            else:
+                step = self._step(compacts, self._patience(patient))
             async with aclosing(step) as moments:
                 async for _ in moments:
                     yield
             if tools is not None and not (calls or compacts):
-                self._tell(await tools.settle(self._targets.current))
-                if self._made:
+                telling.tell(await tools.settle(self._targets.current))
+                if telling.made:
                     yield
             waiting = tools is not None and tools.waiting
             if not goes_on(emitter.stop, progressed=emitter.items_begun > begun, waiting=waiting):
@@ -278,33 +282,14 @@ class ResponseRun:
                     return
                 progress.compacted, progress.target = compacts, self._targets.current.name
                 progress.tokens_used = 0 if compacts else emitter.tokens_in_step
-            self._made += emitter.end_step()
+            telling.made += emitter.end_step()
             if bounds.checkpoints is not None:
-                if self._made:
+                if telling.made:
                     yield
-                await bounds.checkpoints.save(self._record(), self._kept_progress())
+                await bounds.checkpoints.save(self._record(tools), self._kept_progress())
                 self._steps_here += 1
             if bounds.endurance is not None:
                 await bounds.endurance.before_step(self._steps_here)
-
-    async def _list_tools(self, tools: ServerTools, patience: float | None) -> AsyncGenerator[None, None]:
-        """Before all steps: what there is to call. Servers that take long are told of while they do."""
-        async with aclosing(tools.list_tools(patience=patience, stop=self._stop)) as batches:
-            async for deltas in batches:
-                if not tools.listed:
-                    self._start(())
-                self._tell(deltas)
-                if self._made:
-                    yield
-
-    async def _call_tools(self, tools: ServerTools) -> AsyncGenerator[None, None]:
-        """One step in which this server does what its model has called for."""
-        self._start(())
-        async with aclosing(tools.run_pending(self._stop)) as batches:
-            async for deltas in batches:
-                self._tell(deltas)
-                if self._made:
-                    yield
 
     async def _step(self, compacts: bool, patience: float | None) -> AsyncGenerator[None, None]:
         """One step; the same again for as long as nobody answers it with a word and that can be borne."""
@@ -327,22 +312,24 @@ class ResponseRun:
 
     async def _answer(self, patience: float | None) -> AsyncGenerator[None, None]:
         """One step in which a model is asked."""
-        gate = None
+        gate, telling = None, self._telling
         if self._tools is not None:
-            self._targets.ask(self._tools.next_turn())
+            self._targets.ask(
+                self._tools.next_turn(), introduced=0 if self._progress.steps else telling.items
+            )
             gate = self._tools.gate()
         answer = self._targets.answer(
             self._emitter, gate=gate, patience=patience, deadline=self._bounds.deadline, stop=self._stop
         )
         async with aclosing(answer) as batches:
             async for deltas in batches:
-                self._start(deltas)
+                telling.start(deltas)
                 for delta in deltas:
-                    self._made += self._emitter.apply(delta)
+                    telling.tell((delta,))
                     if isinstance(delta, ItemOpened) and is_compaction(delta.item):
                         said, made = self._emitter.said, self._emitter.origins
                         self._emitter.apply(Opaque(delta.block, self._context.stood_for(said, made)))
-                if self._made:
+                if telling.made:
                     yield
 
     async def _compact(self, patience: float | None) -> AsyncGenerator[None, None]:
@@ -362,11 +349,10 @@ class ResponseRun:
         self._compaction = compaction if self._plan.at_once else None
         async with aclosing(compaction.summarize(emitter.said, emitter.origins)) as moments:
             async for _ in moments:
-                self._start(())
-                if self._made:
+                self._telling.start()
+                if self._telling.made:
                     yield
-        for delta in compaction.deltas("end" if self._plan.at_once else "pause"):
-            self._made += emitter.apply(delta)
+        self._telling.tell(compaction.deltas("end" if self._plan.at_once else "pause"))
         yield
 
     async def _is_compaction_due(self) -> bool:
@@ -374,53 +360,16 @@ class ResponseRun:
             self.request, self._context, self._emitter, used=self._progress.tokens_used, weights=self._weights
         )
 
-    def _start(self, deltas: Sequence[Delta]) -> None:
-        """Make the first events, with what the upstream says of itself in its first words in them."""
-        if self._started:
-            return
-        for delta in deltas:
-            if isinstance(delta, Envelope):
-                self._emitter.apply(delta)
-        self._started = True
-        self._made += self._emitter.start()
-        self._tell(self._withheld)
-
-    def _tell(self, deltas: Sequence[Delta]) -> None:
-        """Tell of that now, or right after the first events."""
-        if not self._started:
-            self._withheld += deltas
-            return
-        for delta in deltas:
-            self._made += self._emitter.apply(delta)
-
     def _patience(self, patient: bool) -> float | None:
-        return self._using.first_event_wait if patient and not self._started else None
-
-    def _leaves(self, error: Exception) -> bool:
-        """Whether the run ends here, and its response goes on, or has ended: whoever runs it sees to that."""
-        if isinstance(error, StopRequested | StoreFact):
-            return self._taken_up is not None
-        return isinstance(error, Interrupted)
-
-    def _as_api_error(self, error: Exception) -> APIError:
-        match error:
-            case APIError():
-                return error
-            case OutOfTime():
-                endurance = self._bounds.endurance
-                message = None if endurance is None else endurance.out_of_time(self._steps_here)
-                message = message or self._too_late()
-                return ServerError(message, headers={"x-should-retry": "false"})
-            case StopRequested():
-                return ServerError("The response was cancelled.")
-            case _:
-                return self._unforeseen(error, "The server had an error while making this response.")
+        return self._using.first_event_wait if patient and not self._telling.started else None
 
     def _too_late(self) -> str:
-        message = "The response took longer than this server lets one run take."
-        if self._started and self.request.get("store", True):
-            message += f" To go on from what was said, send 'previous_response_id': '{self.id}'."
-        return message
+        endurance = self._bounds.endurance
+        if endurance is not None and (message := endurance.out_of_time(self._steps_here)):
+            return message
+        if not (self._telling.started and self.request.get("store", True)):
+            return TOO_LATE
+        return f"{TOO_LATE} To go on from what was said, send 'previous_response_id': '{self.id}'."
 
     async def _ended(self, closing: list[Event], placement: Placement, *, streamed: bool) -> Sequence[Event]:
         """Commit the record, so that whoever hears of the end finds it; only then hand the end out."""
@@ -431,10 +380,11 @@ class ResponseRun:
             record = self._record()
             await placement.commit(record, closing)
         except Exception as error:
-            if self._leaves(error):
+            if leaves(error, is_taken_up=self._taken_up is not None):
                 raise
             foreseen = isinstance(error, APIError)  # what it was to be added to is gone, or another's by now
-            fault = error if foreseen else self._unforeseen(error, "The response could not be stored.")
+            message = "The response could not be stored."
+            fault = error if foreseen else unforeseen(error, message, self._using.report)
             if not streamed:
                 raise fault from None
             return self._emitter.fail_instead(closing, fault)
@@ -445,17 +395,14 @@ class ResponseRun:
             self._using.report(error)
         return closing
 
-    def _unforeseen(self, error: Exception, message: str) -> ServerError:
-        self._using.report(error)
-        return ServerError(message)
-
-    def _record(self) -> StoredResponse:
+    def _record(self, tools: ServerTools | None = None) -> StoredResponse:
+        """What is kept of it by now; with `tools`, the calls that they still have to make."""
         return StoredResponse(
             response=self._emitter.response,
             input=own_items(self._context),
             origins={**self._context.own_origins, **self._origins()},
             target=self.target,
-            pending=[] if self._tools is None else self._tools.kept_pending,
+            pending=() if tools is None else tools.kept_pending,
         )
 
     def _kept_progress(self) -> Json:

@@ -66,6 +66,8 @@ class Targets:
         """The context as the current target is shown it; None until it is known."""
         self._places: Sequence[int | None] = ()
         """By item of that, its place in the request."""
+        self._introduced = 0
+        """How many of the response's items no model has said."""
         self._said = 0
         """How many of the response's items are in that, because a compaction stands for what was before."""
         self._shortened = 0
@@ -80,9 +82,10 @@ class Targets:
             return ()
         return list(dict.fromkeys([*self._lost, *map(self._as_asked, self._rendered.dropped)]))
 
-    def ask(self, asked: Asked) -> None:
-        """Ask for this in the next step."""
+    def ask(self, asked: Asked, *, introduced: int = 0) -> None:
+        """Ask for this in the next step. So many items were told before a model has said anything."""
         self._request, self._tool_places = asked.request, asked.places
+        self._introduced = introduced
 
     async def answer(
         self,
@@ -102,7 +105,7 @@ class Targets:
         too long is shortened first.
         """
         fault: APIError | None = None
-        begun, superseded = emitter.items_begun, self._begins_at(emitter)
+        begun, superseded = emitter.items_begun, self._speaks_from(emitter)
         while True:
             said = self._answer(emitter)
             try:
@@ -133,7 +136,7 @@ class Targets:
 
     def start_over(self, emitter: ResponseEmitter) -> None:
         """Ask all of them once more in the next answer, unless the one that spoke has to go on."""
-        if emitter.items_begun <= self._begins_at(emitter):
+        if emitter.items_begun <= self._speaks_from(emitter):
             self.current, *self._waiting = self._in_order
             self._shown = self._rendered = None
 
@@ -186,6 +189,10 @@ class Targets:
         return next(
             (at + 1 for at in reversed(range(len(output))) if stands_for_all(output[at], emitter.origins)), 0
         )
+
+    def _speaks_from(self, emitter: ResponseEmitter) -> int:
+        """How many of its items were there before the target spoke that goes on."""
+        return max(self._begins_at(emitter), self._introduced)
 
     async def _fetch(self, url: str, *, largest: int | None = None) -> Fetched:
         """A file, asked for once for all targets, whatever came of it."""

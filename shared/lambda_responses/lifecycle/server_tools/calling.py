@@ -22,7 +22,7 @@ TOO_LATE = tool_failed("The call was given up: the time of the response is over;
 
 
 class Calling:
-    """A `Caller`. `seconds_left` says how long calls may take that are made now, over and above own limits."""
+    """A `Caller`. `seconds_left` says how long calls may take at most that are made now."""
 
     def __init__(
         self, catalog: Catalog, connections: Connections, *, seconds_left: Callable[[], float]

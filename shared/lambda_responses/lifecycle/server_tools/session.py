@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from lambda_responses.lifecycle.bounds import RunBounds
     from lambda_responses.lifecycle.context import ModelContext
     from lambda_responses.lifecycle.ports import Services
+    from lambda_responses.lifecycle.telling import Telling
     from lambda_responses.providers.base import Target
     from lambda_responses.stream.deltas import Delta
     from lambda_responses.stream.emitter import ResponseEmitter
@@ -69,6 +70,7 @@ class ServerTools:
         using: Services,
         context: ModelContext,
         emitter: ResponseEmitter,
+        telling: Telling,
         bounds: RunBounds,
         most_steps: int,
         tally: Json | None = None,
@@ -80,6 +82,7 @@ class ServerTools:
         self._using = using
         self._context = context
         self._emitter = emitter
+        self._telling = telling
         self._journal = bounds.journal or Unjournaled()
         self._limits = Limits(
             bounds_of(request, using, max_steps=most_steps),
@@ -90,8 +93,6 @@ class ServerTools:
         )
         self._connections = Connections(using.outbound, secrets=secrets_in(request))
         self._catalog = Catalog(())
-        self.listed = False
-        """Whether it is known by now what there is to call."""
         self._gate = Gate(self._catalog.runs)
         self.pending: Sequence[PendingCall] = [PendingCall.of(kept) for kept in pending]
         self._last_turn_due = False
@@ -143,6 +144,8 @@ class ServerTools:
             async for lists in batches:
                 if lists:
                     self._offer(lists)
+                else:
+                    self._telling.start()
                 yield told_lists(self._servers, before, lists, first=first)
                 first = False
                 if (fault := not_listed(lists)) is not None:
@@ -155,7 +158,6 @@ class ServerTools:
 
     def _offer(self, lists: Sequence[ServerList]) -> None:
         request = self._request
-        self.listed = True
         self._catalog = Catalog(
             lists,
             tools=request.get("tools") or (),
@@ -183,7 +185,7 @@ class ServerTools:
         return self._gate
 
     async def settle(self, answering: Target) -> Sequence[Delta]:
-        """Decide what becomes of the calls of a step that is over; what tells of those that are only asked."""
+        """Decide what becomes of the calls of a step that is over; what tells of those that are asked for."""
         emitter, limits, held = self._emitter, self._limits, self._gate.calls
         self._last_turn_due = False
         counts = limits.reached is None and emitter.whole and emitter.stop in ("tool_calls", "end", "pause")
@@ -216,6 +218,7 @@ class ServerTools:
         """Make the pending calls, and tell of them. It is the client's turn then where it was called or
         asked too, and the model's otherwise.
         """
+        self._telling.start()
         told = self._made(self.pending)
         async with (
             aclosing(told),
