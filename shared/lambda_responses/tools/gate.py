@@ -1,4 +1,4 @@
-"""What stands between a model's step and its telling: calls of this server's tools are held back, all else passes.
+"""What stands between a model's step and its telling: calls of server tools are held, all else passes.
 
 A client must not see them as calls of functions, which would be its own to make. They are told as `mcp_call`
 items once the step is over, see `calls`.

@@ -1,4 +1,4 @@
-"""A request as the targets of one step get it: with functions in the place of servers, and the step's choice."""
+"""A request as the targets of one step get it: with functions in the place of servers, and its choice."""
 
 from __future__ import annotations
 

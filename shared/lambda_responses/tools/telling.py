@@ -64,7 +64,7 @@ def call_ended(call: PendingCall, outcome: Outcome) -> Sequence[Delta]:
 
 
 def approval_asked(call: PendingCall, request_id: str | None = None) -> Sequence[Delta]:
-    """A call waits for somebody's approval. `request_id`: an id that proves what was asked, where one does."""
+    """A call waits for somebody's approval. `request_id` is an id that proves what was asked, if one does."""
     block = (ASKED, call.call_id)
     item: Json = {
         "type": ASKED,
