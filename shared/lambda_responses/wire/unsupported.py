@@ -40,19 +40,17 @@ def file_ids(request: Json) -> Iterator[str]:
                     yield f"input[{index}].{member}[{at}].file_id"
 
 
-NOT_YET: tuple[tuple[str, Finder, bool], ...] = (
-    ("moderation", setting("moderation"), True),
-    ("multi-agent work", setting("multi_agent"), True),
-    ("uploaded files", file_ids, True),
+NOT_YET: tuple[tuple[str, Finder], ...] = (
+    ("moderation", setting("moderation")),
+    ("multi-agent work", setting("multi_agent")),
+    ("uploaded files", file_ids),
 )
-"""What is not offered, how it is asked for, and whether a native upstream does it by itself."""
+"""What is not offered, and how it is asked for."""
 
 
-def check_supported(request: Json, *, native: bool) -> None:
+def check_supported(request: Json) -> None:
     """Raises `UnsupportedError`, naming the param, for the first thing that is not offered yet."""
-    for what, find, native_does_it in NOT_YET:
-        if native and native_does_it:
-            continue
+    for what, find in NOT_YET:
         for param in find(request):
             message = f"'{param}' is not supported yet: this server does not offer {what}."
             raise UnsupportedError(message, param=param)
