@@ -148,9 +148,9 @@ CASES: list[tuple[Json, str | None, str | None]] = [
         "tools[0]",
     ),
     (
-        {"tools": [function(), {"type": "mcp", "server_label": "s", "server_url": "u"}]},
-        "unsupported_parameter",
-        "tools[1]",
+        {"tools": [function(), {"type": "mcp", "server_label": "a b", "server_url": "u"}]},
+        "invalid_value",
+        "tools[1].server_label",
     ),
     ({"tool_choice": {"type": "function", "name": "f"}}, None, "tool_choice"),
     ({"tools": [function()], "tool_choice": {"type": "function", "name": "g"}}, None, "tool_choice"),

@@ -17,12 +17,9 @@ Json = dict[str, Any]
 
 CORPUS = Path(__file__).parents[4] / "shared" / "corpus" / "dev"
 
-# What OpenAI or others serve and this server does not: features of its own later (moderation,
-# MCP tools), and one limit of OpenAI's that vLLM does not have.
+# What OpenAI or others serve and this server does not: moderation, and one limit of OpenAI's that vLLM does
+# not have. Which servers a caller may name is known to the use case alone.
 REFUSED = {
-    "model-mcp-server-tool-with-connector__0": "tools[0]",
-    "model-mcp-server-tool__0": "tools[0]",
-    "model-mcp-server-tool__1": "tools[0]",
     "moderation-block-policy__0": "moderation",
     "moderation-stream__0": "moderation",
     "accepts-null-metadata__0": "max_output_tokens",
