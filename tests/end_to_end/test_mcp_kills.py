@@ -84,7 +84,7 @@ async def check(server: Server, tools: ToolServer, each: Work) -> int:
     assert all(times == 1 for times in begun.values()), begun
     unsure = [call for call in calls if call["status"] == "failed"]
     for call in unsure:
-        assert "interrupted" in call["error"]["message"] or "interrupted" in str(call["error"])
+        assert "interrupted" in call["error"]["content"][0]["text"]
     assert len(begun) >= CALLS - len(unsure)
     each.plan.check()
     return len(unsure)
