@@ -220,12 +220,12 @@ class Removals:
             [values] = await read_bundles([rows], blobs=self._blobs)
         except MediaMissing:
             return False
-        origins: Mapping[str, Json] = values.get("org", {})
-        left = {**values, "org": {id: without_items(each, items) for id, each in origins.items()}}
+        found: Json = {"in": [], "org": {}, **values}
+        left: Json = {**found, "org": {id: without_items(each, items) for id, each in found["org"].items()}}
         if not of_turn:
-            left["in"] = [item for item in values["in"] if item.get("id") not in items]
+            left["in"] = [item for item in found["in"] if item.get("id") not in items]
             left["org"] = {id: each for id, each in left["org"].items() if id not in items}
-        if left == {"org": {}, **values}:
+        if left == found:
             return True
         bundle = await off_the_loop(
             weight_of(left),

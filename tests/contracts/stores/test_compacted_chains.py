@@ -83,6 +83,23 @@ async def test_what_was_compacted_may_be_deleted(talk: Talk) -> None:
     assert texts((await talk.after(fourth)).items) == asked_and_answered("2", "3", "4")
 
 
+async def test_what_was_before_a_compaction_that_was_erased_can_be_erased_too(
+    watched: WatchedStore, clock: Clock
+) -> None:
+    """Though a snapshot of the compaction stands in between, and holds nothing by then."""
+    store: Any = watched
+    erasing = ResponseStore(store, now=clock, retention_days=30, delete_mode="erase")
+    talk = Talk(erasing, f"acme-{secrets.token_hex(6)}")
+    first = await talk.say("1")
+    second = await compact(talk, "2", first)
+    clock.seconds += 20 * DAY
+    third = await talk.say("3", after=second)
+    fourth = await talk.say("4", after=third)
+    for response_id in (second, first):
+        await talk.store.delete(talk.tenant, response_id)
+        assert texts((await talk.after(fourth)).items) == asked_and_answered("3", "4")
+
+
 async def test_an_old_chain_needs_no_snapshot_of_what_was_compacted(talk: Talk, clock: Clock) -> None:
     first = await talk.say("1")
     clock.seconds += 20 * DAY
