@@ -242,8 +242,8 @@ async def _assembled(control: Row, place: Place, rows: Iterable[Row], blobs: Blo
     bundles = _walked(place, (row for row in rows if not row.key.sk.startswith("I#")))
     turns = await read_turns(bundles, blobs=blobs)
     used = [row for bundle in bundles for row in bundle]
-    if said:  # what was deleted from the conversation since is missing
-        turns.append(await _said_in(said, blobs))
+    if place.stretch is not None and place.stretch.upto:
+        turns.append(await _said_in(said, place.stretch, blobs))
         used += said
     return Chain(
         control,
@@ -316,8 +316,11 @@ def _blobs_of(bundles: Iterable[Sequence[Row]], pk: str) -> dict[str, KeptBlob]:
     return kept
 
 
-async def _said_in(rows: Sequence[Row], blobs: Blobs | None) -> Turn:
-    """The items of a stretch of a conversation. Raises `MediaMissing`."""
+async def _said_in(rows: Sequence[Row], stretch: Stretch, blobs: Blobs | None) -> Turn:
+    """What is left of a stretch of a conversation: what was deleted there since is missing.
+
+    Raises `MediaMissing`.
+    """
     found = await read_bundles([item.rows for item in items_in(rows)], blobs=blobs)
     origins = {values["it"]["id"]: values["org"] for values in found if "org" in values}
-    return Turn([values["it"] for values in found], [], origins)
+    return Turn([values["it"] for values in found], [], origins, erased=len(found) < stretch.upto)

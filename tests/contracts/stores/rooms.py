@@ -93,7 +93,7 @@ class Room:
 
 def make_room(watched: Any, keyed: KeyedStore, clock: Clock, blobs: Blobs | None, **settings: Any) -> Room:
     store = ConversationStore(watched, now=clock, blobs=blobs, **settings)
-    responses = ResponseStore(watched, now=clock, blobs=blobs)
+    responses = ResponseStore(watched, now=clock, blobs=blobs, **settings)
     return Room(store, Talk(responses, f"acme-{secrets.token_hex(6)}"), keyed)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -403,6 +404,86 @@ async def test_a_response_of_a_conversation_can_be_continued_outside_of_it(room:
     await room.store.delete(room.tenant, id)
     clock.advance(29 * DAY)
     assert texts((await room.talk.after(last)).items)[:2] == ["one", "ask 1"]
+
+
+@pytest.mark.parametrize("aged", [False, True], ids=["on its rows", "on a snapshot"])
+@pytest.mark.parametrize("items", [0, 1, 12])
+@pytest.mark.parametrize("delete_mode", ["keep", "erase"])
+async def test_a_response_that_is_deleted_stays_in_its_conversation_and_not_with_who_continues_it(
+    watched: WatchedStore,
+    keyed: KeyedStore,
+    clock: Clock,
+    blobs: FileBlobs,
+    delete_mode: str,
+    items: int,
+    aged: bool,
+) -> None:
+    """With `keep` it stays with both, however much was said before and after it."""
+    room = make_room(watched, keyed, clock, blobs, delete_mode=delete_mode)
+    told = [f"told {number}" for number in range(items)]
+    id = await room.create(*told)
+    first = await room.respond(id, "1")
+    await room.append(id, *told)
+    clock.advance(20 * DAY if aged else 0)
+    second = await room.talk.say("2", after=first)
+    third = await room.talk.say("3", after=second)
+    await room.append(id, *told)
+    await room.talk.store.delete(room.tenant, first)
+    await room.append(id, *told)
+    turn = ["ask 1", "answer 1"]
+    left = turn if delete_mode == "keep" else []
+    outside = [*told, *left, "ask 2", "answer 2", "ask 3", "answer 3"]
+    assert texts((await room.talk.after(third)).items) == outside
+    assert texts((await room.talk.store.shown(room.tenant, third)).items) == outside[:-1]
+    said = [*told, *turn, *told, *told, *told]
+    assert await room.said(id) == said
+    fourth = await room.respond(id, "4")
+    assert texts((await room.talk.after(fourth)).items) == [*said, "ask 4", "answer 4"]
+
+
+@pytest.mark.parametrize("items", [0, 1, 12])
+async def test_an_item_that_is_deleted_from_a_conversation_stays_with_the_response_that_said_it(
+    room: Room, items: int
+) -> None:
+    told = [f"told {number}" for number in range(items)]
+    id = await room.create("one", *told)
+    first = await room.respond(id, "1")
+    await room.append(id, *told)
+    second = await room.talk.say("2", after=first)
+    for index in (items + 1, 0):
+        await room.store.remove(room.tenant, id, (await room.store.ids(room.tenant, id))[index])
+    assert await room.said(id) == [*told, "answer 1", *told]
+    outside = [*told, "ask 1", "answer 1", "ask 2", "answer 2"]
+    assert texts((await room.talk.after(second)).items) == outside
+
+
+@pytest.mark.parametrize("erased", [False, True], ids=["one item", "all of it"])
+async def test_of_a_call_that_was_deleted_from_a_conversation_no_chain_is_left_with_the_other_half(
+    watched: WatchedStore, keyed: KeyedStore, clock: Clock, blobs: FileBlobs, erased: bool
+) -> None:
+    """Or nobody could go on from it ever again."""
+    room = make_room(watched, keyed, clock, blobs, delete_mode="erase")
+    thought = {"type": "reasoning", "id": "rs_1", "summary": []}
+    call = {"type": "function_call", "id": "fc_1", "call_id": "c", "name": "f", "arguments": "{}"}
+    answer = {"type": "function_call_output", "id": "fco_1", "call_id": "c", "output": "1"}
+    id = await room.create()
+    await room.store.append(room.tenant, id, [thought, call], {}, writer="w")
+    context = await room.read(id)
+    place = await room.talk.store.reserve(
+        room.tenant, None, epoch=1_800_000_000, entropy=room.talk.entropy, stretch=context.stretch
+    )
+    stored = room.talk.turn(place, "1")
+    await room.talk.store.commit(place, replace(stored, input=[answer]))
+    first = place.response_id
+    second = await room.talk.say("2", after=first)
+    kinds = ["reasoning", "function_call", "function_call_output", "message", "message", "message"]
+    assert [item["type"] for item in (await room.talk.after(second)).items] == kinds
+    if erased:
+        await room.store.delete(room.tenant, id)
+    else:
+        await room.store.remove(room.tenant, id, "fc_1")
+    left = ["message"] * 3 if erased else ["reasoning", *["message"] * 3]
+    assert [item["type"] for item in (await room.talk.after(second)).items] == left
 
 
 async def test_an_item_that_is_deleted_is_missing_from_what_was_shown(room: Room) -> None:
