@@ -288,7 +288,8 @@ async def read_turns(bundles: Sequence[Sequence[Row]], *, blobs: Blobs | None) -
             input=values.get("in", []),
             output=values.get("out", []),
             origins=values.get("org", {}),
-            erased="erased" in rows[0].values,
+            # One that was brought from elsewhere is as empty, and says nothing of it.
+            erased="erased" in rows[0].values or not (values.get("in") or values.get("out")),
         )
         for rows, values in zip(bundles, found, strict=True)
     ]

@@ -17,7 +17,7 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from lambda_responses.storage.bundles import EXPIRY, MAX_BUNDLE, Bundle, TooLargeToStore, bundle_of
+from lambda_responses.storage.bundles import EXPIRY, MAX_BUNDLE, TooLargeToStore, bundle_of
 from lambda_responses.storage.chains import GENERATION
 from lambda_responses.storage.codec import encoded, pack
 from lambda_responses.storage.keyed.port import StoreFact
@@ -28,6 +28,7 @@ from lambda_responses.wire.compaction import stands_for_all
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from lambda_responses.storage.bundles import Bundle
     from lambda_responses.storage.chains import Chain, KeptBlob, Place
     from lambda_responses.storage.keyed.port import Key, Row
     from lambda_responses.wire.ids import ResponseId
@@ -178,12 +179,14 @@ def record_of(
     if stored.pending:
         values["wait"] = stored.pending
     turn = bundle_of(values, room=MAX_STORED, lifts=lifts, name=partial(kept.name, "c"))
-    snapshot = Bundle({})
+    snapshot: list[dict[str, Any]] = []
     if reservation.flattens and previous is not None:
         # What was read in one piece can be written in one: with blobs, only turns are bounded.
         naming = partial(kept.name, "s")
         values = {"in": previous.items, "org": previous.origins}
-        snapshot = bundle_of(values, room=MAX_SNAPSHOT, lifts=lifts, bounded=False, name=naming)
+        bundle = bundle_of(values, room=MAX_SNAPSHOT, lifts=lifts, bounded=False, name=naming)
+        # Of nothing too: whoever stands on a snapshot looks for it.
+        snapshot = kept.rows(bundle, reservation.expires + grace)
     # The output keeps its place among the keys, and is filled in again on reading.
     bare = dict(stored.response)
     if bare.get("output"):
@@ -197,7 +200,7 @@ def record_of(
     rows = [
         kept.rows(turn, reservation.expires + grace),
         [] if inline else kept.rows(envelope, reservation.expires),
-        kept.rows(snapshot, reservation.expires + grace) if snapshot.parts else [],
+        snapshot,
     ]
     if previous is not None:
         rows[0][0]["prev"] = previous.chain.place.own

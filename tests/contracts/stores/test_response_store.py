@@ -225,6 +225,17 @@ async def test_a_turn_after_a_snapshot_stands_on_it(talk: Talk, watched: Watched
     assert texts((await talk.after(fork)).items) == asked_and_answered("1", "fork", "4")
 
 
+async def test_a_snapshot_of_nothing_is_one(talk: Talk, clock: Clock) -> None:
+    """Of turns that said nothing: they can be continued however old they are."""
+    place = await talk.reserve()
+    await talk.store.commit(place, replace(talk.turn(place, "", output=[]), input=[], origins={}))
+    clock.advance(20 * DAY)
+    second = await talk.say("2", after=place.response_id)
+    third = await talk.say("3", after=second)
+    assert (await talk.after(third)).chain.place.base is not None
+    assert texts((await talk.after(third)).items) == asked_and_answered("2", "3")
+
+
 async def test_whatever_can_be_read_can_be_read_whole(
     talk: Talk, keyed: KeyedStore, watched: WatchedStore, clock: Clock
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -59,6 +60,11 @@ class Place:
     async def imported(self, lines: Sequence[str | bytes]) -> tuple[int, int]:
         done = await import_thread(given(lines), principal=self.me, using=self.services)
         return done["imported"], done["present"]
+
+    async def delete(self, response_id: str, *, mode: str) -> None:
+        store: Any = self.watched
+        settings: Any = {"now": self.clock, "blobs": self.services.blobs, "delete_mode": mode}
+        await ResponseStore(store, **settings).delete(self.me.tenant, response_id)
 
     async def tree(self, response_id: str) -> Any:
         tree = await list_thread(response_id, principal=self.me, using=self.services)
@@ -288,13 +294,36 @@ async def test_a_turn_whose_place_was_taken_here_is_told_once(here: Place, there
     assert [told.count(f'"id": "{id}"') for id in (root, first, second, third)] == [1, 1, 1, 1]
 
 
+@pytest.mark.parametrize("expired", [False, True], ids=["there", "expired"])
+async def test_a_response_whose_history_was_erased_arrives_as_it_was(
+    here: Place, there: Place, expired: bool
+) -> None:
+    """Without the half of a call whose other half was erased, and though nothing is left before it."""
+    call = {"type": "function_call", "id": "fc_1", "call_id": "c", "name": "f", "arguments": "{}"}
+    answer = {"type": "function_call_output", "id": "fco_1", "call_id": "c", "output": "1"}
+    place = await here.talk.reserve()
+    await here.talk.store.commit(place, here.talk.turn(place, "root", output=[call]))
+    here.clock.advance(4 * DAY)
+    after = await here.talk.reserve(await here.talk.after(place.response_id))
+    turn = here.talk.turn(after, "first", place.response_id)
+    await here.talk.store.commit(after, replace(turn, input=[answer, *turn.input]))
+    last = await here.talk.say("last", after=after.response_id)
+    await here.delete(place.response_id, mode="erase")
+    here.clock.advance(28 * DAY if expired else 0)
+    assert await here.said_up_to(last) == asked_and_answered("first", "last")
+    lines = await here.exported(last)
+    assert await there.imported(lines) == (2 if expired else 3, 0)
+    assert await there.said_up_to(last) == asked_and_answered("first", "last")
+    follower = await there.talk.say("next", after=last)
+    assert await there.said_up_to(follower) == asked_and_answered("first", "last", "next")
+
+
 @pytest.mark.parametrize("mode", ["keep", "erase"])
 async def test_what_was_deleted_there_meanwhile_stays_here(here: Place, there: Place, mode: str) -> None:
     root = await here.talk.say("root")
     last = await here.talk.say("last", after=root)
     await there.imported(await here.exported(root))
-    store: Any = here.watched
-    await ResponseStore(store, now=here.clock, delete_mode=mode).delete(here.me.tenant, root)  # pyright: ignore[reportArgumentType]
+    await here.delete(root, mode=mode)
     lines = await here.exported(last)
     assert [json.loads(line)["deleted"] for line in lines] == [True, False]
     assert await there.imported(lines) == (0, 2)
