@@ -29,6 +29,7 @@ from lambda_responses.lifecycle.ports import Principal
 from lambda_responses.lifecycle.retrieve import get_response
 from lambda_responses.lifecycle.thread_moves import export_thread
 from lambda_responses.lifecycle.threads import list_thread
+from lambda_responses.storage.conversations.store import ConversationStore
 from lambda_responses.storage.keyed.dynamodb import DynamoDBStore, connect, create_table
 from lambda_responses.storage.keyed.sqlite import SQLiteStore
 from lambda_responses.storage.responses import ResponseNotFound, ResponseStore
@@ -48,7 +49,8 @@ if TYPE_CHECKING:
     from lambda_responses.storage.responses import DeleteMode
 
 Json = dict[str, Any]
-Both = tuple[Any, Any]
+Said = tuple[frozenset[str], str]
+"""What was said: by which turns or items, each of which takes it along when it is erased; and what."""
 
 TABLE = "histories"
 START = 1_800_000_000
@@ -80,7 +82,9 @@ class Side:
         self.model = Played(self.answers)
         self.services = PlayedServices(folder, self.model, store=store, now=clock)
         self.services.entropy = counted()
-        self.services.responses = ResponseStore(store, now=clock, blobs=self.services.blobs, delete_mode=mode)
+        kept: Any = {"now": clock, "blobs": self.services.blobs, "delete_mode": mode}
+        self.services.responses = ResponseStore(store, **kept)
+        self.services.conversations = ConversationStore(store, **kept)
 
 
 @pytest.fixture(scope="module")
@@ -116,13 +120,14 @@ class HistoryMachine(RuleBasedStateMachine):
         self.sides = [Side(self.folder, store, self.clock, self.mode) for store in self.kept]
         self.me = Principal(f"t{secrets.token_hex(6)}")
         self.texts = 0
-        self.said: dict[str, list[tuple[str, str]]] = {}
-        """By response, what its context holds: by which turn or item, and what."""
-        self.shown: dict[str, list[str]] = {}
-        """By response, what a model is shown that continues it."""
+        self.said: dict[str, list[Said]] = {}
+        """By response, what its context holds."""
+        self.shown: dict[str, list[Said]] = {}
+        """By response, what of that, or instead of it, a model is shown that continues it."""
         self.expires: dict[str, float] = {}
         self.before: dict[str, str | None] = {}
         self.deleted: set[str] = set()
+        self.compactions: set[str] = set()
         self.talked: dict[str, list[tuple[str, str]]] = {}
         """By conversation, its items: id and text."""
         self.removed: set[str] = set()
@@ -158,11 +163,12 @@ class HistoryMachine(RuleBasedStateMachine):
 
     @rule(target=responses, talk=talks)
     def say_in(self, talk: str) -> Any:
-        found = self._say({"conversation": talk}, self.talked.get(talk))
+        before = self.talked.get(talk)
+        said = before and [(frozenset({item}), text) for item, text in before]
+        found = self._say({"conversation": talk}, said)
         if isinstance(found, str):
             self.talked[talk] = self._items_of(talk)
-            self.said[found] = list(self.talked[talk])
-            self.shown[found] = [text for _, text in self.said[found]]
+            assert [text for _, text in self.talked[talk]] == [text for _, text in self.said[found]]
         return found
 
     @rule(talk=talks)
@@ -177,7 +183,10 @@ class HistoryMachine(RuleBasedStateMachine):
     def take_from(self, talk: str, data: st.DataObject) -> None:
         if not self.talked.get(talk):
             return
-        item, _ = data.draw(st.sampled_from(self.talked[talk]))
+        self.take(talk, data.draw(st.sampled_from(range(len(self.talked[talk])))))
+
+    def take(self, talk: str, place: int) -> None:
+        item, _ = self.talked[talk][place]
         self._both(lambda side: conversations.delete_item(talk, item, **self._on(side)))
         self.removed.add(item)
         left = [each for each in self.talked[talk] if each[0] != item]
@@ -194,7 +203,8 @@ class HistoryMachine(RuleBasedStateMachine):
     def delete(self, response_id: str) -> None:
         outcome = self._both(lambda side: delete_response(response_id, **self._on(side)))
         assert isinstance(outcome[0], APIError) == (not self._readable(response_id))
-        self.deleted.add(response_id)
+        if self._readable(response_id):  # What has expired is out of a delete's reach.
+            self.deleted.add(response_id)
 
     @rule(response_id=responses)
     def read(self, response_id: str) -> None:
@@ -203,8 +213,8 @@ class HistoryMachine(RuleBasedStateMachine):
         context, _ = self._both(lambda side: self._context(side, response_id))
         if not self._readable(response_id):
             assert isinstance(context, ResponseNotFound)
-        elif not isinstance(context, ResponseNotFound) or not self._lost(response_id):
-            self._compare(context, response_id)
+        else:
+            assert context == self._left_of(self.said[response_id], context)
 
     @rule(response_id=responses)
     def see_the_tree(self, response_id: str) -> None:
@@ -222,13 +232,13 @@ class HistoryMachine(RuleBasedStateMachine):
     def wait(self, days: float) -> None:
         self.clock.advance(days * DAY)
 
-    def _say(self, body: Json, said: list[tuple[str, str]] | None, previous: str | None = None) -> Any:
+    def _say(self, body: Json, said: list[Said] | None, previous: str | None = None) -> Any:
         self.texts += 1
         request = {"model": "m", "input": f"ask {self.texts}", **body}
         [made, _] = self._both(lambda side: self._made(side, request))
         can = said is not None and (previous is None or self._readable(previous))
         if isinstance(made, APIError):
-            assert not can or self.sides[0].answers.fails or "compaction" in str(body) or self._lost(previous)
+            assert not can or self.sides[0].answers.fails or "compaction" in str(body)
             return multiple()
         assert can
         self.expires[made["id"]] = self.clock() + 30 * DAY
@@ -236,20 +246,21 @@ class HistoryMachine(RuleBasedStateMachine):
         self._remember(made["id"], request["input"], said_by(made["output"]), said or [], previous)
         return made["id"]
 
-    def _remember(
-        self, made: str, asked: Any, answered: str, said: list[tuple[str, str]], previous: str | None
-    ) -> None:
-        shown = self.shown[previous] if previous else [text for _, text in said]
+    def _remember(self, made: str, asked: Any, answered: str, said: list[Said], previous: str | None) -> None:
+        shown, own = self.shown[previous] if previous else said, frozenset({made})
         if answered == COMPACTED:
             summary = f"{SUMMARY}answer {self.sides[0].answers.given}"
-            self.said[made] = [(made, COMPACTED)]
-            self.shown[made] = [*(text for text in shown if text.startswith(("ask", "told"))), summary]
+            self.compactions.add(made)
+            messages = [each for each in shown if each[1].startswith(("ask", "told"))]
+            kept = [(of - self.compactions | own, text) for of, text in messages]
+            self.said[made] = [(own, COMPACTED)]
+            self.shown[made] = [*kept, (own, summary)]
             return
-        if self.mode == "keep" and not self._lost(previous):
-            for side in self.sides:
-                assert [told(item) for item in side.model.turns[-1].items] == [*shown, asked]
-        self.said[made] = [*said, (made, asked), (made, answered)]
-        self.shown[made] = [*shown, asked, answered]
+        for side in self.sides:
+            given = [told(item) for item in side.model.turns[-1].items]
+            assert given == self._left_of([*shown, (own, asked)], given)
+        self.said[made] = [*said, (own, asked), (own, answered)]
+        self.shown[made] = [*shown, (own, asked), (own, answered)]
 
     async def _made(self, side: Side, request: Json) -> Json:
         run = await create_response(dict(request), principal=self.me, using=side.services)
@@ -271,22 +282,13 @@ class HistoryMachine(RuleBasedStateMachine):
         self.texts += 1
         return {"type": "message", "role": "user", "content": f"told {self.texts}"}
 
-    def _compare(self, context: Any, response_id: str) -> None:
+    def _left_of(self, said: list[Said], found: list[str]) -> list[str]:
         """What is deleted from conversations may be missing, and with `erase` deleted turns must."""
-        erased = self.deleted - {response_id} if self.mode == "erase" else set[str]()
-        expected = [
-            text
-            for of, text in self.said[response_id]
-            if of not in erased and (of not in self.removed or text in context)
-        ]
-        assert context == expected
+        erased = self.deleted if self.mode == "erase" else set[str]()
+        return [text for of, text in said if not of & erased and (not of & self.removed or text in found)]
 
     def _readable(self, response_id: str) -> bool:
         return response_id not in self.deleted and self.expires[response_id] > self.clock()
-
-    def _lost(self, response_id: str | None) -> bool:
-        """Whether its context stood on something that may be gone with a conversation."""
-        return response_id is not None and any(of in self.removed for of, _ in self.said[response_id])
 
     def _connected(self, response_id: str) -> set[str]:
         """Living responses of its tree, deleted ones that others stand on among them."""
@@ -356,6 +358,63 @@ def told(item: Json) -> str:
 
 def said_by(output: list[Json]) -> str:
     return "".join(text_of(item) for item in output)
+
+
+def the_turn_of_a_talk_goes(told: HistoryMachine) -> None:
+    talk = told.begin_a_talk(items=0)
+    for _ in range(11):
+        told.add_to(talk)
+    first = told.say_in(talk)
+    told.add_to(talk)
+    told.carry_on(first)
+    told.add_to(talk)
+    told.delete(first)
+    told.add_to(talk)
+
+
+def the_turn_of_one_of_several_talks_goes(told: HistoryMachine) -> None:
+    other = told.begin_a_talk(items=0)
+    told.add_to(other)
+    told.add_to(other)
+    told.take(other, 0)
+    talk = told.begin_a_talk(items=1)
+    told.add_to(talk)
+    first = told.say_in(talk)
+    told.wait(0.5)
+    second = told.carry_on(first)
+    told.begin_a_talk(items=0)
+    told.delete(first)
+    told.read(second)
+    told.take(talk, 2)
+    told.end(talk)
+
+
+def what_has_expired_is_deleted(told: HistoryMachine) -> None:
+    first = told.start()
+    told.wait(20)
+    second = told.carry_on(first)
+    told.wait(20)
+    told.delete(first)
+    told.see_the_tree(second)
+
+
+@pytest.mark.parametrize("mode", ["keep", "erase"])
+@pytest.mark.parametrize(
+    "history", [the_turn_of_a_talk_goes, the_turn_of_one_of_several_talks_goes, what_has_expired_is_deleted]
+)
+def test_histories_that_were_expected_to_end_otherwise(
+    stores: Callable[[Clock], list[KeyedStore]],
+    tmp_path: Path,
+    mode: DeleteMode,
+    history: Callable[[HistoryMachine], None],
+) -> None:
+    HistoryMachine.open, HistoryMachine.folder, HistoryMachine.mode = staticmethod(stores), tmp_path, mode
+    told = HistoryMachine()
+    told.begin()
+    try:
+        history(told)
+    finally:
+        told.teardown()
 
 
 @pytest.mark.parametrize("mode", ["keep", "erase"])
