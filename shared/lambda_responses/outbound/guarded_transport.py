@@ -42,7 +42,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         self._largest = largest
         self._pool = httpcore2.AsyncConnectionPool(
             ssl_context=outbound.tls,
-            keepalive_expiry=None,
+            max_connections=None,
             network_backend=_Backend(outbound.policy, outbound.resolver),
         )
 

@@ -12,9 +12,10 @@ from lambda_responses.outbound.client import Outbound
 from lambda_responses.outbound.faults import Refused
 from lambda_responses.outbound.policy import check_url
 from lambda_responses.tools.servers.credentials import credentials_of, secrets_of
-from lambda_responses.tools.servers.faults import LOST, NOT_OPEN, Failure, late
+from lambda_responses.tools.servers.faults import LOST, NOT_OPEN, Failure, late, too_large
 from lambda_responses.tools.servers.results import outcome_of
-from lambda_responses.tools.servers.server import Http, ListedTool, ServerFault, ToolList
+from lambda_responses.tools.servers.server import Http, ListedTool, ServerFault, Stdio, ToolList
+from lambda_responses.wire.json import to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -94,6 +95,9 @@ class Connections:
             result = await self._answer(server, called, server.call_seconds)
         except Unanswered as nothing:
             return nothing.failure.outcome
+        # What comes by HTTP is counted on its way.
+        if isinstance(server.where, Stdio) and len(to_bytes(result)) > server.result_bytes:
+            return too_large(server.result_bytes).outcome
         return outcome_of(result, server.context_bytes, credentials_of(server))
 
     async def _answer(
@@ -121,7 +125,8 @@ class Connections:
         try:
             return await link.asked(question, exchange)
         except Exception as error:  # the SDK's own, its transports' and its validators' are of many kinds
-            if not last and was_not_heard(error, exchange) and forget(server):
+            if not last and was_not_heard(error, exchange, guessing=link.guessing):
+                forget(server)
                 self._retire(server, link)
                 raise _NotHeard from None
             secrets = (*self._secrets, *secrets_of(server))
@@ -133,12 +138,14 @@ class Connections:
     def _link(self, server: Server) -> Link:
         """The connection to that server, which may be still about to open. Raises `Unanswered`."""
         from lambda_responses.tools.servers.links import Link
-        from lambda_responses.tools.servers.opening import opened
+        from lambda_responses.tools.servers.opening import is_known, opened
 
         link = self._links.get(_key(server))
         if link is None or link.over:
             outbound = self._outbound_to(server)
-            link = self._links[_key(server)] = Link(lambda: opened(server, outbound))
+            link = self._links[_key(server)] = Link(
+                lambda: opened(server, outbound), guessing=is_known(server)
+            )
         return link
 
     def _retire(self, server: Server, link: Link) -> None:

@@ -33,11 +33,12 @@ LONGEST_MESSAGE = 2_048
 
 MAY_HAVE_RUN = "The call may have run."
 
+_SERVERS_FAULT = 500
+
 OUTBOUND: dict[type[OutboundFault], str] = {
     Refused: "The server cannot be reached.",  # as where nobody is: see ADR 9
     Unreachable: "The server cannot be reached.",
     TooSlow: "The server did not take the connection in time.",
-    TooLarge: "The server's answer is larger than {bytes} bytes.",
     NoToken: "No token for the server could be had.",
 }
 
@@ -57,7 +58,7 @@ class Failure:
     @property
     def outcome(self) -> Outcome:
         """The same as what came of a call."""
-        message = f"{self.message} {MAY_HAVE_RUN}" if self.unsure else self.message
+        message = f"{self.message.removesuffix('.')}. {MAY_HAVE_RUN}" if self.unsure else self.message
         if self.status is None:
             return protocol_failed(self.code, message)
         return http_failed(self.status, message)
@@ -67,12 +68,19 @@ def of_exchange(exchange: Exchange, result_bytes: int) -> Failure | None:
     """What the HTTP requests of a question tell; None where they went well."""
     if isinstance(exchange.fault, Interrupted):
         return LOST
+    if isinstance(exchange.fault, TooLarge):
+        return too_large(result_bytes)
     if exchange.fault is not None:
-        words = OUTBOUND.get(type(exchange.fault), OUTBOUND[Unreachable])
-        return Failure(words.format(bytes=result_bytes))
+        return Failure(OUTBOUND.get(type(exchange.fault), OUTBOUND[Unreachable]))
     if exchange.status is not None and not exchange.spoken:
-        return Failure(f"Http status code: {_named(exchange.status)}", status=exchange.status)
+        words = f"Http status code: {_named(exchange.status)}"
+        return Failure(words, status=exchange.status, unsure=exchange.status >= _SERVERS_FAULT)
     return NO_PROTOCOL if exchange.strange else None
+
+
+def too_large(largest: int) -> Failure:
+    """More came than may."""
+    return Failure(f"The server's answer is larger than {largest} bytes.")
 
 
 def late(seconds: float) -> Failure:

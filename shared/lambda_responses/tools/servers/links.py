@@ -43,8 +43,12 @@ def alone(error: Exception) -> Exception:
 class Link:
     """A connection that is being opened, is open, or is over."""
 
-    def __init__(self, opened: Callable[[], AbstractAsyncContextManager[Client]]) -> None:
-        """Begins to open it."""
+    def __init__(
+        self, opened: Callable[[], AbstractAsyncContextManager[Client]], *, guessing: bool = False
+    ) -> None:
+        """Begins to open it; `guessing`, in words that the server once understood."""
+        self.guessing = guessing
+        """Until it has answered."""
         self._opened = opened
         self._exchange = Exchange()
         self._client: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
@@ -73,7 +77,9 @@ class Link:
             if not asking.done():
                 asking.cancel()
                 await asyncio.wait((asking,))
-        return asking.result()
+        answer = asking.result()
+        self.guessing = False
+        return answer
 
     async def close(self, seconds: float) -> None:
         """Ends it; a server that takes longer to say goodbye is not waited for."""

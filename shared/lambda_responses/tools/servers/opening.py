@@ -50,9 +50,14 @@ class Speech:
 _known: OrderedDict[str, Speech] = OrderedDict()
 
 
-def forget(server: Server) -> bool:
-    """Whether something was remembered of that server, which seems to have changed."""
-    return _known.pop(server.digest, None) is not None
+def is_known(server: Server) -> bool:
+    """Whether it is remembered what that server speaks."""
+    return server.digest in _known
+
+
+def forget(server: Server) -> None:
+    """Find out anew what that server speaks."""
+    _known.pop(server.digest, None)
 
 
 @asynccontextmanager

@@ -31,8 +31,11 @@ if TYPE_CHECKING:
 
 MOST_PAGES = 100
 """Of one list."""
+SESSION_GONE = 404
+"""The status of a request for a session that its server has forgotten:
+https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#session-management"""
 NOT_HEARD = frozenset((400, 404, 405))
-"""Statuses of requests in words that a server does not know, or for a session that it has forgotten."""
+"""Statuses of requests in words that a server does not know."""
 NOT_KNOWN = frozenset((METHOD_NOT_FOUND, UNSUPPORTED_PROTOCOL_VERSION))
 """The same in the protocol."""
 _RESULT: TypeAdapter[Json] = TypeAdapter(dict[str, Any])
@@ -92,14 +95,19 @@ def failure_of(error: Exception, exchange: Exchange, result_bytes: int, secrets:
             return faults.LOST
 
 
-def was_not_heard(error: Exception, exchange: Exchange) -> bool:
-    """Whether the server certainly did nothing of what it was asked, and might if it was asked anew."""
+def was_not_heard(error: Exception, exchange: Exchange, *, guessing: bool) -> bool:
+    """Whether the server certainly did nothing of what it was asked, and might if it was asked anew.
+
+    It has forgotten the session, or, where it was `guessing` how to speak to it, speaks otherwise by now.
+    """
     match error:
         case NotOpened():
-            return error.exchange.fault is None
+            return guessing and error.exchange.fault is None
         case MCPError():
-            unheard = exchange.status in NOT_HEARD and (not exchange.spoken or error.code == INVALID_REQUEST)
-            return unheard or error.code in NOT_KNOWN
+            refused = not exchange.spoken or error.code == INVALID_REQUEST
+            if exchange.status == SESSION_GONE and refused:
+                return True
+            return guessing and (error.code in NOT_KNOWN or (exchange.status in NOT_HEARD and refused))
         case _:
             return False
 
