@@ -242,7 +242,9 @@ async def test_a_program_on_this_machine_serves_tools(sdk: Any, tmp_path: Path) 
     async with Connections() as connections:
         assert [tool.name for tool in await connections.list_tools(server)] == TOOLS
         assert (await connections.call(server, "add", {"a": 1, "b": 2})).output == "3"
-        assert "larger than 4194304 bytes" in message_of(await connections.call(server, "big", {}))
+        assert "larger than 4194304 bytes" in message_of(
+            await connections.call(server, "big", {"size": 5_000_000})
+        )
         assert message_of(await connections.call(server, "crash", {}))
         assert (await connections.call(server, "add", {"a": 2, "b": 2})).output == "4"
     assert [note["tool"] for note in read_notes(notes)] == ["add", "big", "crash", "add"]
