@@ -14,13 +14,14 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
 from lambda_responses.tools.calls import SEARCH
+from lambda_responses.tools.deferral import as_deferred, deferred, inner_names, names_of, ready
 from lambda_responses.tools.schemas import parameters_of
 from lambda_responses.tools.search import TextIndex
 from lambda_responses.tools.servers.server import ListedTool
 from lambda_responses.tools.tool_text import cleaned_text, is_usable_name, pin_of
 from lambda_responses.wire.json import from_text
 from lambda_responses.wire.mcp_names import function_name, function_name_apart
-from lambda_responses.wire.tools import asks_for_search, is_deferred, is_search
+from lambda_responses.wire.tools import asks_for_search, is_search
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -185,15 +186,15 @@ class Catalog:
         self._lists = {each.server.label: each for each in lists}
         own = [tool for tool in tools if tool.get("type") != "mcp" and not is_search(tool)]
         searched = asks_for_search(tools)
-        self._tools = [tool for each in own for tool in _ready(each)] if searched else own
+        self._tools = [tool for each in own for tool in ready(each)] if searched else own
         self._entries: dict[str, _Entry] = {}
         self._by_tool: dict[tuple[str, str], str] = {}
-        taken = {name for tool in (*own, *arrived) for name in (*_names_of([tool]), *_inner_names(tool))}
+        taken = {name for tool in (*own, *arrived) for name in (*names_of([tool]), *inner_names(tool))}
         self._search_name = SEARCH if SEARCH not in taken else function_name_apart("", SEARCH)
         self._add_servers({*taken, self._search_name})
-        self._defer_many(sum(1 for _ in _names_of(self._tools)))
+        self._defer_many(sum(1 for _ in names_of(self._tools)))
         for tool in own if searched else ():
-            self._entries |= {name: _Entry(each, deferred=True) for name, each in _deferred(tool)}
+            self._entries |= {name: _Entry(each, deferred=True) for name, each in deferred(tool)}
         self._chosen = list(self._named_by(choice))
 
     @property
@@ -240,12 +241,12 @@ class Catalog:
         Tools that were searched for, called, or chosen stand behind the others, as they were found: what a
         model has been told before stays as it was.
         """
-        ready = [*self._tools, *self.offered]
+        at_once = [*self._tools, *self.offered]
         if not self.defers:
-            return ready
+            return at_once
         wanted = dict.fromkeys((*self._chosen, *self._found_in(items)))
         late = [each for name in wanted if (each := self._entries.get(name)) and each.deferred]
-        return [*ready, self._search_function(), *(each.definition for each in late)]
+        return [*at_once, self._search_function(), *(each.definition for each in late)]
 
     # What is searched for
 
@@ -268,7 +269,7 @@ class Catalog:
             {
                 "type": "tool_search_output",
                 **common,
-                "tools": [_as_deferred(self._entries[name].definition) for name in found],
+                "tools": [as_deferred(self._entries[name].definition) for name in found],
             },
         )
 
@@ -300,7 +301,7 @@ class Catalog:
         for item in items:
             match item:
                 case {"type": "tool_search_output", "execution": "server", "tools": [*tools]}:
-                    yield from _names_of(tools)
+                    yield from names_of(tools)
                 case {"type": "mcp_call", "server_label": str(label), "name": str(tool)}:
                     yield from self.names(label, tool)
                 case {"type": "function_call" | "custom_tool_call", "name": str(name)}:
@@ -325,8 +326,8 @@ class Catalog:
 
     def _defer_many(self, others: int) -> None:
         """Defer all servers' tools where they are too many to be read each time."""
-        ready = self.offered
-        if len(ready) + others > MOST_TOOLS or len(json.dumps(ready)) > MOST_BYTES:
+        offered = self.offered
+        if len(offered) + others > MOST_TOOLS or len(json.dumps(offered)) > MOST_BYTES:
             self._entries = {name: replace(each, deferred=True) for name, each in self._entries.items()}
 
     def _named_by(self, choice: str | Json | None) -> Iterator[str]:
@@ -379,49 +380,3 @@ def _print_of(server: Server, tools: Sequence[Json]) -> str:
     asked = [(sorted(each.names or ()), each.names is None, each.read_only) for each in server.allowed]
     pins = sorted((server.pins or {}).items())
     return sha256(json.dumps([asked, pins, tools], sort_keys=True).encode()).hexdigest()[:32]
-
-
-def _ready(tool: Json) -> Iterator[Json]:
-    """What is left of a client's tool without what of it is deferred."""
-    if tool.get("type") != "namespace":
-        yield from () if is_deferred(tool) else (tool,)
-    elif ready := [inner for inner in tool["tools"] if not is_deferred(inner)]:
-        yield {**tool, "tools": ready}
-
-
-def _deferred(tool: Json) -> Iterator[tuple[str, Json]]:
-    """What of a client's tool is deferred, by what models call it; each as it is offered once it is found."""
-    if tool.get("type") == "namespace":
-        for inner in filter(is_deferred, tool["tools"]):
-            yield f"{tool['name']}__{inner['name']}", {**tool, "tools": [_undeferred(inner)]}
-    elif is_deferred(tool):
-        yield tool["name"], _undeferred(tool)
-
-
-def _undeferred(tool: Json) -> Json:
-    return {name: value for name, value in tool.items() if name != "defer_loading"}
-
-
-def _as_deferred(tool: Json) -> Json:
-    """The same, as items show it that tell what a search has found."""
-    if tool["type"] == "namespace":
-        return {**tool, "tools": [_as_deferred(inner) for inner in tool["tools"]]}
-    return {**tool, "defer_loading": True}
-
-
-def _names_of(tools: Iterable[Json]) -> Iterator[str]:
-    """The names of functions as models are told of them."""
-    for tool in tools:
-        match tool:
-            case {"type": "namespace", "name": str(namespace), "tools": [*inner]}:
-                yield from (f"{namespace}__{name}" for name in _names_of(inner))
-            case {"type": "function" | "custom", "name": str(name)}:
-                yield name
-            case _:
-                pass
-
-
-def _inner_names(tool: Json) -> Iterator[str]:
-    """The names by which a namespace knows its functions, which calls of them bear too."""
-    for inner in tool.get("tools") or () if tool.get("type") == "namespace" else ():
-        yield inner["name"]
