@@ -31,6 +31,7 @@ from lambda_responses.storage.threads import ThreadStore
 from lambda_responses.storage.tool_lists import ToolLists
 from lambda_responses.storage.transfers import Transfers
 from lambda_responses.storage.webhook_endpoints import WebhookEndpoints
+from lambda_responses.tools.servers.connections import Connections
 from lambda_responses.tools.servers.listing import Listing
 from lambda_responses.tools.servers.registry import ServerRegistry
 from lambda_responses.transformers.base import Rendered, Traits, Turn, UpstreamFailure
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lambda_responses.storage.keyed.port import KeyedStore
+    from lambda_responses.tools.port import ServerConnections
 
 ME = Principal("me")
 YOU = Principal("you")
@@ -158,6 +160,10 @@ class PlayedServices:
         self.mcp_servers = ServerRegistry()
         self.mcp_urls = True
         self.mcp_upstream: frozenset[str] = frozenset()
+        self.connecting: Callable[..., ServerConnections] = lambda secrets: Connections(
+            self.outbound, secrets=secrets
+        )
+        self.called_tools: list[tuple[str | None, str, str | None]] = []
         self.dropped_tools: list[tuple[str, str]] = []
         self.listing = Listing(
             ToolLists(self.store, now=self.now),
@@ -197,6 +203,12 @@ class PlayedServices:
         for name in ("queue", "results", "requests", "dead_letters"):
             if name in self.__dict__:
                 getattr(self, name).close()
+
+    def server_connections(self, secrets: Iterable[str] = ()) -> ServerConnections:
+        return self.connecting(secrets)
+
+    def tool_called(self, server: str | None, tool: str, *, seconds: float, fault: str | None) -> None:
+        self.called_tools.append((server, tool, fault))
 
     async def sealer(self, tenant: str) -> Sealer:
         return Sealer(await key_ring(self.store, bytes), tenant)

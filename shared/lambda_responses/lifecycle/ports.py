@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from lambda_responses.wire.scopes import SCOPES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from lambda_responses.lifecycle.placement import Placement
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from lambda_responses.storage.threads import ThreadStore
     from lambda_responses.storage.transfers import Transfers
     from lambda_responses.storage.webhook_endpoints import WebhookEndpoints
+    from lambda_responses.tools.port import ServerConnections
     from lambda_responses.tools.servers.listing import Listing
     from lambda_responses.tools.servers.registry import ServerRegistry
     from lambda_responses.wire.errors import APIError
@@ -281,6 +282,17 @@ class Services(Protocol):
     @property
     def listing(self) -> Listing:
         """What the tools of MCP servers are."""
+        ...
+
+    def server_connections(self, secrets: Iterable[str] = ()) -> ServerConnections:
+        """Connections to MCP servers, for one response; `secrets` are taken out of what those say."""
+        ...
+
+    def tool_called(self, server: str | None, tool: str, *, seconds: float, fault: str | None) -> None:
+        """Tell the operator of a call: of which named server, None for those that only a client names.
+
+        `fault` is the type of its error, None where it has none.
+        """
         ...
 
     async def sealer(self, tenant: str) -> Sealer:

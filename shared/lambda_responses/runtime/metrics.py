@@ -33,6 +33,9 @@ UNITS = {
     "LostNotifications": "Count",
     "StuckResponses": "Count",
     "DroppedTools": "Count",
+    "ToolCalls": "Count",
+    "FailedToolCalls": "Count",
+    "ToolCallDuration": "Milliseconds",
 }
 """All that are published, under `service` and `function`.
 
@@ -96,6 +99,11 @@ def publish_lost_notification() -> None:
 def publish_dropped_tool() -> None:
     """That a server's tool is not what the operator has pinned."""
     _publish({"DroppedTools": 1}, {})
+
+
+def publish_tool_call(milliseconds: float, *, failed: bool) -> None:
+    """That a tool of an MCP server was called, how long that took, and whether an error came of it."""
+    _publish({"ToolCalls": 1, "FailedToolCalls": int(failed), "ToolCallDuration": milliseconds}, {})
 
 
 def publish_stuck_responses(count: int) -> None:

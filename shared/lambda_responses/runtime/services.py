@@ -16,13 +16,14 @@ from lambda_responses.runtime.logs import logger, place_of
 from lambda_responses.runtime.metrics import (
     publish_dropped_tool,
     publish_lost_notification,
+    publish_tool_call,
     publish_upstream_error,
 )
 from lambda_responses.runtime.parameters import OperatorParameters
 from lambda_responses.runtime.settings import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from lambda_responses.outbound.client import Outbound
     from lambda_responses.providers.connections import Connections
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from lambda_responses.storage.threads import ThreadStore
     from lambda_responses.storage.transfers import Transfers
     from lambda_responses.storage.webhook_endpoints import WebhookEndpoints
+    from lambda_responses.tools.port import ServerConnections
     from lambda_responses.tools.servers.listing import Listing
     from lambda_responses.tools.servers.registry import ServerRegistry
     from lambda_responses.wire.errors import APIError
@@ -223,6 +225,12 @@ class LiveServices:
         rows = ToolLists(self.store, now=self.now)
         return Listing(rows, now=self.now, dropped=self.tool_dropped)
 
+    def server_connections(self, secrets: Iterable[str] = ()) -> ServerConnections:
+        """Connections to MCP servers, for one response."""
+        from lambda_responses.tools.servers.connections import Connections
+
+        return Connections(self.outbound, secrets=secrets)
+
     @functools.cached_property
     def queue(self) -> Queue | None:
         """Where background responses wait for a worker; None where there is no such place."""
@@ -297,6 +305,13 @@ class LiveServices:
         name = target[:_MOST_OF_A_NAME]
         logger.warning("upstream failed", target=name, status=fault.status, code=fault.code, cause=cause)
         publish_upstream_error(target)
+
+    def tool_called(self, server: str | None, tool: str, *, seconds: float, fault: str | None) -> None:
+        """Count it, and log which tool of which named server; of others, that they were called."""
+        name = None if server is None else tool[:_MOST_OF_A_NAME]
+        log, event = (logger.info, "tool called") if fault is None else (logger.warning, "tool failed")
+        log(event, server=server, tool=name, milliseconds=round(seconds * 1000), fault=fault)
+        publish_tool_call(seconds * 1000, failed=fault is not None)
 
     def tool_dropped(self, server: str, tool: str) -> None:
         """Count it, and log which tool of which named server is not offered any more, as it has changed."""

@@ -7,7 +7,25 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from lambda_responses.storage.background.tool_journal import Noted
     from lambda_responses.tools.calls import PendingCall
+    from lambda_responses.tools.servers.server import ListedTool, Server, ToolList
+    from lambda_responses.wire.json import Json
     from lambda_responses.wire.tool_outcomes import Outcome
+
+
+class ServerConnections(Protocol):
+    """The connections of one response to servers, see `tools.servers.connections`: opened as needed."""
+
+    async def list_tools(self, server: Server) -> ToolList:
+        """All tools of a server, within its `list_seconds`. Raises `ServerFault`."""
+        ...
+
+    async def call(self, server: Server, tool: ListedTool | str, arguments: Json) -> Outcome:
+        """What came of a call, within the server's `call_seconds`; whatever goes wrong is an outcome too."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close all that were opened."""
+        ...
 
 
 class Caller(Protocol):

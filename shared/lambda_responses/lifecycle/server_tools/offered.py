@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from lambda_responses.lifecycle.server_tools.listing import not_listed
 from lambda_responses.tools.catalog import Catalog, ListsBefore
 from lambda_responses.tools.choice import choice_for_step
 from lambda_responses.tools.offer import asked_of_targets
-from lambda_responses.tools.servers.connections import Connections
+from lambda_responses.wire.tool_secrets import secrets_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +29,7 @@ async def as_offered(
     """
     said = context.current()
     before = ListsBefore.of(said, context.origins)
-    async with Connections(using.outbound) as connections:
+    async with aclosing(using.server_connections(secrets_in(request))) as connections:
         lists = await using.listing.lists(servers, tenant=tenant, before=before, connections=connections)
     if (fault := not_listed(lists)) is not None:
         raise fault

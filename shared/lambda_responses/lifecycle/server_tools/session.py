@@ -28,7 +28,6 @@ from lambda_responses.tools.gate import Gate
 from lambda_responses.tools.offer import asked_of_targets
 from lambda_responses.tools.port import Unjournaled
 from lambda_responses.tools.runner import ToolRunner
-from lambda_responses.tools.servers.connections import Connections
 from lambda_responses.transformers.tool_names import tools_of
 from lambda_responses.wire.tool_secrets import secrets_in
 
@@ -91,7 +90,7 @@ class ServerTools:
             lasts=bounds.endurance is not None,
             now=using.now,
         )
-        self._connections = Connections(using.outbound, secrets=secrets_in(request))
+        self._connections = using.server_connections(secrets_in(request))
         self._catalog = Catalog(())
         self._gate = Gate(self._catalog.runs)
         self.pending: Sequence[PendingCall] = [PendingCall.of(kept) for kept in pending]
@@ -231,7 +230,9 @@ class ServerTools:
 
     async def _made(self, calls: Sequence[PendingCall]) -> AsyncGenerator[Sequence[Delta], None]:
         """All of them run at once; each is told of as soon as those before it are over."""
-        calling = Calling(self._catalog, self._connections, seconds_left=self._limits.seconds_left)
+        calling = Calling(
+            self._catalog, self._connections, seconds_left=self._limits.seconds_left, using=self._using
+        )
         runner = ToolRunner(calling, self._journal_for(calls))
         parallel = self._request.get("parallel_tool_calls") is not False
         made = [call for call in calls if call.server_label]
