@@ -6,7 +6,8 @@ The SDK, whose import takes longer than many a response, is not imported before 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Self, TypeVar
+from importlib import import_module
+from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
 
 from lambda_responses.outbound.client import Outbound
 from lambda_responses.outbound.faults import Refused
@@ -44,6 +45,8 @@ class Unanswered(Exception):
 class Connections:
     """Lists and calls tools, wherever they are, and closes in the end what it has opened for that."""
 
+    _has_sdk: ClassVar[bool] = False
+
     def __init__(self, outbound: Outbound | None = None, *, secrets: Iterable[str] = ()) -> None:
         """`secrets` are taken out of what servers say of failures, and so are those of the server itself."""
         self._outbound = outbound or Outbound()
@@ -63,7 +66,7 @@ class Connections:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Closes all connections, in two seconds at most."""
+        """Closes all connections; servers that take long to say goodbye are not waited for."""
         links = [*self._links.values(), *self._retired]
         self._links.clear()
         self._retired.clear()
@@ -71,6 +74,7 @@ class Connections:
 
     async def list_tools(self, server: Server) -> ToolList:
         """All tools of a server, of all pages, within its `list_seconds`. Raises `ServerFault`."""
+        await self._import_sdk()
         from lambda_responses.tools.servers.questions import tools_of
 
         try:
@@ -84,6 +88,7 @@ class Connections:
         It is made once, however it ends. Only what the server certainly did nothing of, because it had
         forgotten the session or speaks in other words by now, is said again.
         """
+        await self._import_sdk()
         from lambda_responses.tools.servers.questions import result_of
 
         name = tool if isinstance(tool, str) else tool.name
@@ -99,6 +104,13 @@ class Connections:
         if isinstance(server.where, Stdio) and len(to_bytes(result)) > server.result_bytes:
             return too_large(server.result_bytes).outcome
         return outcome_of(result, server.context_bytes, credentials_of(server))
+
+    async def _import_sdk(self) -> None:
+        """In a thread: on a slow machine it takes longer than leases last without a sign of life."""
+        if not Connections._has_sdk:
+            for module in ("opening", "questions"):
+                await asyncio.to_thread(import_module, f"lambda_responses.tools.servers.{module}")
+            Connections._has_sdk = True
 
     async def _answer(
         self, server: Server, question: Callable[[Client], Awaitable[Answer]], seconds: float
@@ -124,6 +136,10 @@ class Connections:
         link = self._link(server)
         try:
             return await link.asked(question, exchange)
+        except asyncio.CancelledError:
+            if link.opening:  # whoever asks next does not wait for what may never open
+                self._retire(server, link)
+            raise
         except Exception as error:  # the SDK's own, its transports' and its validators' are of many kinds
             if not last and was_not_heard(error, exchange, guessing=link.guessing):
                 forget(server)

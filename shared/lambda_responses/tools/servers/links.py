@@ -56,6 +56,11 @@ class Link:
         self._task = asyncio.create_task(self._hold())
 
     @property
+    def opening(self) -> bool:
+        """Whether it is not known yet if it opens."""
+        return not self._client.done()
+
+    @property
     def over(self) -> bool:
         """Whether nothing can be asked any more."""
         return self._task.done()
@@ -84,7 +89,7 @@ class Link:
     async def close(self, seconds: float) -> None:
         """Ends it; a server that takes longer to say goodbye is not waited for."""
         self._closing.set()
-        if not self._client.done():
+        if self.opening:
             self._task.cancel()
         try:
             await asyncio.wait((self._task,), timeout=seconds)

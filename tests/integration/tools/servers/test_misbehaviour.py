@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from mcp_types import HEADER_MISMATCH
 
 from lambda_responses.tools.servers.connections import Connections
 from lambda_responses.tools.servers.server import Http, Server, ServerFault
@@ -212,6 +213,37 @@ async def test_a_redirect_to_another_origin_is_not_followed(place: str) -> None:
         outcome = await called(onward)
     assert outcome.failed
     assert other == []
+
+
+async def test_a_connection_that_does_not_open_is_not_waited_for_again() -> None:
+    silences = [True]
+    answer = modern()
+
+    def silent_at_first(message: dict[str, Any]) -> bytes | None:
+        return None if silences and silences.pop() else answer(message)
+
+    async with answering(silent_at_first) as asked, Connections() as connections:
+        with pytest.raises(ServerFault, match=r"within 0\.5 seconds"):
+            await connections.list_tools(server_at(asked.url, list_seconds=0.5))
+        assert len(await connections.list_tools(server_at(asked.url))) == 1
+
+
+async def test_arguments_that_belong_into_headers_get_there_with_a_second_try() -> None:
+    schema = {"type": "object", "properties": {"region": {"type": "string", "x-mcp-header": "Region"}}}
+
+    def lists(message: dict[str, Any]) -> bytes:
+        return result(message, tools=[{**TOOL, "inputSchema": schema}], **CACHED)
+
+    def calls(message: dict[str, Any]) -> bytes:
+        if "mcp-param-region: eu" not in message["head"]:
+            return error(message, HEADER_MISMATCH, "no region", 400)
+        return result(message, content=[{"type": "text", "text": "there"}], resultType="complete")
+
+    async with answering(modern(tools_list=lists, tools_call=calls)) as asked, Connections() as connections:
+        for _ in range(2):
+            outcome = await connections.call(server_at(asked.url), "add", {"region": "eu"})
+            assert outcome.output == "there"
+    assert asked[1:] == ["tools/call", "tools/list", "tools/call", "tools/call"]
 
 
 async def test_a_redirect_within_the_origin_is_followed() -> None:
