@@ -51,7 +51,7 @@ class Kept:
                 self.origins.update(deepcopy(origins or {}))
 
     async def save(self, stored: StoredResponse, progress: Json) -> None:
-        taken_up = TakenUp(stored.response, stored.input, stored.origins, progress)
+        taken_up = TakenUp(stored.response, stored.input, stored.origins, progress, pending=stored.pending)
         self.at = deepcopy(taken_up)
         self.saves.append((len(self.events), self.at))
 
@@ -65,7 +65,8 @@ class Kept:
         if not streamed:
             return deepcopy(at)
         origins = {**at.origins, **self.origins}
-        return deepcopy(TakenUp(at.response, at.input, origins, at.progress, [*self.events[after + 1 :]]))
+        told = [*self.events[after + 1 :]]
+        return deepcopy(TakenUp(at.response, at.input, origins, at.progress, told, at.pending))
 
     def run(self, using: PlayedServices, *, streamed: bool = True, **bounds: Any) -> ResponseRun:
         asked, taken_up = self.asked, self.taken_up(streamed=streamed)
@@ -78,6 +79,7 @@ class Kept:
             known,
             using,
             RunBounds(checkpoints=self, **sink, **bounds),
+            servers=asked.servers,
             place=Placement(taken_up.response["id"], self.commit),
             taken_up=taken_up,
         )

@@ -1,18 +1,29 @@
-"""Tools that this server runs in tests, and a journal of them that lies in memory."""
+"""A server of tools in memory, and a journal of calls that lies there too."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lambda_responses.storage.background.tool_journal import Noted, Outcome
+from lambda_responses.storage.background.tool_journal import Noted
 from lambda_responses.storage.keyed.port import StoreUnavailable
+from lambda_responses.tools.approvals import NEVER
+from lambda_responses.tools.servers.registry import NamedServer, ServerRegistry
+from lambda_responses.tools.servers.server import Http, ListedTool, ToolList
+from lambda_responses.wire.tool_outcomes import Outcome, tool_failed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
+
+    from lambda_responses.tools.servers.server import Server
+    from tests.played import PlayedServices
 
 Json = dict[str, Any]
+
+DICE: Json = {"type": "mcp", "server_url": "mcp://dice"}
+"""How requests ask for them."""
 
 
 class Died(StoreUnavailable):
@@ -51,32 +62,35 @@ class Notes:
 
 @dataclass
 class Dice:
-    """Tools `roll` and `look`, of which only the second may run twice."""
+    """Tools `roll`, `look` and `drop`: the second only reads, and the third always fails."""
 
     ran: list[str] = field(default_factory=list)
+    """What was called, with its arguments where there were any."""
+    listed: int = 0
     at_once: int = 0
     most_at_once: int = 0
     says: str = "6"
 
-    @property
-    def offered(self) -> Sequence[Json]:
-        return [{"type": "function", "name": name, "parameters": {}} for name in ("roll", "look")]
+    def known_to(self, services: PlayedServices) -> None:
+        """Let requests ask those services for these tools, with no approval of anybody's."""
+        server = NamedServer("dice", Http("https://dice.example.com/mcp"), approval=NEVER, trusts_hints=True)
+        services.mcp_servers = ServerRegistry({"dice": server})
+        services.connecting = lambda secrets: self
 
-    def runs(self, call: Json) -> bool:
-        return call["name"] in ("roll", "look")
+    async def list_tools(self, server: Server) -> ToolList:
+        self.listed += 1
+        look = ListedTool("look", annotations={"readOnlyHint": True})
+        return ToolList((ListedTool("roll"), look, ListedTool("drop")))
 
-    def may_run_twice(self, call: Json) -> bool:
-        return call["name"] == "look"
-
-    async def run(self, call: Json) -> Outcome:
-        self.ran.append(call["call_id"])
+    async def call(self, server: Server, tool: ListedTool | str, arguments: Json) -> Outcome:
+        name = tool if isinstance(tool, str) else tool.name
+        self.ran.append(f"{name} {json.dumps(arguments)}" if arguments else name)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         for _ in range(3):
             await asyncio.sleep(0)
         self.at_once -= 1
-        return Outcome(f"{self.says} by {call['name']}")
+        return tool_failed("dropped") if name == "drop" else Outcome(f"{self.says} by {name}")
 
-    def render_outcome(self, call: Json, outcome: Outcome) -> Json:
-        output = {"type": "function_call_output", "call_id": call["call_id"], "output": outcome.output}
-        return {**output, "status": "incomplete" if outcome.failed else "completed"}
+    async def aclose(self) -> None:
+        """Nothing was opened."""

@@ -95,6 +95,8 @@ class ServerTools:
         self._gate = Gate(self._catalog.runs)
         self.pending: Sequence[PendingCall] = [PendingCall.of(kept) for kept in pending]
         self._last_turn_due = False
+        for call in self.pending:
+            emitter.unique_call_id(call.call_id)  # which no other call is to have
         if tally is None:  # then they are those that somebody has approved of
             for call in self.pending:
                 self._limits.admit(call)
