@@ -155,7 +155,7 @@ class Upstream:
                 await self._behaviours[exchange.model](exchange)
             finally:
                 watching.cancel()
-        except ConnectionError:
+        except (ConnectionError, asyncio.IncompleteReadError):
             pass  # whoever asked has gone; the behaviour that wants to know looks at `gone`
         finally:
             writer.close()
