@@ -30,7 +30,7 @@ from lambda_responses.stream.deltas import Stopped, Text, ToolArguments, ToolCal
 from lambda_responses.tools.runner import INTERRUPTED
 from lambda_responses.wire.errors import NotFoundError
 from tests.crashing import Mortal
-from tests.fakes.dice import Dice
+from tests.fakes.dice import DICE, Dice
 from tests.fakes.events import obey
 from tests.played import PlayedServices
 
@@ -70,7 +70,7 @@ class Counting:
     async def open(self, rendered: Any) -> AsyncGenerator[Any]:
         turn = rendered.body["turn"]
         said = sum(item.get("role") == "assistant" for item in turn.items)
-        rolled = any(item["type"] == "function_call_output" for item in turn.items)
+        rolled = any(item["type"] == "mcp_call" for item in turn.items)
         rolls = bool(turn.request.get("tools")) and not rolled
         last = said == len(STEPS) - 1
         yield _Said(STEPS[said], "tool_calls" if rolls else "end" if last else "pause")
@@ -90,7 +90,7 @@ class _Said:
             yield [Text("b", f"{word} ")]
         yield [Usage({"input_tokens": 1, "output_tokens": 2, "total_tokens": 3})]
         if self.stop == "tool_calls":
-            yield [ToolCall("c", "call_r", "roll"), ToolArguments("c", "{}")]
+            yield [ToolCall("c", "call_r", "dice__roll"), ToolArguments("c", "{}")]
         yield [Stopped(self.stop)]
 
 
@@ -112,7 +112,9 @@ class Site:
         model: Any = Counting()
         services = PlayedServices(self.folder, model, store=mortal.sharing(self.keyed), now=self.clock)
         services.queue = mortal.sharing(services.queue)
-        services.dice = self.tools and mortal.sharing(self.tools)  # type: ignore[attr-defined]
+        if self.tools is not None:
+            self.tools.known_to(services)
+            services.connecting = lambda secrets: mortal.sharing(self.tools)
         numbers = count(1 + 10_000 * len(self.opened))
         services.entropy = lambda digits: f"{next(numbers):0{digits}x}"[-digits:]
         self.opened.append(services)
@@ -143,9 +145,7 @@ class Site:
     async def work_off(self, services: PlayedServices) -> None:
         """Do what lies on the queue."""
         for received in await services.queue.receive(10, visible_after=30):
-            verdict = await work(
-                received.message, using=services, owner="w", deadline=Unbounded(), tools=services.dice
-            )
+            verdict = await work(received.message, using=services, owner="w", deadline=Unbounded())
             if verdict.again is not None:
                 await services.queue.send(received.message, group=received.group, delay=verdict.again)
             await services.queue.acknowledge(received.receipt)
@@ -154,7 +154,7 @@ class Site:
         """What became of a response, as far as two of them can be alike; None where there is none."""
         with suppress(NotFoundError):
             response = await get_response(self.response_id, principal=self.principal, using=services)
-            said = [(gist(item), item["status"]) for item in response["output"]]
+            said = [(gist(item), item.get("status", "completed")) for item in response["output"]]
             return {
                 "status": response["status"],
                 "said": [each for each in said if each[1] == "completed"],
@@ -177,7 +177,9 @@ class Site:
 def gist(item: Json) -> str:
     """What an item says, calls or tells of a call."""
     match item:
-        case {"output": text} | {"name": text}:
+        case {"type": "mcp_list_tools"}:
+            return "tools"
+        case {"error": {"content": [{"text": text}]}} | {"output": str(text)} | {"name": text}:
             return text
         case {"content": [part]}:
             return part["text"]
@@ -228,7 +230,6 @@ class Client:
                 using=services,
                 deadline=Unbounded(),
                 telling=Unkept(),
-                tools=services.dice,  # type: ignore[attr-defined]
             )
             async with aclosing(asked.events()) as batches:
                 async for events in batches:
@@ -306,11 +307,12 @@ async def test_however_many_die_over_it_it_ends_as_it_would_have(ground: Ground,
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["polled", "streamed"])
 async def test_whenever_its_maker_dies_no_tool_is_run_twice(ground: Ground, streamed: bool):
-    body = {**BODY, "stream": streamed}
+    body = {**BODY, "stream": streamed, "tools": [DICE]}
     _, expected = await killed_after(None, ground.site(Dice()), body)
     assert expected is not None
-    rolled, lost = ("6 by roll", "completed"), (INTERRUPTED.output, "incomplete")
-    said = ["one two ", "roll", rolled[0], "three four ", "five six "]
+    assert INTERRUPTED.error is not None
+    rolled, lost = ("6 by roll", "completed"), INTERRUPTED.error["content"][0]["text"]
+    said = ["tools", "one two ", rolled[0], "three four ", "five six "]
     assert [each for each, _ in expected["said"]] == said
     unknown = 0
     for moments in count():
@@ -321,7 +323,7 @@ async def test_whenever_its_maker_dies_no_tool_is_run_twice(ground: Ground, stre
         if outcome is None:
             continue
         assert len(dice.ran) <= 1
-        was_lost = lost[0] in outcome["halves"]
+        was_lost = lost in outcome["halves"]
         unknown += was_lost
         whole = [each for each in expected["said"] if not was_lost or each != rolled]
         assert outcome["said"] == whole, moments
