@@ -206,3 +206,35 @@ def test_a_server_of_another_make_gets_its_thoughts_back_unsigned():
     deltas = [delta for chunk in ANTHROPIC_MESSAGES.as_chunks(body) for delta in decoder.feed(chunk)]
     assert Opaque(0, {"message": "m", "0": block}) in deltas
     assert deltas[-1] == Stopped("end")
+
+
+def test_calls_that_a_server_ran_stand_together_behind_their_thought():
+    items, origins = said([thinking(), call("a"), call("b")], stop="tool_use")
+    thought, *calls = items
+    shown = {"type": "mcp_call", "server_label": "s", "name": "f", "arguments": '{"a":1}', "error": None}
+    ran = [{**shown, "id": f"mcp_{c['call_id']}", "output": "ok"} for c in calls]
+    ran[1] |= {"output": None, "error": {"type": "http_error", "code": 502, "message": "Bad"}}
+    made = {item["id"]: {"call_id": c["call_id"], "step": 0} for item, c in zip(ran, calls, strict=True)}
+    _, assistant, user = next_body([thought, *ran], {**origins, **made})["messages"]
+    assert assistant["content"] == [thinking(), *(call(id, name="s__f") for id in "ab")]
+    assert user["content"] == [
+        {"type": "tool_result", "tool_use_id": "a", "content": "ok"},
+        {
+            "type": "tool_result",
+            "tool_use_id": "b",
+            "content": "Error: HTTP 502: Bad",
+            "is_error": True,
+        },
+    ]
+
+
+def test_a_call_of_a_program_that_a_server_ran_is_sent_back_as_it_came():
+    waiting = use("1", "code_execution", code="f()")
+    content = [waiting, call("a", caller={"type": "code_execution_20250825", "tool_id": "1"})]
+    items, origins = said(content, stop="tool_use", container={"id": "container_1"})
+    ran = {"type": "mcp_call", "id": "mcp_1", "server_label": "s", "name": "f", "arguments": '{"a":1}'}
+    ran |= {"output": "ok", "error": None}
+    made = {**origins[items[-1]["id"]], "call_id": "a", "step": 0}
+    _, assistant, user = next_body([*items[:-1], ran], {**origins, "mcp_1": made})["messages"]
+    assert assistant["content"] == content
+    assert [block["tool_use_id"] for block in user["content"]] == ["a"]
