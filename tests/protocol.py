@@ -11,31 +11,34 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lambda_responses.lifecycle.background import leased
 from lambda_responses.lifecycle.background.enqueue import enqueue_response
 from lambda_responses.lifecycle.background.log_reader import LogReader
 from lambda_responses.lifecycle.background.sweep import bury, sweep
 from lambda_responses.lifecycle.background.work import work
-from lambda_responses.lifecycle.bounds import RunBounds
 from lambda_responses.lifecycle.cancel import cancel_response
 from lambda_responses.lifecycle.ports import Unbounded
 from lambda_responses.lifecycle.retrieve import get_response
-from lambda_responses.storage.background.tool_journal import Outcome, ToolJournals
 from lambda_responses.storage.keyed.port import Range
 from lambda_responses.storage.keyed.sqlite import SQLiteStore
-from lambda_responses.tools.runner import ToolRunner
+from lambda_responses.tools.approvals import NEVER
+from lambda_responses.tools.runner import INTERRUPTED
+from lambda_responses.tools.servers.registry import NamedServer, ServerRegistry
+from lambda_responses.tools.servers.server import Http, ListedTool, ToolList
+from lambda_responses.wire.tool_outcomes import Outcome
 from tests.contracts.stores.kit import Clock
 from tests.fakes.events import obey
 from tests.played import ME
-from tests.staged import Line, Process, Stage, VirtualLoop
+from tests.staged import Line, Process, Stage, VirtualLoop, at_once
 
 if TYPE_CHECKING:
     from lambda_responses.lifecycle.background.verdict import Verdict
+    from lambda_responses.tools.servers.server import Server
     from tests.played import PlayedServices
 
 Json = dict[str, Any]
 
 SCRIPT = (Line("one two"), Line(tool="charge"), Line("three four"), Line(tool="look"), Line("five six"))
+DESK: Json = {"type": "mcp", "server_url": "mcp://desk"}
 WORDS = [line.words for line in SCRIPT if line.words]
 ENDED = ("completed", "incomplete", "failed", "cancelled")
 ROUNDS = 12
@@ -53,28 +56,31 @@ def demand(holds: object, what: str) -> None:
 
 
 class Tools:
-    """Two tools: `charge`, which is to run once, and `look`, which may run as often as one likes."""
+    """A server, `desk`, as one process reaches it: `charge` is to run once, `look` as often as one likes."""
 
-    def __init__(self, runs: Counter[str], process: Process) -> None:
+    def __init__(self, runs: Counter[str], process: Process | None = None) -> None:
         self._runs = runs
-        self._process = process
-        self.offered = [{"type": "function", "name": name, "parameters": {}} for name in ("charge", "look")]
+        self._moment = at_once if process is None else process.moment
 
-    def runs(self, call: Json) -> bool:
-        return call["name"] in ("charge", "look")
+    def known_to(self, services: PlayedServices) -> None:
+        """Have requests that name it find it."""
+        where = Http("https://desk.example.com/mcp")
+        server = NamedServer("desk", where, approval=NEVER, trusts_hints=True)
+        services.mcp_servers = ServerRegistry({"desk": server})
+        services.connecting = lambda secrets: self
 
-    def may_run_twice(self, call: Json) -> bool:
-        return call["name"] == "look"
+    async def list_tools(self, server: Server) -> ToolList:
+        return ToolList((ListedTool("charge"), ListedTool("look", annotations={"readOnlyHint": True})))
 
-    async def run(self, call: Json) -> Outcome:
-        await self._process.moment(f"run {call['name']}")
-        self._runs[call["name"]] += 1
-        await self._process.moment(f"hear of {call['name']}")
-        return Outcome(f"{call['name']} done")
+    async def call(self, server: Server, tool: ListedTool | str, arguments: Json) -> Outcome:
+        name = tool if isinstance(tool, str) else tool.name
+        await self._moment(f"run {name}")
+        self._runs[name] += 1
+        await self._moment(f"hear of {name}")
+        return Outcome(f"{name} done")
 
-    def render_outcome(self, call: Json, outcome: Outcome) -> Json:
-        told = {"call_id": call["call_id"], "output": outcome.output}
-        return {"type": "function_call_output", "status": "completed", **told}
+    async def aclose(self) -> None:
+        """Nothing was opened."""
 
 
 class Protocol:
@@ -96,9 +102,8 @@ class Protocol:
         self.was_cancelled = False
         self._told: dict[int, str] = {}
         self._end: str | None = None
-        self._bounds = leased.RunBounds
-        leased.RunBounds = self._bounds_with_tools  # type: ignore[misc, assignment]
-        body = {"model": "m", "input": "count", "background": True, "stream": streamed}
+        Tools(self.tool_runs).known_to(self.stage.director)
+        body = {"model": "m", "input": "count", "background": True, "stream": streamed, "tools": [DESK]}
         made = self.run(enqueue_response(body, principal=ME, using=self.stage.director))
         self.id: str = made["id"]
 
@@ -107,20 +112,10 @@ class Protocol:
         return self.loop.run_until_complete(work)
 
     def close(self) -> None:
-        leased.RunBounds = self._bounds  # type: ignore[misc]
         self.run(self.stage.close())
         self.loop.close()
         self.store.close()
         shutil.rmtree(self.folder)
-
-    def _bounds_with_tools(self, **bounds: Any) -> RunBounds:
-        """As the MCP servers of a request will have it, the run has tools of its own."""
-        keeping = bounds["checkpoints"]
-        lease, using = keeping._lease, keeping._using
-        process = next(each for each in self.workers if each.services is using)
-        journal = ToolJournals(using.store).of(lease)
-        bounds["tools"] = ToolRunner(Tools(self.tool_runs, process), journal)
-        return RunBounds(**bounds)
 
     @property
     def fences(self) -> int:
@@ -148,6 +143,7 @@ class Protocol:
 
         # It is known before it begins: what it does first may ask for it.
         process = Process(self.stage, f"worker {len(self.workers)}")
+        Tools(self.tool_runs, process).known_to(process.services)
         self.stage.processes.append(process)
         self.workers.append(process)
         self.run(self._begin(process, worked(process.services)))
@@ -295,10 +291,11 @@ class Protocol:
         match response["status"]:
             case "completed":
                 demand(said == WORDS, f"it said {said}")
-                outputs = [each for each in response["output"] if each["type"] == "function_call_output"]
-                demand(len(outputs) == 2, f"{len(outputs)} calls were answered")
+                calls = [each for each in response["output"] if each["type"] == "mcp_call"]
+                ended = [each for each in calls if each["status"] != "incomplete"]
+                demand([each["name"] for each in ended] == ["charge", "look"], f"it called {ended}")
                 ran = self.tool_runs["charge"] == 1
-                unsure = "interrupted" in outputs[0]["output"]
+                unsure = ended[0]["error"] == INTERRUPTED.error
                 demand(ran or unsure, "a call was answered that was never made")
                 demand(self.tool_runs["look"] >= 1, "a call was answered that was never made")
             case "failed":

@@ -218,7 +218,7 @@ class _Answer:
 
     def _deltas(self) -> Iterator[Any]:
         if self.line.tool:
-            yield ToolCall("b", f"call_{self.line.tool}", self.line.tool)
+            yield ToolCall("b", f"call_{self.line.tool}", f"desk__{self.line.tool}")
             yield ToolArguments("b", "{}")
             yield Stopped("tool_calls")
             return
