@@ -10,7 +10,7 @@ PACKAGE = ROOT / "shared" / "lambda_responses"
 
 # By the name that is imported; a package's own core counts as the package.
 ROOMS = {
-    "pydantic": {"wire", "runtime", "library", "lifecycle/servers", "tools/servers"},
+    "pydantic": {"wire", "runtime", "library", "tools/servers"},
     "httpx": {"outbound", "providers", "tools/servers"},
     "boto3": {
         *("storage", "queue", "runtime/parameters", "tools/servers/credentials"),

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
 from typing import TYPE_CHECKING
-
-from pydantic_core import ValidationError
 
 from lambda_responses.lifecycle.ports import Principal
 from lambda_responses.outbound.faults import Refused
@@ -16,14 +13,10 @@ from lambda_responses.tools.filters import read_filter
 from lambda_responses.tools.servers.headers import is_field
 from lambda_responses.tools.servers.server import Http, Server
 from lambda_responses.wire.errors import InvalidRequestError, UnsupportedError
-from lambda_responses.wire.faults import first_fault
 from lambda_responses.wire.mcp_tools import MCP, check_mcp_tool, is_proxys, names_in
-from lambda_responses.wire.shapes import validator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-
-    from pydantic_core import SchemaValidator
 
     from lambda_responses.lifecycle.ports import Services
     from lambda_responses.providers.base import Target
@@ -109,20 +102,11 @@ def _refuse_elsewhere(request: Json) -> None:
 
 def _check(tool: Json, path: str) -> None:
     """A tool for a native upstream has not been looked at before."""
-    try:
-        _judge().validate_python(tool)
-    except ValidationError as error:
-        raise first_fault(path, error) from None
-    check_mcp_tool(tool, path)
+    judge_mcp_tool(tool, path)
     for member in ("connector_id", "tunnel_id"):
         if tool.get(member):
             message = f"'{path}.{member}' is not supported: this server reaches no servers of OpenAI's."
             raise UnsupportedError(message, param=f"{path}.{member}")
-
-
-@cache
-def _judge() -> SchemaValidator:
-    return validator(MCP)
 
 
 def _servers(

@@ -10,10 +10,13 @@ An address needs a `server_label`; of the others the name is one.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
+from pydantic_core import ValidationError
+
 from lambda_responses.wire.errors import InvalidRequestError
-from lambda_responses.wire.faults import missing
+from lambda_responses.wire.faults import first_fault, missing
 from lambda_responses.wire.shapes import (
     FLAG,
     TEXT,
@@ -23,11 +26,14 @@ from lambda_responses.wire.shapes import (
     one_of,
     record,
     text,
+    validator,
 )
 from lambda_responses.wire.tool_secrets import public_tool
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from pydantic_core import SchemaValidator
 
     from lambda_responses.wire.json import Json
 
@@ -89,6 +95,20 @@ def label_of(tool: Json) -> str | None:
     if names is None:
         return None
     return names[0] if len(names) == 1 else _PROXY
+
+
+def judge_mcp_tool(tool: Json, path: str) -> None:
+    """All that can be wrong with one that nobody has looked at. Raises `InvalidRequestError`."""
+    try:
+        _judge().validate_python(tool)
+    except ValidationError as error:
+        raise first_fault(path, error) from None
+    check_mcp_tool(tool, path)
+
+
+@cache
+def _judge() -> SchemaValidator:
+    return validator(MCP)
 
 
 def check_mcp_tool(tool: Json, path: str) -> None:
