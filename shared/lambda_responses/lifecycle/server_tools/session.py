@@ -27,7 +27,7 @@ from lambda_responses.tools.decisions import decide
 from lambda_responses.tools.gate import Gate
 from lambda_responses.tools.offer import asked_of_targets
 from lambda_responses.tools.port import Unjournaled
-from lambda_responses.tools.runner import ToolRunner
+from lambda_responses.tools.runner import INTERRUPTED, ToolRunner
 from lambda_responses.transformers.tool_names import tools_of
 from lambda_responses.wire.tool_secrets import secrets_in
 
@@ -246,7 +246,7 @@ class ServerTools:
                     continue
                 yield telling.call_begun(call)
                 outcome = await next(coming)
-                if call.unmade is None:
+                if call.unmade is None and outcome != INTERRUPTED:  # for which no server is to blame
                     self._limits.tally.came_of(call.server_label, failed=outcome.failed)
                 yield telling.call_ended(call, outcome)
 
