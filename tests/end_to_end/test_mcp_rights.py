@@ -1,4 +1,4 @@
-"""Servers that an operator names: what is printed of them, and which keys open them, also in the background."""
+"""Servers that an operator names: what is printed of them, and which keys open them, now and later."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from lambda_responses.tools.filters import read_filter
 from lambda_responses.tools.servers.headers import is_field
 from lambda_responses.tools.servers.server import Http, Server
 from lambda_responses.wire.errors import InvalidRequestError, UnsupportedError
-from lambda_responses.wire.mcp_tools import MCP, check_mcp_tool, is_proxys, names_in
+from lambda_responses.wire.mcp_tools import is_proxys, judge_mcp_tool, names_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
