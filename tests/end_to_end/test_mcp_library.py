@@ -58,11 +58,10 @@ CALLED_TWICE = ["mcp_list_tools", "mcp_call", "mcp_call", "message"]
 
 
 @pytest.mark.usefixtures("library")
-@pytest.mark.parametrize("function", [aresponses, aresponses_api_with_mcp])
 @pytest.mark.parametrize("name", WIRES)
-async def test_the_functions_call_tools_in_process(upstream: Upstream, name: str, function: Any):
+async def test_the_functions_call_tools_in_process(upstream: Upstream, name: str):
     plan = Plan(name, FORMATS[name], STEPS)
-    answer = await function(input="Add", model=plan.served(upstream), tools=[PROXYS])
+    answer = await aresponses_api_with_mcp(input="Add", model=plan.served(upstream), tools=[PROXYS])
     assert kinds(answer.output) == CALLED_TWICE
     assert [call.output for call in answer.output[1:3]] == ["3", "7"]
     assert answer.output_text == "It is 7."

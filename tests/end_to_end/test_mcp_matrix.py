@@ -12,7 +12,7 @@ from tests.fakes.formats.base import READ, WRITTEN
 from tests.fakes.formats.every import FORMATS
 from tests.fakes.official import judge_event, judge_response
 from tests.fakes.plans import Plan
-from tests.fakes.tooled import TOOLS, WAYS, WIRES, made, of_type, without_ids
+from tests.fakes.tooled import EVERY, TOOLS, WIRES, made, of_type, without_ids
 
 if TYPE_CHECKING:
     import httpx
@@ -84,8 +84,7 @@ def check_told(plan: Plan) -> None:
         assert asked.tools["tools__add"]["required"] == ["a", "b"]
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("name", WIRES)
+@pytest.mark.parametrize(("name", "way"), EVERY)
 async def test_a_response_over_three_rounds_of_tools_has_the_same_items(
     tooled_http: httpx.AsyncClient, upstream: Upstream, name: str, way: str
 ):
@@ -111,7 +110,7 @@ DONE = ["response.mcp_call.completed", "response.output_item.done"]
 
 
 @pytest.mark.parametrize("background", [False, True], ids=["foreground", "background"])
-@pytest.mark.parametrize("name", WIRES)
+@pytest.mark.parametrize("name", ["chat", "native"])
 async def test_every_call_is_told_in_the_events_of_the_api_and_in_no_others(
     tooled_http: httpx.AsyncClient, upstream: Upstream, name: str, background: bool
 ):

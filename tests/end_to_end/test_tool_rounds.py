@@ -37,7 +37,9 @@ def results(response: Json) -> list[Json]:
     ]
 
 
-@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "plain"])
+@pytest.mark.parametrize(
+    "streamed", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["streamed", "plain"]
+)
 @pytest.mark.parametrize("name", [name for name in FORMATS if name != "cohere"])
 async def test_a_client_answers_calls_of_several_rounds(
     http: httpx.AsyncClient, upstream: Upstream, name: str, streamed: bool

@@ -17,7 +17,7 @@ from tests.fakes.events import stream
 from tests.fakes.fixtures import KEY, reaching
 from tests.fakes.formats.every import FORMATS
 from tests.fakes.mcp_servers.serving import serving
-from tests.fakes.server import Server
+from tests.fakes.server import WORKING, Server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -36,6 +36,15 @@ WIRES = [name for name in FORMATS if name != "cohere"]
 
 WAYS = ["plain", "streamed", "background", "background, streamed"]
 """To ask for a response."""
+
+EVERY = [
+    pytest.param(
+        name, way, marks=() if name == "chat" or way == WAYS[number % len(WAYS)] else pytest.mark.slow
+    )
+    for number, name in enumerate(WIRES)
+    for way in WAYS
+]
+"""Each format and way: chat in every way, each other format in one, and the rest among the slow tests."""
 
 RUN_SECONDS = 30.0
 
@@ -72,6 +81,7 @@ def tooled_server(folder: Path, upstream: Upstream, named: Mapping[str, Json], *
         "RESPONSES_MCP_SERVERS": str(registry),
         "RESPONSES_MODELS": str(models_file),
         "RESPONSES_CHECK_STREAMS": "true",
+        **WORKING,
         **settings,
     }
     return Server(folder, **environment)
