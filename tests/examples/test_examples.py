@@ -27,6 +27,7 @@ SAYS = {
     "recover": "408 The model did not answer within 0.2 s.",
     "stream": "(12 tokens)",
     "stream_async": "that is enough",
+    "use_servers": 'dice: roll({"sides": 20}) = 10 of 20',
     "use_tools": "The tool says: ",
 }
 """A part of what each prints."""
