@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 
 from lambda_responses.lifecycle.beginning import begin, begin_again, own_items
 from lambda_responses.lifecycle.placement import placed
-from lambda_responses.lifecycle.run_faults import TOO_LATE, as_api_error, leaves, unforeseen
 from lambda_responses.lifecycle.seals import MAKER, seal_shown
-from lambda_responses.lifecycle.steps import Progress, compaction_plan
+from lambda_responses.lifecycle.steps import Progress, compaction_plan, goes_on
 from lambda_responses.lifecycle.targets import Targets
 from lambda_responses.lifecycle.telling import Telling
 from lambda_responses.lifecycle.unshown import kept, made_of
@@ -24,7 +23,6 @@ from lambda_responses.lifecycle.weights import TokenWeights
 from lambda_responses.storage.responses import StoredResponse
 from lambda_responses.stream.deltas import ItemOpened, Opaque
 from lambda_responses.stream.emitter import ResponseEmitter
-from lambda_responses.tools.steps import goes_on
 from lambda_responses.transformers.base import shows_seals
 from lambda_responses.wire.compaction import is_compaction
 from lambda_responses.wire.errors import APIError, ServerError
@@ -171,6 +169,8 @@ class ResponseRun:
                     self._emitter.response["bound"] = self.bound
                 closing = self._emitter.finish(at=int(self._using.now()))
             except Exception as error:
+                from lambda_responses.lifecycle.run_faults import as_api_error, leaves  # which few runs need
+
                 if leaves(error, is_taken_up=self._taken_up is not None):
                     raise
                 fault = as_api_error(error, too_late=self._too_late, report=self._using.report)
@@ -367,6 +367,8 @@ class ResponseRun:
         endurance = self._bounds.endurance
         if endurance is not None and (message := endurance.out_of_time(self._steps_here)):
             return message
+        from lambda_responses.lifecycle.run_faults import TOO_LATE
+
         if not (self._telling.started and self.request.get("store", True)):
             return TOO_LATE
         return f"{TOO_LATE} To go on from what was said, send 'previous_response_id': '{self.id}'."
@@ -380,6 +382,8 @@ class ResponseRun:
             record = self._record()
             await placement.commit(record, closing)
         except Exception as error:
+            from lambda_responses.lifecycle.run_faults import leaves, unforeseen
+
             if leaves(error, is_taken_up=self._taken_up is not None):
                 raise
             foreseen = isinstance(error, APIError)  # what it was to be added to is gone, or another's by now

@@ -13,12 +13,22 @@ if TYPE_CHECKING:
     from lambda_responses.lifecycle.context import ModelContext
     from lambda_responses.lifecycle.weights import TokenWeights
     from lambda_responses.providers.base import Target
+    from lambda_responses.stream.deltas import StopReason
     from lambda_responses.stream.emitter import ResponseEmitter
     from lambda_responses.wire.json import Json
 
 DEFAULT_THRESHOLD = 100_000
 """Tokens of a context that is compacted where the request leaves the number to the server: it leaves room for
 an answer in the windows that models have at least today, 128,000 tokens."""
+
+
+def goes_on(stop: StopReason | None, *, progressed: bool, waiting: bool = False) -> bool:
+    """Whether another step should follow one that ended so.
+
+    An upstream that paused is asked again, unless it said nothing, which leads nowhere. Where something is
+    `waiting` for this server, calls to be made or a last turn to be taken, the loop sees to that.
+    """
+    return (stop == "pause" and (progressed or waiting)) or (stop == "tool_calls" and waiting)
 
 
 @dataclass(slots=True)

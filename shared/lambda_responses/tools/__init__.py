@@ -1,1 +1,1 @@
-"""What follows a model's step: the decisions of the tool loop."""
+"""The tools that this server runs for models: what is offered, what becomes of calls, and what came of them."""

@@ -10,6 +10,7 @@ import pytest
 
 from lambda_responses.lifecycle.bounds import RunBounds
 from lambda_responses.lifecycle.create import create_response
+from lambda_responses.lifecycle.steps import goes_on
 from lambda_responses.lifecycle.waiting import Interrupted
 from lambda_responses.stream.deltas import BlockEnded, Envelope, Stopped, Text, ToolArguments, ToolCall, Usage
 from lambda_responses.tools.runner import INTERRUPTED
@@ -241,6 +242,16 @@ async def test_a_target_that_fails_in_mid_call_gives_way_to_another(play: Play) 
     response = await run.response()
     assert [item["type"] for item in response["output"]] == ["mcp_list_tools", "message"]
     assert dice.ran == []
+
+
+def test_a_step_follows_on_a_pause_with_words_and_on_calls_of_ours() -> None:
+    assert goes_on("pause", progressed=True)
+    assert not goes_on("pause", progressed=False)
+    assert goes_on("pause", progressed=False, waiting=True)
+    assert goes_on("tool_calls", progressed=True, waiting=True)
+    assert not goes_on("tool_calls", progressed=True)
+    assert not goes_on("max_output_tokens", progressed=True, waiting=True)
+    assert not goes_on(None, progressed=True)
 
 
 def _said(kept: Kept) -> list[Json]:

@@ -11,7 +11,6 @@ import pytest
 from lambda_responses.tools.bounds import ANSWERS
 from lambda_responses.tools.calls import PendingCall
 from lambda_responses.tools.runner import INTERRUPTED, ToolRunner
-from lambda_responses.tools.steps import goes_on
 from lambda_responses.wire.tool_outcomes import Outcome
 from tests.fakes.dice import Died, Notes
 
@@ -105,13 +104,3 @@ async def test_a_call_that_is_not_made_is_answered_and_not_noted() -> None:
     given_up = replace(call(2), unmade="given_up")
     assert await outcomes(caller, notes, again, given_up) == [ANSWERS["repeated"], ANSWERS["given_up"]]
     assert (caller.ran, notes.kept) == ([], {})
-
-
-def test_a_step_follows_on_a_pause_with_words_and_on_calls_of_ours() -> None:
-    assert goes_on("pause", progressed=True)
-    assert not goes_on("pause", progressed=False)
-    assert goes_on("pause", progressed=False, waiting=True)
-    assert goes_on("tool_calls", progressed=True, waiting=True)
-    assert not goes_on("tool_calls", progressed=True)
-    assert not goes_on("max_output_tokens", progressed=True, waiting=True)
-    assert not goes_on(None, progressed=True)
