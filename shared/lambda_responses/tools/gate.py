@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lambda_responses.stream.deltas import BlockEnded, Envelope, ItemOpened, Opaque, ToolArguments, ToolCall
-from lambda_responses.wire.json import from_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,15 +37,6 @@ class HeldCall:
     def arguments(self) -> str:
         """JSON text; what says nothing is an empty object."""
         return self.said if self.said.strip() else "{}"
-
-    @property
-    def whole(self) -> bool:
-        """Whether the arguments are JSON, and so were not cut off."""
-        try:
-            from_text(self.arguments)
-        except ValueError:
-            return False
-        return True
 
 
 class Gate:
