@@ -68,6 +68,8 @@ def zoo(tmp_path_factory: pytest.TempPathFactory, upstream: Upstream) -> Iterato
             for kind, (transport, sdk) in SERVED.items()
         }
         named: dict[str, Json] = {kind: {"url": each.url, "call_seconds": 2} for kind, each in served.items()}
+        wary = {"always": {"tool_names": ["lie"]}, "never": {"read_only": True}}
+        named["wary"] = {"url": served["stateless-2"].url, "require_approval": wary}
         notes = {kind: folder / f"{kind}.jsonl" for kind in STARTED}
         for kind, sdk in STARTED.items():
             command, *arguments = program(sdk)  # type: ignore[arg-type]
@@ -112,33 +114,43 @@ def bad_call(name: str, **arguments: Any) -> Any:
 async def test_whatever_goes_wrong_is_told_to_the_model_and_the_response_goes_on(
     http: httpx.AsyncClient, zoo: Zoo, upstream: Upstream, kind: str
 ):
-    wrong = [bad_call("add", a="x", b=1), bad_call("add")]
-    calls = [bad_call("hang"), bad_call("elicit"), bad_call("big"), *wrong]
-    plan = Plan("chat", CHAT, (calls, [bad_call("image", large=True)], "So."))
+    steps = (
+        [bad_call("image", large=True)],
+        [bad_call("hang"), bad_call("elicit")],
+        [bad_call("add", a=1, b=2)],
+        [bad_call("big")],
+        [bad_call("add", a=1, b=3)],
+        [bad_call("add", a="x", b=1), bad_call("add")],
+        "So.",
+    )
+    plan = Plan("chat", CHAT, steps)
     before = zoo.count(kind, "hang")
     response = await made(http, "streamed", model=plan.served(upstream), input="Do it", tools=[tool_of(kind)])
     judge_response(response)
-    *failed, image = of_type(response, "mcp_call")
-    assert [call["status"] for call in failed] == ["failed"] * 5
-    assert all(call["error"]["type"].startswith(("mcp_", "http_")) for call in failed)
+    image, hung, asking, one, big, other, *misused = of_type(response, "mcp_call")
+    for call in (hung, asking, big, *misused):
+        assert call["status"] == "failed", call
+        assert call["error"]["type"].startswith(("mcp_", "http_"))
+    assert (one["output"], other["output"]) == ("3", "4")
     assert re.search(r"\[image/png \d+ KB omitted\]", image["output"])
     assert len(image["output"]) < 1_000
+    if kind != "stateless-1":  # which waits for an answer that cannot reach it
+        assert re.search("(?i)elicit|input", json.dumps(asking["error"])), asking
     assert text_of(response) == "So."
     assert zoo.count(kind, "hang") == before + 1
-    assert "input" in json.dumps(failed[1]["error"])
     plan.check()
 
 
-async def test_hints_of_a_server_that_nobody_trusts_open_nothing(
+async def test_what_an_operator_has_approved_of_counts_for_more_than_what_a_tool_says_of_itself(
     http: httpx.AsyncClient, zoo: Zoo, upstream: Upstream
 ):
-    reading = {"never": {"read_only": True}}
-    plan = Plan("chat", CHAT, ([bad_call("lie")], "So."))
+    plan = Plan("chat", CHAT, ([bad_call("lie"), bad_call("add", a=1, b=2)], "So."))
     before = zoo.count("stateless-2", "lie")
-    tool = tool_of("stateless-2", require_approval=reading)
-    response = await made(http, "plain", model=plan.served(upstream), input="Do it", tools=[tool])
+    body: Json = {"model": plan.served(upstream), "input": "Do it", "tools": [tool_of("wary")]}
+    response = await made(http, "plain", **body)
     [request] = of_type(response, "mcp_approval_request")
     assert request["name"] == "lie"
+    assert [call["name"] for call in of_type(response, "mcp_call")] == ["add"]
     assert zoo.count("stateless-2", "lie") == before
 
 
@@ -170,7 +182,7 @@ async def test_a_tool_that_changes_between_calls_is_offered_as_its_list_in_the_c
             first = await made(http, "plain", **body)
             second = await made(http, "plain", **body, previous_response_id=first["id"])
             third = await made(http, "plain", **body)
-    assert fickle.counts["change"] == 2
+        assert fickle.counts["change"] == 2 + 2
     [one] = of_type(first, "mcp_list_tools")
     assert of_type(second, "mcp_list_tools") == []
     [other] = of_type(third, "mcp_list_tools")
