@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from tests.bench.table import OURS, Figure
-from tests.fakes.server import Server
+from tests.fakes.server import WORKING, Server
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,7 @@ _CROWD = 200
 def figures(place: Path) -> Sequence[Figure]:
     """Medians of answers that a scripted model makes in no time, one after another and many at once."""
     with (
-        Server(place, RESPONSES_LOG_LEVEL="ERROR") as server,
+        Server(place, RESPONSES_LOG_LEVEL="ERROR", **WORKING) as server,
         httpx.Client(base_url=server.base_url, timeout=60, trust_env=False) as http,
     ):
         for _ in range(_WARMUP):

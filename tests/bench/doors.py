@@ -18,7 +18,7 @@ from urllib.request import ProxyHandler, build_opener
 from tests.bench.client import KEY
 from tests.bench.table import UPSTREAM
 from tests.fakes.formats import every
-from tests.fakes.server import Server
+from tests.fakes.server import WORKING, Server
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -102,7 +102,7 @@ def ours(name: str, data_dir: Path, upstream: Door, **environment: str) -> Gener
         "AWS_REGION": "us-east-1",
     }
     data_dir.mkdir()
-    server = Server(data_dir, **places, **environment)
+    server = Server(data_dir, **WORKING, **places, **environment)
     try:
         yield Door(
             name,
@@ -164,7 +164,7 @@ def _litellm_config(upstream: Door, sizes: Sequence[int]) -> dict[str, Any]:
 def start_seconds(data_dir: Path) -> float:
     """From nothing to the first answer of `/health`."""
     started = time.perf_counter()
-    server = Server(data_dir)
+    server = Server(data_dir, **WORKING)
     try:
         base_url = server.started().base_url
         build_opener(ProxyHandler({})).open(re.sub(r"/v1$", "/health", base_url)).close()

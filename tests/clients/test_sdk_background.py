@@ -28,8 +28,8 @@ ENDLESS = "[[slow:30000]] Whoever asks for this does not wait for it."
 
 
 @pytest.fixture(scope="module")
-def client(server: Server) -> Iterator[OpenAI]:
-    with OpenAI(base_url=server.base_url, api_key="anything", max_retries=0) as made:
+def client(working_server: Server) -> Iterator[OpenAI]:
+    with OpenAI(base_url=working_server.base_url, api_key="anything", max_retries=0) as made:
         yield made
 
 

@@ -15,7 +15,7 @@ from openai.types.webhooks import (
 )
 
 from tests.fakes.receiver import Receiver
-from tests.fakes.server import Server
+from tests.fakes.server import WORKING, Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,7 @@ def receiver() -> Iterator[Receiver]:
 def telling(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Iterator[Server]:
     """A server that may call the receiver."""
     folder = tmp_path_factory.mktemp("telling")
-    running = Server(folder, RESPONSES_OUTBOUND_ALLOW=receiver.address).started()
+    running = Server(folder, RESPONSES_OUTBOUND_ALLOW=receiver.address, **WORKING).started()
     yield running
     running.stop()
     assert running.complaints == []

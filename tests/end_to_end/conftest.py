@@ -10,10 +10,10 @@ import pytest
 
 from tests.end_to_end.estates import OWNER, STRANGER, Estate
 from tests.end_to_end.hosting import skip_where_functions_cannot_run
-from tests.fakes.fixtures import format, http, model, native_server, server, upstream
+from tests.fakes.fixtures import format, http, model, native_server, server, upstream, working_server
 from tests.fakes.fronts import SERVED, Application, RestDoors, Served, UrlDoors, keyed_runtime
 from tests.fakes.operator import Operator
-from tests.fakes.replay import replay_url, replaying_server
+from tests.fakes.replay import replay_url, replaying_server, working_replaying_server
 from tests.fakes.server import Server
 from tests.fakes.tooled import tooled, tooled_http, tools
 
@@ -35,6 +35,8 @@ __all__ = [
     "tooled_http",
     "tools",
     "upstream",
+    "working_replaying_server",
+    "working_server",
 ]
 
 IN_PROCESS = {"application": Application, "REST doors": RestDoors, "URL doors": UrlDoors}

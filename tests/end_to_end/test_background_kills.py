@@ -21,7 +21,7 @@ import pytest
 
 from tests.fakes.events import obey
 from tests.fakes.official import judge_response
-from tests.fakes.server import Server
+from tests.fakes.server import WORKING, Server
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -168,7 +168,7 @@ class Laptop:
         if victim != "workers":
             await asyncio.to_thread(self.server.kill)
             assert self.server.complaints == []
-            self.server = Server(self.data_dir)
+            self.server = Server(self.data_dir, **WORKING)
             await asyncio.to_thread(self.server.started)
 
 
@@ -237,7 +237,7 @@ async def run(laptop: Laptop, cut: Kill, uncut: Json) -> None:
 
 
 async def killed(data_dir: Path, kills: Sequence[Kill]) -> None:
-    laptop = Laptop(data_dir, Server(data_dir).started())
+    laptop = Laptop(data_dir, Server(data_dir, **WORKING).started())
     try:
         uncut = await ended(laptop.server, await ask(laptop.server))
         for cut in kills:
@@ -264,7 +264,7 @@ async def test_a_response_whose_message_was_lost_is_found(tmp_path: Path):
         lost = await ask(server)
     with closing(sqlite3.connect(tmp_path / "responses.db.queue")) as queue, queue:
         assert queue.execute("DELETE FROM messages").rowcount == 1
-    with Server(tmp_path) as server:
+    with Server(tmp_path, **WORKING) as server:
         response = await ended(server, lost)
     assert response["status"] == "completed"
     assert server.complaints == []

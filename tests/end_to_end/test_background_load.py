@@ -13,7 +13,7 @@ import pytest
 
 from tests.fakes.official import judge_response
 from tests.fakes.operator import Operator
-from tests.fakes.server import Server
+from tests.fakes.server import WORKING, Server
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,7 +82,7 @@ def keys(tmp_path: Path) -> dict[str, str]:
 
 
 async def test_five_hundred_responses_of_five_tenants_share_ten_places(tmp_path: Path, keys: dict[str, str]):
-    with Server(tmp_path, RESPONSES_AUTH="keys", RESPONSES_LOG_LEVEL="ERROR") as server:
+    with Server(tmp_path, RESPONSES_AUTH="keys", RESPONSES_LOG_LEVEL="ERROR", **WORKING) as server:
         began = time.monotonic()
         async with asyncio.timeout(3 * IDEAL):
             of_each = await asyncio.gather(*(asked_for(server, name, keys[name], began) for name in TENANTS))
@@ -101,7 +101,7 @@ STEPS, RUN_SECONDS = 120, 3
 
 
 async def test_a_run_of_many_steps_goes_on_from_one_worker_to_the_next(tmp_path: Path):
-    with Server(tmp_path, RESPONSES_WORKER_SECONDS=str(RUN_SECONDS)) as server:
+    with Server(tmp_path, RESPONSES_WORKER_SECONDS=str(RUN_SECONDS), **WORKING) as server:
         async with client_of(server) as http, asyncio.timeout(240):
             response_id = await ask(http, f"[[steps:{STEPS}]] [[words:5]] [[slow:80]] [[pause:10]]")
             response = await ended(http, response_id)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.fakes.official import judge_response
-from tests.fakes.server import Server, plain_environment
+from tests.fakes.server import WORKING, Server, plain_environment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,7 +93,7 @@ def is_bad(number: int) -> bool:
 def test_a_thousand_mixed_jobs_are_answered_or_refused_each_once(tmp_path: Path):
     texts = [bad(number) if is_bad(number) else json.dumps(sound(number)) for number in range(JOBS)]
     (tmp_path / "jobs.jsonl").write_text("\n".join(texts) + "\n", encoding="utf-8")
-    with Server(tmp_path, RESPONSES_LOG_LEVEL="ERROR") as server:
+    with Server(tmp_path, RESPONSES_LOG_LEVEL="ERROR", **WORKING) as server:
         began = time.monotonic()
         dropped = jobs(tmp_path, "submit", "jobs.jsonl")
         assert f"Jobs dropped: {JOBS}." in dropped.stderr
@@ -125,10 +125,10 @@ def test_a_thousand_mixed_jobs_are_answered_or_refused_each_once(tmp_path: Path)
 def test_jobs_dropped_on_a_machine_that_is_off_are_done_when_it_is_on_and_none_twice(tmp_path: Path):
     texts = [json.dumps(line(number)) for number in range(6)]
     jobs(tmp_path, "submit", input="\n".join(texts))
-    with Server(tmp_path) as server:
+    with Server(tmp_path, **WORKING) as server:
         first = lines_of(jobs(tmp_path, "results", "--count", "6", "--wait", "30"))
     jobs(tmp_path, "submit", "-", input="\n".join(texts))
-    with Server(tmp_path, RESPONSES_LOG_LEVEL="ERROR") as again:
+    with Server(tmp_path, RESPONSES_LOG_LEVEL="ERROR", **WORKING) as again:
         output = tmp_path / "answers.jsonl"
         jobs(tmp_path, "results", "--wait", "3", "--output", str(output))
     assert sorted(answer["custom_id"] for answer in first) == [f"job-{number}" for number in range(6)]

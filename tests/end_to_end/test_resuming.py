@@ -79,8 +79,10 @@ async def go_on(http: httpx.AsyncClient, id: str, after: int | None = None) -> l
         return [frame async for frame in frames_of(answer)]
 
 
-async def test_a_connection_may_break_after_any_event_while_the_response_is_made(server: Server) -> None:
-    async with client_of(server) as http:
+async def test_a_connection_may_break_after_any_event_while_the_response_is_made(
+    working_server: Server,
+) -> None:
+    async with client_of(working_server) as http:
         uncut = await begin(http, "scripted/echo", ALONG)
 
         async def cut(after: int) -> bool:
@@ -98,8 +100,8 @@ async def test_a_connection_may_break_after_any_event_while_the_response_is_made
     assert were_running.count(True) > len(uncut) / 2
 
 
-async def test_a_connection_may_break_time_and_again(server: Server) -> None:
-    async with client_of(server) as http:
+async def test_a_connection_may_break_time_and_again(working_server: Server) -> None:
+    async with client_of(working_server) as http:
         heard = await begin(http, "scripted/echo", ALONG, frames=1)
         id = event_in(heard[0])["response"]["id"]
         while event_in(heard[-1])["type"] != "response.completed":
@@ -143,16 +145,16 @@ async def tell_all(server: Server, recordings: list[Any]) -> None:
         await asyncio.gather(*(tell(*each) for each in recordings))
 
 
-async def test_what_any_provider_says_can_be_gone_on_with(replaying_server: Server) -> None:
+async def test_what_any_provider_says_can_be_gone_on_with(working_replaying_server: Server) -> None:
     recordings = recorded_streams(OF_EACH)
     if not recordings:
         pytest.skip("needs ../shared/corpus/dev")
-    await tell_all(replaying_server, recordings)
+    await tell_all(working_replaying_server, recordings)
 
 
 @pytest.mark.slow
-async def test_all_that_any_provider_says_can_be_gone_on_with(replaying_server: Server) -> None:
+async def test_all_that_any_provider_says_can_be_gone_on_with(working_replaying_server: Server) -> None:
     recordings = recorded_streams(None)
     if not recordings:
         pytest.skip("needs ../shared/corpus/dev")
-    await tell_all(replaying_server, recordings)
+    await tell_all(working_replaying_server, recordings)

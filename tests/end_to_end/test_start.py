@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from tests.fakes.server import Server
+from tests.fakes.server import WORKING, Server
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,7 +72,7 @@ def test_a_port_that_is_taken_stops_the_start_with_one_sentence(tmp_path: Path):
 
 
 def test_the_server_prints_its_address_its_models_and_a_command_that_works(tmp_path: Path):
-    server = Server(tmp_path, GROQ_API_KEY="k").started()
+    server = Server(tmp_path, GROQ_API_KEY="k", **WORKING).started()
     try:
         assert server.base_url.startswith("http://127.0.0.1:")
         assert "scripted/echo" in server.log

@@ -13,15 +13,26 @@ import pytest
 
 from tests.fakes.demo_model import demo_model
 from tests.fakes.formats.every import FORMATS
-from tests.fakes.server import Server
+from tests.fakes.server import WORKING, Server
 from tests.fakes.upstream import Upstream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
     from tests.fakes.formats.base import Format
 
-__all__ = ["KEY", "format", "http", "model", "native_server", "reaching", "server", "upstream"]
+__all__ = [
+    "KEY",
+    "format",
+    "http",
+    "model",
+    "native_server",
+    "reaching",
+    "server",
+    "upstream",
+    "working_server",
+]
 
 KEY = "sk-end-to-end-0123456789"
 """The key of every upstream: nothing that a server prints or answers may hold it."""
@@ -68,7 +79,18 @@ def server(
     tmp_path_factory: pytest.TempPathFactory, upstream: Upstream, native_server: Server
 ) -> Iterator[Server]:
     """The server under test."""
-    folder = tmp_path_factory.mktemp("server")
+    yield from _serving(tmp_path_factory.mktemp("server"), upstream, native_server)
+
+
+@pytest.fixture(scope="session")
+def working_server(
+    tmp_path_factory: pytest.TempPathFactory, upstream: Upstream, native_server: Server
+) -> Iterator[Server]:
+    """The same, where background responses are made."""
+    yield from _serving(tmp_path_factory.mktemp("working"), upstream, native_server, **WORKING)
+
+
+def _serving(folder: Path, upstream: Upstream, native_server: Server, **settings: str) -> Iterator[Server]:
     models_file = folder / "models.json"
     aliases = {"best": ["groq/broken", "groq/demo"]} | {
         f"{fault}-{name}": [f"{each.provider}/{fault}", "groq/demo"]
@@ -92,6 +114,7 @@ def server(
         RESPONSES_KEEP_ALIVE_MS="300",
         RESPONSES_READ_TIMEOUT_MS="2000",
         RESPONSES_MAX_RETRIES="1",
+        **settings,
     ).started()
     yield running
     running.stop()

@@ -14,7 +14,7 @@ from lambda_responses.providers.catalog import CATALOG
 from lambda_responses.transformers.chat_completions import profiles as chat_profiles
 from lambda_responses.transformers.openai_responses import profile as native_profiles
 from tests.corpus import chat_recordings, responses_recordings
-from tests.fakes.server import Server
+from tests.fakes.server import WORKING, Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +41,7 @@ class Recording(Protocol):
         ...
 
 
-__all__ = ["model_of", "replay_url", "replaying_server"]
+__all__ = ["model_of", "replay_url", "replaying_server", "working_replaying_server"]
 
 SHARED = Path(__file__).parents[3] / "shared"
 TOOL = SHARED / "tools" / "replay_server.py"
@@ -83,7 +83,16 @@ def replay_url() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def replaying_server(tmp_path_factory: pytest.TempPathFactory, replay_url: str) -> Iterator[Server]:
     """A server whose providers are the recorded vendors: the catalog's by variables, others by a file."""
-    folder = tmp_path_factory.mktemp("replaying")
+    yield from _serving(tmp_path_factory.mktemp("replaying"), replay_url)
+
+
+@pytest.fixture(scope="session")
+def working_replaying_server(tmp_path_factory: pytest.TempPathFactory, replay_url: str) -> Iterator[Server]:
+    """The same, where background responses are made."""
+    yield from _serving(tmp_path_factory.mktemp("working replaying"), replay_url, **WORKING)
+
+
+def _serving(folder: Path, replay_url: str, **settings: str) -> Iterator[Server]:
     file = folder / "models.json"
     file.write_text(json.dumps({"providers": _rows(replay_url)}))
     places = {f"{row.env_prefix}_BASE_URL": replay_url for row in CATALOG.values()}
@@ -94,7 +103,7 @@ def replaying_server(tmp_path_factory: pytest.TempPathFactory, replay_url: str) 
         "RESPONSES_FIRST_EVENT_WAIT_MS": "10000",  # so that no busy machine decides what is a status
         "RESPONSES_CHECK_STREAMS": "true",
     }
-    running = Server(folder, **environment, **places, **keys).started()
+    running = Server(folder, **environment, **places, **keys, **settings).started()
     yield running
     running.stop()
     assert running.complaints == []

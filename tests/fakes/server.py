@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "SYSTEMROOT", "TMPDIR")
 """Of the environment that the tests run in, what a process cannot do without: no key, proxy or setting."""
 
+WORKING = {"RESPONSES_WORKERS": "2"}
+"""In the environment of a server that makes background responses: as many workers as it has by default."""
+
 START_WITHIN = 60.0
 """Seconds, on a machine that does other things at the same time."""
 
@@ -40,6 +43,7 @@ class Server:
     """`python -m lambda_responses dev`, on a port that was free, with its data in `data_dir`.
 
     Another `command` may be given in its place that takes the same from the environment, and prints the same.
+    No workers run beside it unless the environment asks for some: few tests need them, and each has to start.
     """
 
     def __init__(
@@ -51,7 +55,13 @@ class Server:
         self._decided = threading.Event()
         self._process = subprocess.Popen(
             [sys.executable, "-m", *command],
-            env={**plain_environment(), "PORT": "0", "DATA_DIR": str(data_dir), **environment},
+            env={
+                **plain_environment(),
+                "PORT": "0",
+                "DATA_DIR": str(data_dir),
+                "RESPONSES_WORKERS": "0",
+                **environment,
+            },
             cwd=data_dir,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
