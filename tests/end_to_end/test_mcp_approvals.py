@@ -239,6 +239,7 @@ async def test_an_approval_survives_a_restart_and_is_good_for_its_own_tenant_alo
     assert server.complaints == []
 
 
+@pytest.mark.slow
 async def test_a_tool_that_is_another_by_now_is_not_called_for_an_old_approval(
     tmp_path: Path, upstream: Upstream, tools: ToolServer
 ):
