@@ -87,7 +87,18 @@ async def guarded(
     server = tooled_server(
         tmp_path_factory.mktemp("guarded"),
         upstream,
-        {"turning": {"url": f"http://127.0.0.1:{opened.port}/named"}},
+        {
+            "turning": {"url": f"http://127.0.0.1:{opened.port}/named"},
+            "granted": {
+                "url": tools.url,
+                "auth": {
+                    "type": "oauth_client_credentials",
+                    "token_url": f"http://127.0.0.1:{opened.port}/token",
+                    "client_id": "us",
+                    "client_secret": "s3cret",
+                },
+            },
+        },
         RESPONSES_OUTBOUND_ALLOW=f"{at.partition('/')[0]},127.0.0.1:{opened.port}",
         RESPONSES_WORKERS="0",
     )
@@ -130,7 +141,7 @@ async def test_no_closed_address_is_called_however_it_is_written(
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-@pytest.mark.parametrize("url", ["http://127.0.0.1:{opened}/mcp", "mcp://turning"])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:{opened}/mcp", "mcp://turning", "mcp://granted"])
 async def test_no_redirect_leads_to_another_place(
     guarded: httpx.AsyncClient, upstream: Upstream, opened: Listener, closed: Listener, url: str, status: int
 ):
