@@ -65,7 +65,7 @@ def test_a_request_without_servers_pays_nothing_for_them(
 
 def test_the_first_request_with_one_does(tmp_path: Path) -> None:
     text = '[[call:tools__add {"a": 1, "b": 2}]]'
-    sdk, own, said = imported(tmp_path, text, [SERVER])
+    sdk, own, *said = imported(tmp_path, text, [SERVER])
     assert sdk == str(SDK)
     assert "lambda_responses.tools.servers.connections" in own
-    assert "3" in said
+    assert said[0].endswith("3")

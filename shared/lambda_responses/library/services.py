@@ -47,3 +47,13 @@ class LibraryServices(LiveServices):
         seen = fault.__cause__ or fault
         cause = f"{type(seen).__name__}: {seen}" if isinstance(seen, UpstreamError) else type(seen).__name__
         _logger.warning("upstream %s failed, told as %s: %s", target[:200], fault.status, cause)
+
+    def tool_called(self, server: str | None, tool: str, *, seconds: float, fault: str | None) -> None:
+        """Tell which tool of which named server, and what kind of fault; of others, that there was one."""
+        level = logging.INFO if fault is None else logging.WARNING
+        named = "a tool" if server is None else f"tool {tool[:200]} of {server}"
+        _logger.log(level, "%s called in %.0f ms%s", named, seconds * 1000, f": {fault}" if fault else "")
+
+    def tool_dropped(self, server: str, tool: str) -> None:
+        """Tell which tool of which named server has changed, and is not offered any more."""
+        _logger.warning("tool %s of %s has changed and is not offered", tool[:200], server)
