@@ -84,7 +84,9 @@ async def check(server: Server, tools: ToolServer, each: Work) -> int:
     assert all(times == 1 for times in begun.values()), begun
     unsure = [call for call in calls if call["status"] == "failed"]
     for call in unsure:
-        assert "interrupted" in call["error"]["content"][0]["text"]
+        assert "interrupted" in call["error"]["content"][0]["text"], [
+            (each["name"], each["status"], each["error"]) for each in of_type(response, "mcp_call")
+        ]
     assert len(begun) >= CALLS - len(unsure)
     each.plan.check()
     return len(unsure)
