@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lambda_responses.storage.background.job import LeaseLost
-from lambda_responses.storage.background.tool_journal import Noted, Outcome, ToolJournals
+from lambda_responses.storage.background.tool_journal import Noted, ToolJournals
 from lambda_responses.storage.keyed.port import StoreUnavailable
+from lambda_responses.wire.tool_outcomes import Outcome, tool_failed
 from tests.contracts.stores.desk import LEASE, LIFETIME, desk_over
 from tests.contracts.stores.kit import WatchedStore
 from tests.contracts.stores.rooms import Faulty
@@ -104,8 +105,9 @@ async def test_a_journal_goes_with_its_response_and_by_itself(
     job = await desk.queue()
     journal = journals.of(await desk.take(job))
     await journal.intend("call_1")
-    await journal.conclude("call_é", Outcome("x" * 262_144, failed=True))
-    assert await journal.intend("call_é") == Noted(Outcome("x" * 262_144, failed=True))
+    failed = tool_failed("x" * 262_144)
+    await journal.conclude("call_é", failed)
+    assert await journal.intend("call_é") == Noted(failed)
     assert len(await desk.rows(job, "X")) == 2
     await journals.remove(job.tenant, job.response_id)
     assert await desk.rows(job, "X") == []

@@ -40,6 +40,7 @@ class Quoting(Identity):
 
 
 async def begun(services: PlayedServices, **body: Any) -> ResponseRun:
+    services.mcp_upstream = frozenset({"played"})
     body = {"model": "m", "input": [LATER, {"role": "user", "content": "hi"}], **body}
     return await create.create_response(body, principal=ME, using=services)
 

@@ -17,6 +17,7 @@ from lambda_responses.runtime.metrics import (
     publish_lost_notification,
     publish_refusal,
     publish_response,
+    publish_tool_call,
     publish_upstream_error,
 )
 from lambda_responses.wire.usage import usage
@@ -91,7 +92,16 @@ async def test_a_native_upstreams_odd_usage_is_no_figure(odd: Any, clock: Callab
     assert meter.figures() == {"response_status": "completed"}
 
 
-NO_RESPONSES = ("UpstreamErrors", "RefusedCallers", "LostNotifications", "StuckResponses", "DroppedTools")
+NO_RESPONSES = (
+    "UpstreamErrors",
+    "RefusedCallers",
+    "LostNotifications",
+    "StuckResponses",
+    "DroppedTools",
+    "ToolCalls",
+    "FailedToolCalls",
+    "ToolCallDuration",
+)
 FIGURES = {
     "response_status": "completed",
     "first_token_milliseconds": 3.5,
@@ -151,6 +161,14 @@ def test_an_upstream_error_counts_for_all_and_for_its_provider(told: Told, on_la
     assert "llama" not in str(line)
 
 
+@pytest.mark.parametrize("failed", [False, True])
+def test_a_call_of_a_tool_counts_whatever_came_of_it(told: Told, on_lambda: str, failed: bool):
+    publish_tool_call(12.5, failed=failed)
+    (line,) = told()
+    assert (line["ToolCalls"], line["ToolCallDuration"]) == ([1.0], [12.5])
+    assert line["FailedToolCalls"] == [float(failed)]
+
+
 def test_responses_share_nothing(told: Told, on_lambda: str):
     publish_response(FIGURES, failed=True, request_id="req_1", tenant="one")
     publish_upstream_error("groq/m")
@@ -164,6 +182,7 @@ def test_nothing_is_printed_where_nobody_reads_it(told: Told, monkeypatch: pytes
     publish_response(FIGURES, failed=True)
     publish_upstream_error("groq/m")
     publish_refusal()
+    publish_tool_call(1, failed=True)
     assert told() == []
 
 
