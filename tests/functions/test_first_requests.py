@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lambda_responses.runtime.imports import FOR_EVERY_MODEL, FOR_SOME_MODELS, UNHURRIED
+from lambda_responses.runtime.imports import FOR_EVERY_MODEL, FOR_SOME_MODELS, FOR_TOOLS, UNHURRIED
 from tests.bench.doors import OWN_FORMATS, upstream_itself
+from tests.fakes.mcp_servers.serving import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.fakes.mcp_servers.serving import ToolServer
 
 ROOT = Path(__file__).parents[2]
 PICTURE = "data:image/png;base64,iVBORw0KGgo="
@@ -83,9 +86,17 @@ def upstream() -> Iterator[str]:
         yield door.base_url.removesuffix("/v1")
 
 
-def asked(upstream: str, initialization: str, bodies: list[Any]) -> list[tuple[int, list[str]]]:
+@pytest.fixture(scope="module")
+def tools() -> Iterator[ToolServer]:
+    with serving() as running:
+        yield running
+
+
+def asked(
+    upstream: str, initialization: str, bodies: list[Any], **environment: str
+) -> list[tuple[int, list[str]]]:
     """Status and new modules, by body; the store can be opened, and does not answer."""
-    lines = run(ASK, upstream, initialization, stdin=json.dumps(bodies)).splitlines()
+    lines = run(ASK, upstream, initialization, stdin=json.dumps(bodies), **environment).splitlines()
     return [json.loads(line) for line in lines if line.startswith("[")]
 
 
@@ -144,6 +155,28 @@ def test_where_nobody_waits_for_the_start_requests_import_nothing(upstream: str,
     assert {name for _, new in answers for name in new} == set()
 
 
+@pytest.mark.parametrize("initialization", sorted(UNHURRIED))
+def test_nor_do_requests_whose_tools_are_called_here(
+    upstream: str, tools: ToolServer, initialization: str
+) -> None:
+    tool = {"type": "mcp", "server_label": "d", "server_url": tools.url, "require_approval": "never"}
+    text = '[[call:d__add {"a": 1, "b": 2}]]'
+    deferred = {"tools": [{**tool, "defer_loading": True}], "stream": True}
+    kinds: list[Any] = [
+        {"tools": [tool]},
+        {"tools": [{**tool, "require_approval": "always"}], **SEALED},
+        deferred,
+        {"tools": [{**tool, "server_url": "http://127.0.0.1:1/"}]},
+    ]
+    bodies = [hello("scripted/echo", **{"input": text, **kind}) for kind in kinds]
+    opened = {"RESPONSES_MCP_URLS": "true", "RESPONSES_OUTBOUND_ALLOW": tools.url.split("/")[2]}
+    before = tools.counts["add"]
+    answers = asked(upstream, initialization, bodies, **opened)
+    assert [status for status, _ in answers] == [200, 200, 200, 400]
+    assert tools.counts["add"] == before + 1
+    assert {name for _, new in answers for name in new} == set()
+
+
 @pytest.mark.parametrize("model", sorted(OWN_FORMATS.values()))
 def test_a_caller_who_waits_for_the_start_waits_for_the_one_format_besides(upstream: str, model: str) -> None:
     [(status, new)] = asked(upstream, "on-demand", [hello(f"{model}-3")])
@@ -169,5 +202,5 @@ def test_only_where_a_caller_waits_is_a_secret_asked_for_before_the_first_reques
 
 
 def test_nothing_is_named_twice() -> None:
-    names = [*FOR_EVERY_MODEL, *FOR_SOME_MODELS]
+    names = [*FOR_EVERY_MODEL, *FOR_SOME_MODELS, *FOR_TOOLS]
     assert len(names) == len(set(names))

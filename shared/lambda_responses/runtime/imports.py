@@ -23,6 +23,8 @@ FOR_EVERY_MODEL = (
 
 FOR_SOME_MODELS = (
     "aws_lambda_powertools.utilities.parameters",
+    "encodings.idna",
+    "lambda_responses.lifecycle.run_faults",
     "lambda_responses.outbound.data_urls",
     "lambda_responses.outbound.gathering",
     "lambda_responses.outbound.guarded",
@@ -42,7 +44,23 @@ FOR_SOME_MODELS = (
     "lambda_responses.transformers.openai_responses.profile",
     "lambda_responses.transformers.scripted",
 )
-"""Formats, credentials, files and seals: each takes milliseconds, and a request needs few of them."""
+"""Formats, names, credentials, files, seals and faults: each takes milliseconds, and few requests need one."""
+
+FOR_TOOLS = (
+    "lambda_responses.lifecycle.approval_journal",
+    "lambda_responses.lifecycle.approvals",
+    "lambda_responses.lifecycle.server_tools.session",
+    "lambda_responses.lifecycle.servers",
+    "lambda_responses.runtime.server_settings",
+    "lambda_responses.sealing.approval_ids",
+    "lambda_responses.storage.tool_lists",
+    "lambda_responses.tools.servers.connections",
+    "lambda_responses.tools.servers.links",
+    "lambda_responses.tools.servers.listing",
+    "lambda_responses.tools.servers.opening",
+    "lambda_responses.tools.servers.questions",
+)
+"""To call the tools of MCP servers: with the SDK, as much as everything else together."""
 
 UNHURRIED = frozenset({"lambda-managed-instances", "provisioned-concurrency", "snap-start"})
 """Values of `AWS_LAMBDA_INITIALIZATION_TYPE` with which no caller waits for the start."""
@@ -50,5 +68,6 @@ UNHURRIED = frozenset({"lambda-managed-instances", "provisioned-concurrency", "s
 
 def import_for_models(initialization: str) -> None:
     """Import what will be needed to ask models; where nobody waits, all that may be needed."""
-    for name in (*FOR_EVERY_MODEL, *(FOR_SOME_MODELS if initialization in UNHURRIED else ())):
+    more = (*FOR_SOME_MODELS, *FOR_TOOLS) if initialization in UNHURRIED else ()
+    for name in (*FOR_EVERY_MODEL, *more):
         import_module(name)
