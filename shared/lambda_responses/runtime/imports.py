@@ -44,7 +44,7 @@ FOR_SOME_MODELS = (
     "lambda_responses.transformers.openai_responses.profile",
     "lambda_responses.transformers.scripted",
 )
-"""Formats, names, credentials, files, seals and faults: each takes milliseconds, and few requests need one."""
+"""Formats, names, credentials, files, seals and faults: each takes milliseconds, few requests need it."""
 
 FOR_TOOLS = (
     "lambda_responses.lifecycle.approval_journal",
