@@ -17,7 +17,7 @@ from lambda_responses.wire.compaction import (
 )
 from lambda_responses.wire.context import call_answered_by, call_made_by
 from lambda_responses.wire.includes import INCLUDABLE
-from lambda_responses.wire.origins import SUPERSEDED
+from lambda_responses.wire.origins import FUNCTION, SUPERSEDED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -32,7 +32,7 @@ class ShownContext:
 
     items: list[Json]
     origins: dict[str, Json]
-    """Of that maker alone: what another wants back is left out."""
+    """What that maker wants back, and of all others' calls that were run here by what name they were made."""
     places: list[int | None]
     """By item, where in the request's own input it comes from; None for what was said before or after."""
 
@@ -73,9 +73,9 @@ class ModelContext:
         known = {**self.origins, **(made or {})}
         own = {item["id"]: item for item in self.own}
         origins = {
-            id: without_unshown(origin)
+            id: without_unshown(origin) if origin.get(MAKER) == maker else {FUNCTION: origin[FUNCTION]}
             for id, origin in known.items()
-            if origin.get(MAKER) == maker and origin.keys() - {MAKER, UNSHOWN}
+            if (origin.get(MAKER) == maker and origin.keys() - {MAKER, UNSHOWN}) or FUNCTION in origin
         }
         shown = ShownContext([], origins, [])
         for item, place in self._current(said, known):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lambda_responses.tools.approvals import needs_approval
 from lambda_responses.tools.calls import SEARCH, PendingCall
 from lambda_responses.wire.mcp_names import function_name
+from lambda_responses.wire.origins import FUNCTION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -54,8 +55,8 @@ def _pending(held: HeldCall, catalog: Catalog, *, step: int, place: int) -> Pend
     found = catalog.find(held.name)
     label, name = ("", SEARCH) if found is None else (found[0].label, found[1].name)
     origin = {**held.origin, "step": step, "place": place}
-    if found is not None and held.name != function_name(label, name):
-        origin["function"] = held.name  # which nobody could tell from the item
+    if held.name != (SEARCH if found is None else function_name(label, name)):
+        origin[FUNCTION] = held.name  # which nobody could tell from the item
     return PendingCall(held.call_id, label, name, held.arguments, origin)
 
 

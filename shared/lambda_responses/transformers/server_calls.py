@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lambda_responses.stream.parts import json_objects
 from lambda_responses.transformers.call_ids import lasting
+from lambda_responses.wire.origins import FUNCTION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -152,9 +153,9 @@ class _PlainCalls:
 
     def _of_search(self, item: Json) -> _Told:
         if item.get("call_id"):
-            call = _call(item, str(item["call_id"]), SEARCH)
+            call = _call(item, str(item["call_id"]), self._called(item) or SEARCH)
         elif item.get("execution") == "server" and item.get("id"):
-            call = self._call(item, SEARCH)
+            call = self._call(item, self._called(item) or SEARCH)
         else:
             return _Told()
         self._searched = call["call_id"]
@@ -172,8 +173,10 @@ class _PlainCalls:
         """As the model called it; where that is not known, as it would be offered the tool today."""
         from lambda_responses.wire.mcp_names import function_name  # which few contexts need
 
-        name: Any = self._origin(item).get("function")
-        return name or function_name(item["server_label"], item["name"])
+        return self._called(item) or function_name(item["server_label"], item["name"])
+
+    def _called(self, item: Json) -> str | None:
+        return self._origin(item).get(FUNCTION)
 
     def _call(self, item: Json, name: str) -> Json:
         theirs = lasting(str(self._origin(item).get("call_id") or ""))

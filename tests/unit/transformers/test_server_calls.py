@@ -113,6 +113,13 @@ def test_a_call_is_one_of_the_function_that_was_offered():
     assert call["name"] == function_name("dice", "roll it!")
 
 
+def test_a_search_is_a_call_of_the_function_that_was_offered():
+    search = {"type": "tool_search_call", "id": "t", "call_id": "c", "arguments": {"query": "dice"}}
+    for origins, name in ({}, "tool_search"), ({"t": {"function": "tool_search_1"}}, "tool_search_1"):
+        [(_, call)] = with_plain_calls([search], origins)
+        assert (call["type"], call["name"]) == ("function_call", name)
+
+
 @pytest.mark.parametrize("call_id", ["call_0", "x" * 65, ""])
 def test_an_id_that_does_not_last_is_left_out(call_id: str):
     assert shape(ran("x"), x=made(0, call_id)) == ["call x", "output x"]
