@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from lambda_responses.lifecycle.beginning import begin, begin_again, own_items
 from lambda_responses.lifecycle.placement import placed
 from lambda_responses.lifecycle.seals import MAKER, seal_shown
-from lambda_responses.lifecycle.steps import Progress, compaction_plan, goes_on
+from lambda_responses.lifecycle.steps import Progress, compaction_plan, goes_on, most_steps, searches_tools
 from lambda_responses.lifecycle.targets import Targets
 from lambda_responses.lifecycle.telling import Telling
 from lambda_responses.lifecycle.unshown import kept, made_of
@@ -26,8 +26,6 @@ from lambda_responses.stream.emitter import ResponseEmitter
 from lambda_responses.transformers.base import shows_seals
 from lambda_responses.wire.compaction import is_compaction
 from lambda_responses.wire.errors import APIError, ServerError
-from lambda_responses.wire.includes import SEEN_TO, apart
-from lambda_responses.wire.tools import asks_for_search
 
 if TYPE_CHECKING:
     import asyncio
@@ -93,9 +91,7 @@ class ResponseRun:
         self._telling: Telling
         self._targets: Targets
         self._tools: ServerTools | None = None
-        most = using.max_steps if taken_up is None else using.max_background_steps
-        asked: Json = request.get("bounds") or {}
-        self._most_steps = min(most, asked.get("max_steps") or most)
+        self._most_steps = most_steps(request, using, lasting=taken_up is not None)
         self._steps_here = 0
         """Of those, how many this very run has taken."""
         self._bound: str | None = None
@@ -198,11 +194,11 @@ class ResponseRun:
             unshown=before.unshown,
             taken_call_ids=self._context.call_ids,
             seal=self._seal,
-            parted=self._parted,
+            parted=lambda item: self._targets.parted(item),
         )
         self._telling = Telling(self._emitter)
         asked = self._plan.asked(request)
-        if self._servers or self._pending or self._searches:
+        if self._servers or self._pending or searches_tools(request, self._candidates):
             from lambda_responses.lifecycle.server_tools.session import ServerTools
 
             self._tools = ServerTools(
@@ -226,18 +222,6 @@ class ResponseRun:
             self._weights,
             current=self._progress.target,
         )
-
-    @property
-    def _searches(self) -> bool:
-        """Whether functions are deferred that no upstream looks for by itself."""
-        native = all(target.native for target in self._candidates)
-        return not native and asks_for_search(self.request.get("tools") or ())
-
-    def _parted(self, item: Json) -> tuple[Json, Json]:
-        """An item without what was not asked for; a native upstream has seen to that, and seals have."""
-        if self._targets.current.native:
-            return item, {}
-        return apart(item, {*(self.request.get("include") or ()), *SEEN_TO})
 
     def _seal(self, item_type: str, origin: Json) -> str | None:
         owned = {MAKER: self._targets.current.maker, **origin}
@@ -367,11 +351,9 @@ class ResponseRun:
         endurance = self._bounds.endurance
         if endurance is not None and (message := endurance.out_of_time(self._steps_here)):
             return message
-        from lambda_responses.lifecycle.run_faults import TOO_LATE
+        from lambda_responses.lifecycle.run_faults import too_late
 
-        if not (self._telling.started and self.request.get("store", True)):
-            return TOO_LATE
-        return f"{TOO_LATE} To go on from what was said, send 'previous_response_id': '{self.id}'."
+        return too_late(self.id if self._telling.started and self.request.get("store", True) else None)
 
     async def _ended(self, closing: list[Event], placement: Placement, *, streamed: bool) -> Sequence[Event]:
         """Commit the record, so that whoever hears of the end finds it; only then hand the end out."""
@@ -382,13 +364,10 @@ class ResponseRun:
             record = self._record()
             await placement.commit(record, closing)
         except Exception as error:
-            from lambda_responses.lifecycle.run_faults import leaves, unforeseen
+            from lambda_responses.lifecycle.run_faults import not_stored
 
-            if leaves(error, is_taken_up=self._taken_up is not None):
-                raise
-            foreseen = isinstance(error, APIError)  # what it was to be added to is gone, or another's by now
-            message = "The response could not be stored."
-            fault = error if foreseen else unforeseen(error, message, self._using.report)
+            taken_up = self._taken_up is not None
+            fault = not_stored(error, is_taken_up=taken_up, report=self._using.report)
             if not streamed:
                 raise fault from None
             return self._emitter.fail_instead(closing, fault)

@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 TOO_LATE = "The response took longer than this server lets one run take."
 
 
+def too_late(kept: str | None) -> str:
+    """What is told of a run that the clock cut; `kept` is the response that can be continued, if any."""
+    if kept is None:
+        return TOO_LATE
+    return f"{TOO_LATE} To go on from what was said, send 'previous_response_id': '{kept}'."
+
+
 def leaves(error: Exception, *, is_taken_up: bool) -> bool:
     """Whether the run ends here, and its response goes on, or has ended: whoever runs it sees to that."""
     if isinstance(error, StopRequested | StoreFact):
@@ -34,6 +41,15 @@ def as_api_error(
             return ServerError("The response was cancelled.")
         case _:
             return unforeseen(error, "The server had an error while making this response.", report)
+
+
+def not_stored(error: Exception, *, is_taken_up: bool, report: Callable[[BaseException], None]) -> APIError:
+    """The fault of a response whose end could not be kept. Raises the error where the run `leaves` by it."""
+    if leaves(error, is_taken_up=is_taken_up):
+        raise error
+    if isinstance(error, APIError):  # what it was to be added to is gone, or another's by now
+        return error
+    return unforeseen(error, "The response could not be stored.", report)
 
 
 def unforeseen(error: Exception, message: str, report: Callable[[BaseException], None]) -> ServerError:

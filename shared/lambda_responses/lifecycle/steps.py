@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lambda_responses.wire.compaction import TRIGGER
+from lambda_responses.wire.tools import asks_for_search
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lambda_responses.lifecycle.context import ModelContext
+    from lambda_responses.lifecycle.ports import Services
     from lambda_responses.lifecycle.weights import TokenWeights
     from lambda_responses.providers.base import Target
     from lambda_responses.stream.deltas import StopReason
@@ -97,6 +99,19 @@ class CompactionPlan:
         if not items:
             return False
         return used > self.threshold or await weights.tokens(request, items) > self.threshold
+
+
+def most_steps(request: Json, using: Services, *, lasting: bool) -> int:
+    """The upstream steps that it may take; `lasting`, where it is made in the background."""
+    most = using.max_background_steps if lasting else using.max_steps
+    asked: Json = request.get("bounds") or {}
+    return min(most, asked.get("max_steps") or most)
+
+
+def searches_tools(request: Json, targets: Sequence[Target]) -> bool:
+    """Whether it has functions that are deferred, and that not all of its targets look for by themselves."""
+    native = all(target.native for target in targets)
+    return not native and asks_for_search(request.get("tools") or ())
 
 
 def compaction_plan(request: Json, targets: Sequence[Target]) -> CompactionPlan:

@@ -16,6 +16,7 @@ from lambda_responses.outbound.faults import OutboundFault, TooLarge
 from lambda_responses.transformers.base import NotOffered, Turn
 from lambda_responses.wire.compaction import stands_for_all
 from lambda_responses.wire.errors import APIError, InvalidRequestError
+from lambda_responses.wire.includes import SEEN_TO, apart
 
 if TYPE_CHECKING:
     import asyncio
@@ -86,6 +87,12 @@ class Targets:
         """Ask for this in the next step. So many items were told before a model has said anything."""
         self._request, self._tool_places = asked.request, asked.places
         self._introduced = introduced
+
+    def parted(self, item: Json) -> tuple[Json, Json]:
+        """An item without what was not asked for; a native upstream has seen to that, and seals have."""
+        if self.current.native:
+            return item, {}
+        return apart(item, {*(self._request.get("include") or ()), *SEEN_TO})
 
     async def answer(
         self,

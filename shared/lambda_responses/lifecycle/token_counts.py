@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from lambda_responses.lifecycle.context import assemble
 from lambda_responses.lifecycle.known import known_before
 from lambda_responses.lifecycle.media import carried
+from lambda_responses.lifecycle.steps import searches_tools
 from lambda_responses.lifecycle.upstream import as_api_error, without_secrets
 from lambda_responses.lifecycle.weights import TokenWeights
 from lambda_responses.providers.base import (
@@ -80,7 +81,7 @@ async def count_input_tokens(
     known = await known_before(request, principal=principal, using=using, native=native, seals=False)
     check_whole_context(request, known.current)
     context, target = _context(known, using), targets[0]
-    if servers:
+    if servers or searches_tools(request, targets):
         from lambda_responses.lifecycle.server_tools.offered import as_offered
 
         request = await as_offered(request, servers, context, tenant=principal.tenant, using=using)

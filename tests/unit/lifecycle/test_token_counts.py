@@ -26,6 +26,7 @@ from lambda_responses.tools.servers.server import ListedTool, ServerFault
 from lambda_responses.transformers.base import Rendered, Turn, UpstreamFailure
 from lambda_responses.transformers.failures import map_failure
 from lambda_responses.wire.errors import APIError, InvalidRequestError, NotFoundError
+from lambda_responses.wire.mcp_names import function_name_apart
 from lambda_responses.wire.token_estimates import estimated_tokens
 from tests.played import ME, YOU, Identity, Played
 
@@ -308,3 +309,36 @@ async def test_servers_that_may_not_be_named_are_not_counted(play: Play) -> None
     with pytest.raises(InvalidRequestError) as told:
         await counted(services, tools=[{"type": "mcp", "server_url": "mcp://dice"}])
     assert told.value.param == "tools[0].server_url"
+
+
+def function(name: str, **more: Any) -> Json:
+    return {"type": "function", "name": name, "parameters": {"type": "object", "properties": {}}, **more}
+
+
+def offered(format: Counting) -> list[str]:
+    """The names of what a model would be offered that was asked last."""
+    return [tool["name"] for tool in format.turns[-1].request["tools"]]
+
+
+async def test_functions_that_are_to_be_searched_for_are_counted_once_they_were_found(play: Play) -> None:
+    services, format = counting(play, [{"n": 7}], [{"n": 9}])
+    tools = [function("now"), function("late", defer_loading=True), {"type": "tool_search"}]
+    await counted(services, tools=tools)
+    assert offered(format) == ["now", "tool_search"]
+
+    call: Json = {"call_id": "c1", "execution": "server", "status": "completed"}
+    searched = [
+        {"type": "tool_search_call", **call, "arguments": {"query": "late"}},
+        {"type": "tool_search_output", **call, "tools": [function("late", defer_loading=True)]},
+        {"role": "user", "content": "Go on"},
+    ]
+    await counted(services, tools=tools, input=searched)
+    assert offered(format) == ["now", "tool_search", "late"]
+
+
+async def test_no_tool_of_a_server_is_counted_by_a_name_that_has_arrived(play: Play) -> None:
+    services, format = counting(play, [{"n": 7}])
+    services.listing = cast("Any", Told())
+    arrived = {"type": "additional_tools", "role": "developer", "tools": [function("dice__roll")]}
+    await counted(services, tools=[DICE], input=[arrived, {"role": "user", "content": "Roll"}])
+    assert offered(format) == [function_name_apart("dice", "roll")]

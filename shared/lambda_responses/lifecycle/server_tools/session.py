@@ -14,7 +14,7 @@ from lambda_responses.lifecycle.context import is_superseded
 from lambda_responses.lifecycle.server_tools.calling import Calling
 from lambda_responses.lifecycle.server_tools.limits import Limits, bounds_of
 from lambda_responses.lifecycle.server_tools.listing import not_listed, told_lists
-from lambda_responses.lifecycle.server_tools.offered import functions_of
+from lambda_responses.lifecycle.server_tools.offered import catalog_of, functions_of
 from lambda_responses.lifecycle.waiting import heard
 from lambda_responses.stream.deltas import BlockEnded, ItemOpened, Opaque, Stopped
 from lambda_responses.stream.output import CALLS
@@ -28,7 +28,6 @@ from lambda_responses.tools.gate import Gate
 from lambda_responses.tools.offer import asked_of_targets
 from lambda_responses.tools.port import Unjournaled
 from lambda_responses.tools.runner import INTERRUPTED, ToolRunner
-from lambda_responses.transformers.tool_names import tools_of
 from lambda_responses.wire.tool_secrets import secrets_in
 
 if TYPE_CHECKING:
@@ -158,13 +157,7 @@ class ServerTools:
         )
 
     def _offer(self, lists: Sequence[ServerList]) -> None:
-        request = self._request
-        self._catalog = Catalog(
-            lists,
-            tools=request.get("tools") or (),
-            arrived=[tool for _, tool in tools_of({}, self._said)],
-            choice=request.get("tool_choice"),
-        )
+        self._catalog = catalog_of(self._request, lists, self._said)
 
     # A step of the model
 
