@@ -40,6 +40,7 @@ async def http(tmp_path: Path, upstream: Upstream) -> AsyncIterator[httpx.AsyncC
             "RESPONSES_STORE": f"sqlite:///{tmp_path}/responses.db",
             "RESPONSES_LOG_LEVEL": "DEBUG",
             "RESPONSES_MAX_RETRIES": "0",
+            "RESPONSES_FIRST_EVENT_WAIT_MS": "60000",  # on a busy machine too, a status tells how it ended
             "RESPONSES_OUTBOUND_ALLOW": "127.0.0.1",
             "GROQ_API_KEY": f"{SECRET}-provider-key",
             "GROQ_BASE_URL": f"{upstream.root}/{SECRET}-address/v1",
