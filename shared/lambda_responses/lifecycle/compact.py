@@ -45,7 +45,7 @@ async def compact_response(
     targets = using.router.resolve(read_model(body), provider=provider)
     native = all(target.native for target in targets)
     request = check_compact_request(body, native=native)
-    known = await known_before(request, principal=principal, using=using, native=native, seals=True)
+    known = await known_before(request, principal=principal, using=using, targets=targets, seals=True)
     response_id = new_response_id(epoch=int(using.now()), thread=None, entropy=using.entropy)
     ids = ItemIds(response_id, using.entropy)
     context = assemble(

@@ -80,7 +80,7 @@ async def check_request(
     _check_priced(request, targets)
     servers = _servers_of(request, targets, principal, using)
     seals = shows_seals(request) or bool(request.get("context_management")) or asks_to_compact(request)
-    known = await known_before(request, principal=principal, using=using, native=native, seals=seals)
+    known = await known_before(request, principal=principal, using=using, targets=targets, seals=seals)
     request["input"] = known.input
     check_whole_context(request, known.current)
     if request.get("store", True) or request.get("background"):

@@ -21,11 +21,13 @@ from lambda_responses.wire.not_found import (
     prompt_not_found,
 )
 from lambda_responses.wire.requests import check_input_present
+from lambda_responses.wire.tool_places import without_servers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lambda_responses.lifecycle.ports import Principal, Services
+    from lambda_responses.providers.base import Target
     from lambda_responses.sealing.sealer import Sealer
     from lambda_responses.storage.conversations.store import ConversationContext
     from lambda_responses.storage.responses import Context
@@ -63,12 +65,15 @@ class Known:
 
 
 async def known_before(
-    request: Json, *, principal: Principal, using: Services, native: bool, seals: bool
+    request: Json, *, principal: Principal, using: Services, targets: Sequence[Target], seals: bool
 ) -> Known:
     """What a checked request stands on. `seals` says whether something will be sealed for the client.
 
+    No item brings servers of tools to `targets` that may not run them.
+
     Raises `APIError` for what is not there, in the live API's order, and where there is nothing to answer.
     """
+    native = all(target.native for target in targets)
     conversation, previous = await _look_up(request, principal, using, native=native)
     before = conversation or previous
     check_input_present(request)
@@ -80,10 +85,17 @@ async def known_before(
 
         known = {item["id"] for item in history}
         input, origins = await resolved(input, known=known, principal=principal, using=using)
+    if not upstream_may_run_servers(targets, using):
+        history, input = without_servers(history), without_servers(input)
     sealer = await using.sealer(principal.tenant) if seals or hold_seals(input) else None
     origins = {**(before.origins if before else {}), **origins}
     brought = opened(input, sealer, native=native) if sealer is not None else {}
     return Known(previous, conversation, history, input, origins, brought, sealer)
+
+
+def upstream_may_run_servers(targets: Sequence[Target], using: Services) -> bool:
+    """Whether the operator lets the providers of all targets call MCP servers by themselves."""
+    return all(target.native and target.provider.name in using.mcp_upstream for target in targets)
 
 
 async def _look_up(

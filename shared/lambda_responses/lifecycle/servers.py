@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from lambda_responses.lifecycle.known import upstream_may_run_servers
 from lambda_responses.lifecycle.ports import Principal
 from lambda_responses.outbound.faults import Refused
 from lambda_responses.outbound.policy import check_url
@@ -14,6 +15,7 @@ from lambda_responses.tools.servers.headers import is_field
 from lambda_responses.tools.servers.server import Http, Server
 from lambda_responses.wire.errors import InvalidRequestError, UnsupportedError
 from lambda_responses.wire.mcp_tools import is_proxys, judge_mcp_tool, names_in
+from lambda_responses.wire.tool_places import tools_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -34,8 +36,7 @@ def upstream_runs(request: Json, targets: Sequence[Target], using: Services) -> 
     The operator has to have said so of each of the targets' providers, and nobody else knows the servers
     that the operator has named.
     """
-    listed = using.mcp_upstream
-    if not all(target.native and target.provider.name in listed for target in targets):
+    if not upstream_may_run_servers(targets, using):
         return False
     return all(names_in(_url(tool)) is None for _, tool in _asked(request))
 
@@ -91,13 +92,16 @@ def _url(tool: Json) -> str:
 
 
 def _refuse_elsewhere(request: Json) -> None:
-    """Servers come with the request itself: what its items hold is history to whoever runs tools."""
-    for place, item in enumerate(request["input"]):
-        for index, tool in enumerate(item.get("tools") or () if item["type"] == "additional_tools" else ()):
-            if tool.get("type") == "mcp":
-                param = f"input[{place}].tools[{index}]"
-                message = f"'{param}' is not supported: this server takes MCP tools in 'tools' alone."
-                raise UnsupportedError(message, param=param)
+    """Servers come with the request itself: nobody could run those that its items or namespaces hold.
+
+    What an upstream's own search has found is history, of which those that may not know it are not told.
+    """
+    told = [{} if item.get("execution") == "server" else item for item in request["input"]]
+    asked = {path for path, _ in _asked(request)}
+    for path, tool in tools_in({**request, "input": told}):
+        if tool.get("type") == "mcp" and path not in asked:
+            message = f"'{path}' is not supported: this server takes MCP tools in 'tools' alone."
+            raise UnsupportedError(message, param=path)
 
 
 def _check(tool: Json, path: str) -> None:

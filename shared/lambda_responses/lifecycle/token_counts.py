@@ -78,7 +78,7 @@ async def count_input_tokens(
         from lambda_responses.lifecycle.servers import resolve_servers
 
         servers = resolve_servers(request, targets=targets, principal=principal, using=using)
-    known = await known_before(request, principal=principal, using=using, native=native, seals=False)
+    known = await known_before(request, principal=principal, using=using, targets=targets, seals=False)
     check_whole_context(request, known.current)
     context, target = _context(known, using), targets[0]
     if servers or searches_tools(request, targets):

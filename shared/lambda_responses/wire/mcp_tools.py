@@ -28,6 +28,7 @@ from lambda_responses.wire.shapes import (
     text,
     validator,
 )
+from lambda_responses.wire.tool_places import tools_in
 from lambda_responses.wire.tool_secrets import public_tool
 
 if TYPE_CHECKING:
@@ -63,11 +64,8 @@ _PROXY = "litellm_proxy"
 
 
 def asks_for_servers(request: Json) -> bool:
-    """Whether a checked request has such tools, in its items too."""
-    brought = (item.get("tools") for item in request["input"] if item["type"] == "additional_tools")
-    return any(
-        tool.get("type") == "mcp" for tools in (request.get("tools"), *brought) for tool in tools or ()
-    )
+    """Whether a checked request has such tools, wherever they stand."""
+    return any(tool.get("type") == "mcp" for _, tool in tools_in(request))
 
 
 def names_in(url: str) -> Sequence[str] | None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from lambda_responses.wire.tool_places import BRINGING, tools_in
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -17,36 +19,35 @@ if TYPE_CHECKING:
 _SECRETS = frozenset({"authorization", "headers", "domain_secrets"})
 _HOLDERS = ("container", "environment", "network_policy")
 """Members that may hold such secrets in their turn. No others: a function's schema may speak of headers."""
-_WITH_TOOLS = ("additional_tools", "tool_search_output")
-"""Types of items that hold tools."""
 
 
 def public_tool(tool: Json) -> Json:
-    """The tool without its secrets."""
+    """The tool without its secrets, and without those of the tools in it."""
     return {name: _public(name, value) for name, value in tool.items() if name not in _SECRETS}
 
 
 def public_item(item: Json) -> Json:
     """An item without the secrets of the tools in it."""
-    if item.get("type") not in _WITH_TOOLS:
+    if item.get("type") not in BRINGING:
         return item
-    return {**item, "tools": [public_tool(tool) for tool in item.get("tools") or ()]}
+    return {**item, "tools": _public("tools", item.get("tools") or [])}
 
 
 def secrets_in(request: Json) -> Iterator[str]:
     """The secrets of all tools in a checked request, whole and by the word."""
-    tools = [*(request.get("tools") or ())]
-    for item in request["input"]:
-        if item.get("type") in _WITH_TOOLS:
-            tools += item.get("tools") or ()
-    for tool in tools:
+    for _, tool in tools_in(request):
         for secret in _secrets_of(tool):
             yield secret
             yield from secret.split()
 
 
 def _public(name: str, value: Any) -> Any:
-    return public_tool(cast("Json", value)) if name in _HOLDERS and isinstance(value, dict) else value
+    if name in _HOLDERS and isinstance(value, dict):
+        return public_tool(cast("Json", value))
+    if name == "tools" and isinstance(value, list):
+        held = cast("list[Any]", value)
+        return [public_tool(cast("Json", tool)) if isinstance(tool, dict) else tool for tool in held]
+    return value
 
 
 def _secrets_of(tool: Json) -> Iterator[str]:

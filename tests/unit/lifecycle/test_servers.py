@@ -16,6 +16,7 @@ from lambda_responses.tools.filters import ToolFilter
 from lambda_responses.tools.servers.registry import Limits, NamedServer, ServerRegistry
 from lambda_responses.tools.servers.server import Http
 from lambda_responses.wire.errors import InvalidRequestError
+from lambda_responses.wire.mcp_tools import asks_for_servers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -310,11 +311,34 @@ def test_tools_that_a_native_upstream_would_have_judged_are_judged_here(tool: Js
     assert refused(tool, target=NATIVE).param == param
 
 
-def test_servers_in_items_are_refused():
-    item = {"type": "additional_tools", "tools": [{"type": "function", "name": "f"}, ADDRESSED]}
+SPACE: Json = {"type": "namespace", "name": "n", "tools": [{"type": "function", "name": "f"}, ADDRESSED]}
+FOUND: Json = {"type": "tool_search_output", "call_id": "c", "tools": [ADDRESSED]}
+
+
+@pytest.mark.parametrize(
+    ("asked", "place"),
+    [
+        ({"input": [{"type": "additional_tools", "tools": SPACE["tools"]}]}, "input[0].tools[1]"),
+        ({"input": [{"type": "additional_tools", "tools": [SPACE]}]}, "input[0].tools[0].tools[1]"),
+        ({"input": [{"type": "message"}, {**FOUND, "execution": "client"}]}, "input[1].tools[0]"),
+        ({"input": [FOUND]}, "input[0].tools[0]"),
+        ({"tools": [SPACE]}, "tools[0].tools[1]"),
+        ({"tools": [{"type": "namespace", "tools": [SPACE]}]}, "tools[0].tools[0].tools[1]"),
+        ({"tools": [{"type": "mcp", "server_url": "mcp://dice"}, SPACE]}, "tools[1].tools[1]"),
+    ],
+)
+@pytest.mark.parametrize("target", [NATIVE, BRIDGED])
+def test_servers_anywhere_else_are_refused(target: Any, asked: Json, place: str):
+    request = {"input": [], **asked}
+    assert asks_for_servers(request)
     with pytest.raises(InvalidRequestError) as told:
-        resolve_servers({"input": [item]}, targets=[NATIVE], principal=ME, using=services())
-    assert told.value.param == "input[0].tools[1]"
+        resolve_servers(request, targets=[target], principal=ME, using=services())
+    assert (told.value.status, told.value.param) == (400, place)
+
+
+def test_what_an_upstreams_own_search_has_found_asks_for_nothing():
+    request: Json = {"input": [{**FOUND, "execution": "server"}]}
+    assert resolve_servers(request, targets=[BRIDGED], principal=ME, using=services()) == []
 
 
 def test_an_upstream_calls_servers_where_the_operator_says_so_of_all_targets():

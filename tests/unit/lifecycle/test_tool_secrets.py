@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lambda_responses.lifecycle import create, input_items
+from lambda_responses.lifecycle import conversations, create, input_items
 from lambda_responses.providers.base import UpstreamRefused
 from lambda_responses.stream.deltas import Failed, Stopped, Text
 from lambda_responses.transformers.base import UpstreamFailure
@@ -58,6 +58,21 @@ async def test_they_are_sent_and_not_kept(play: Play):
         assert "https://mcp.example" in str(kept)
         assert TOKEN not in str(kept)
         assert HEADER not in str(kept)
+
+
+async def test_an_upstream_that_may_call_no_servers_is_not_told_of_those_in_a_conversation(play: Play):
+    found = {"type": "tool_search_output", "execution": "client", "call_id": "c", "tools": [MCP]}
+    asked = {"type": "tool_search_call", "execution": "client", "call_id": "c", "arguments": {}}
+    played = Played([[Text(0, "Hello"), Stopped("end")]], profile="native")
+    services = play(played)
+    items = {"items": [{"role": "user", "content": "hi"}, LATER, asked, found]}
+    conversation = await conversations.create_conversation(items, principal=ME, using=services)
+    body = {"model": "m", "input": "so?", "conversation": conversation["id"]}
+    run = await create.create_response(body, principal=ME, using=services)
+    await run.response()
+    [turn] = played.turns
+    assert [item["tools"] for item in turn.items if "tools" in item] == [[], []]
+    assert "mcp.example" not in str(turn)
 
 
 @pytest.mark.parametrize(

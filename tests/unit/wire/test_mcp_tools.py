@@ -92,6 +92,8 @@ def test_a_server_with_a_name_needs_no_label(tool: Json):
         ({"tools": [{"type": "function"}, {"type": "mcp"}]}, True),
         ({"input": [{"type": "additional_tools", "tools": [{"type": "mcp"}]}]}, True),
         ({"input": [{"type": "additional_tools", "tools": None}, {"type": "message"}]}, False),
+        ({"input": [{"type": "tool_search_output", "tools": [{"type": "mcp"}]}]}, True),
+        ({"tools": [{"type": "namespace", "tools": [{"type": "mcp"}]}]}, True),
     ],
 )
 def test_a_request_asks_for_servers_in_its_tools_and_in_its_items(request_: Json, asks: bool):

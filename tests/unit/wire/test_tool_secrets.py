@@ -54,6 +54,11 @@ KNOWN: dict[str, tuple[Json, Json, set[str]]] = {
         {"type": "code_interpreter", "container": "cntr_1"},
         set(),
     ),
+    "an MCP server's in a namespace": (
+        {"type": "namespace", "name": "n", "tools": [{**MCP, "authorization": "token-1"}]},
+        {"type": "namespace", "name": "n", "tools": [MCP]},
+        {"token-1"},
+    ),
     "a kind that is not known": (
         {"type": "later", "name": "x", "authorization": "token-1", "container": {"domain_secrets": [DOMAIN]}},
         {"type": "later", "name": "x", "container": {}},
