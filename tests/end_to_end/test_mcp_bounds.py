@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from tests.fakes.events import streamed, text_of
 from tests.fakes.formats.base import READ, WRITTEN
 from tests.fakes.formats.every import CHAT, FORMATS
 from tests.fakes.plans import Plan, is_withheld
-from tests.fakes.tooled import TOOLS, WIRES, client_of, made, of_type, tooled_server
+from tests.fakes.tooled import TOOLS, WAYS, WIRES, client_of, made, of_type, tooled_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -158,6 +159,20 @@ async def test_a_response_that_reaches_no_bound_names_none(
     answered = await asked(tooled_http, plan, upstream, max_tool_calls=4, bounds={"max_steps": 9})
     assert "bound" not in answered.json()
     assert "x-responses-bound" not in answered.headers
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_bound_is_named_without_any_tools_too_and_remains_named(
+    tooled_http: httpx.AsyncClient, way: str
+):
+    body = {"model": "scripted/echo", "input": "[[steps:5]] [[words:2]]", "bounds": {"max_steps": 2}}
+    response = await made(tooled_http, way, **body)
+    assert (response["bound"], len(response["output"])) == ("max_steps", 2)
+    path = f"/responses/{response['id']}"
+    assert (await tooled_http.get(path)).json()["bound"] == "max_steps"
+    told = await tooled_http.get(path, params={"stream": "true"})
+    last = [json.loads(line[6:]) for line in told.text.splitlines() if line.startswith("data: ")][-1]
+    assert last["response"]["bound"] == "max_steps"
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,7 @@ class Response(JsonObject):
     dropped: Sequence[str]
     """Settings and tools for which the target's format has no place."""
     bound: str | None
-    """The setting that ended a loop of steps, if one did."""
+    """The bound that ended a loop of steps, if one did."""
 
     if TYPE_CHECKING:
         id: str
@@ -153,7 +153,7 @@ class Response(JsonObject):
         super().__init__(data, parse)
         object.__setattr__(self, "target", target)
         object.__setattr__(self, "dropped", tuple(dropped))
-        object.__setattr__(self, "bound", bound)
+        object.__setattr__(self, "bound", bound or data.get("bound"))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (self._data, self.target, self.dropped, self.bound)

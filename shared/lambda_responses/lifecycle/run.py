@@ -161,7 +161,7 @@ class ResponseRun:
                         await self._bounds.sink.keep(events, self.origins_of(events))
                         self._telling.made = []
                         yield events
-                if self.bound is not None and self._tools is not None:
+                if self.bound is not None:
                     self._emitter.response["bound"] = self.bound
                 closing = self._emitter.finish(at=int(self._using.now()))
             except Exception as error:

@@ -43,15 +43,10 @@ class ApprovalPolicy:
                 return NEVER
 
     def needs_approval(self, tool: ListedTool) -> bool:
-        """Whether calls of that tool wait for somebody.
-
-        A tool that says of itself both that it only reads and that it destroys is not taken at its word.
-        """
+        """Whether calls of that tool wait for somebody."""
         if self.always is not None and self.always.passes(tool):
             return True
-        if self.never is None or not self.never.passes(tool):
-            return True
-        return self.never.read_only is True and tool.annotations.get("destructiveHint") is True
+        return self.never is None or not self.never.passes(tool)
 
 
 ALWAYS = ApprovalPolicy()

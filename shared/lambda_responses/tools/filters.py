@@ -29,8 +29,12 @@ class ToolFilter:
 
 
 def only_reads(tool: ListedTool) -> bool:
-    """Whether the tool says so. It is its server that says it, and nobody has looked."""
-    return tool.annotations.get("readOnlyHint") is True
+    """Whether the tool says so, and does not say that it destroys as well: then it is not taken at its word.
+
+    It is its server that says it, and nobody has looked.
+    """
+    hints = tool.annotations
+    return hints.get("readOnlyHint") is True and hints.get("destructiveHint") is not True
 
 
 def read_filter(value: Sequence[str] | Json, *, server: str | None = None) -> ToolFilter:

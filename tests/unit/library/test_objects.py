@@ -72,6 +72,12 @@ def test_an_answer_can_be_copied(copied):
     answer = copied(Response(DATA, target="scripted/echo", dropped=["seed"]))
     assert answer == Response(DATA)
     assert (answer.target, answer.dropped) == ("scripted/echo", ("seed",))
+    assert answer.bound is None
+
+
+def test_a_bound_is_known_of_responses_that_were_read_too():
+    assert Response({**DATA, "bound": "max_steps"}).bound == "max_steps"
+    assert Response(DATA, bound="max_steps").bound == "max_steps"
 
 
 def message(text: str, status: str) -> dict[str, object]:

@@ -31,7 +31,7 @@ def waiting(said: Any) -> list[str]:
         ({"never": {"tool_names": []}}, "look store roll wipe"),
         ({"never": {}}, "look store roll wipe"),
         ({"never": {"read_only": True}}, "store roll wipe"),
-        ({"never": {"read_only": False}}, "look wipe"),
+        ({"never": {"read_only": False}}, "look"),
         ({"never": {"read_only": True, "tool_names": ["store", "wipe"]}}, "look store roll wipe"),
         ({"always": {"tool_names": ["store"]}}, "look store roll wipe"),
         (

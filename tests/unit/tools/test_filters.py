@@ -12,6 +12,7 @@ from lambda_responses.tools.servers.server import ListedTool
 READS = ListedTool("look", annotations={"readOnlyHint": True})
 WRITES = ListedTool("roll", annotations={"readOnlyHint": False})
 SILENT = ListedTool("wait")
+CONTRADICTS = ListedTool("wipe", annotations={"readOnlyHint": True, "destructiveHint": True})
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,11 @@ SILENT = ListedTool("wait")
 )
 def test_a_tool_passes_that_is_all_of_what_is_asked_for(value: Any, passing: list[ListedTool]) -> None:
     assert [tool for tool in (READS, WRITES, SILENT) if read_filter(value).passes(tool)] == passing
+
+
+def test_a_tool_that_says_that_it_destroys_too_does_not_only_read() -> None:
+    assert not read_filter({"read_only": True}).passes(CONTRADICTS)
+    assert read_filter({"read_only": False}).passes(CONTRADICTS)
 
 
 @pytest.mark.parametrize("hint", ["true", 1, None, []])
