@@ -6,6 +6,7 @@ import asyncio
 from math import inf
 from typing import TYPE_CHECKING, cast
 
+from lambda_responses.tools.filters import only_reads
 from lambda_responses.wire.json import from_text
 from lambda_responses.wire.tool_outcomes import tool_failed
 
@@ -46,8 +47,8 @@ class Calling:
         found = self._catalog.tool(call.server_label, call.name)
         if found is None or not found[0].trusts_hints:
             return False
-        hints = found[1].annotations
-        return hints.get("readOnlyHint") is True or hints.get("idempotentHint") is True
+        tool = found[1]
+        return only_reads(tool) or tool.annotations.get("idempotentHint") is True
 
     async def call(self, call: PendingCall) -> Outcome:
         """See `Caller`."""
