@@ -183,15 +183,34 @@ async def test_a_cut_call_of_the_client_leaves_ours_unmade(play: Play) -> None:
     assert (response["status"], dice.ran) == ("incomplete", [])
 
 
-async def test_arguments_that_are_no_object_are_a_failed_call_that_the_model_sees(play: Play) -> None:
-    broken = [ToolCall(0, "c", "dice__roll"), ToolArguments(0, "[1]"), BlockEnded(0), Stopped("tool_calls")]
+UNSENDABLE = {
+    "no object": "[1]",
+    "half a character": '{"a":"\\ud800"}',
+    "half of one in a name": '{"\\udfff":1}',
+    "too deep": '{"a":' * 300 + "1" + "}" * 300,
+}
+
+
+@pytest.mark.parametrize("arguments", UNSENDABLE.values(), ids=UNSENDABLE)
+async def test_arguments_that_cannot_be_sent_are_a_failed_call_that_the_model_sees(
+    play: Play, arguments: str
+) -> None:
+    """And nothing of it reaches the connection, which other calls are made over."""
+    step = [
+        ToolCall(0, "c", "dice__roll"),
+        ToolArguments(0, arguments),
+        BlockEnded(0),
+        ToolCall(1, "d", "dice__look"),
+        BlockEnded(1),
+        Stopped("tool_calls"),
+    ]
     dice = Dice()
-    response, provider = await made(play, dice, broken, [Text(0, "I see."), Stopped("end")])
-    _, call, message = response["output"]
+    response, provider = await made(play, dice, step, [Text(0, "I see."), Stopped("end")])
+    _, call, other, message = response["output"]
     assert (call["status"], call["error"]["type"]) == ("failed", "mcp_tool_execution_error")
-    assert "not a JSON object" in call["error"]["content"][0]["text"]
-    assert provider.turns[1].items[-1]["error"] == call["error"]
-    assert (message["type"], dice.ran) == ("message", [])
+    assert "the arguments are not a JSON object" in call["error"]["content"][0]["text"]
+    assert provider.turns[1].items[-2]["error"] == call["error"]
+    assert (other["status"], message["type"], dice.ran) == ("completed", "message", ["look"])
 
 
 async def test_a_stop_that_does_not_say_so_makes_the_calls_all_the_same(play: Play) -> None:

@@ -6,6 +6,8 @@ import asyncio
 from math import inf
 from typing import TYPE_CHECKING, cast
 
+from pydantic_core import to_json
+
 from lambda_responses.tools.filters import only_reads
 from lambda_responses.wire.json import from_text
 from lambda_responses.wire.tool_outcomes import tool_failed
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from lambda_responses.wire.tool_outcomes import Outcome
 
 GONE = tool_failed("Not called: the server has no such tool any more, or does not offer it here.")
-UNREADABLE = tool_failed("Not called: the arguments are not a JSON object.")
+UNREADABLE = tool_failed("Not called: the arguments are not a JSON object that can be sent.")
 TOO_LATE = tool_failed("The call was given up: the time of the response is over; it may have run.")
 
 
@@ -75,8 +77,10 @@ class Calling:
 
 
 def _arguments_of(call: PendingCall) -> Json | None:
+    """None for those that a connection, which other calls share, would break over: half a character, say."""
     try:
         arguments = from_text(call.arguments)
+        to_json(arguments)
     except ValueError:
         return None
     return cast("Json", arguments) if isinstance(arguments, dict) else None
