@@ -153,7 +153,11 @@ class ServerTools:
 
     async def _looked_up(self, before: ListsBefore) -> AsyncGenerator[Sequence[ServerList], None]:
         yield await self._using.listing.lists(
-            self._servers, tenant=self._tenant, before=before, connections=self._connections
+            self._servers,
+            tenant=self._tenant,
+            before=before,
+            connections=self._connections,
+            anew={call.server_label for call in self.pending if call.approval_request_id is not None},
         )
 
     def _offer(self, lists: Sequence[ServerList]) -> None:

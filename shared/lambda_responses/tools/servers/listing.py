@@ -20,7 +20,7 @@ from lambda_responses.tools.servers.server import ListedTool, ServerFault
 from lambda_responses.tools.tool_text import cleaned_tool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from lambda_responses.storage.tool_lists import ToolLists
     from lambda_responses.tools.catalog import ListsBefore
@@ -70,34 +70,45 @@ class Listing:
         self._told: set[tuple[str, str]] = set()
 
     async def lists(
-        self, servers: Sequence[Server], *, tenant: str, before: ListsBefore, connections: Lister
+        self,
+        servers: Sequence[Server],
+        *,
+        tenant: str,
+        before: ListsBefore,
+        connections: Lister,
+        anew: Collection[str] = (),
     ) -> list[ServerList]:
         """What each of the servers offers, or why nobody knows, in their order, all looked up at once.
 
-        `before` is what the context has of them: what can be told from there is looked up nowhere.
+        `before` is what the context has of them: what can be told from there is looked up nowhere. Servers
+        whose labels are among `anew` are asked all the same, whatever is known of them.
         """
-        return await at_once(self._list(server, tenant, before, connections) for server in servers)
+        return await at_once(
+            self._list(server, tenant, before, connections, anew=server.label in anew) for server in servers
+        )
 
     async def _list(
-        self, server: Server, tenant: str, before: ListsBefore, connections: Lister
+        self, server: Server, tenant: str, before: ListsBefore, connections: Lister, *, anew: bool
     ) -> ServerList:
-        tools = before.tools(server)
+        tools = None if anew else before.tools(server)
         if tools is None:
             try:
-                tools = await self._known(server, tenant, connections)
+                tools = await self._known(server, tenant, connections, anew=anew)
             except ServerFault as fault:
                 return ServerList(server, fault=fault)
         offered, dropped = usable(server, tools)
         self._tell(server, dropped)
         return ServerList(server, offered, shown=server.label in before.shown)
 
-    async def _known(self, server: Server, tenant: str, connections: Lister) -> tuple[ListedTool, ...]:
-        """All tools of a server. Raises `ServerFault`.
+    async def _known(
+        self, server: Server, tenant: str, connections: Lister, *, anew: bool
+    ) -> tuple[ListedTool, ...]:
+        """All tools of a server; `anew`, as it tells them now. Raises `ServerFault`.
 
         Where the operator answers for the server, what counts as known no more is still better than a fault.
         """
-        known = self._memory.get((tenant, server.digest))
-        if known is None or known.fresh <= self._now():
+        known = None if anew else self._memory.get((tenant, server.digest))
+        if not anew and (known is None or known.fresh <= self._now()):
             known = await self._kept(server, tenant) or known
         if known is not None and known.fresh > self._now():
             return known.tools
