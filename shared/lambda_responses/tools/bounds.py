@@ -25,9 +25,9 @@ Bound: TypeAlias = Literal[
 ]
 """What a response may be ended by, as its member `bound` and the header `x-responses-bound` name it."""
 
-Admission: TypeAlias = Literal["run", "repeated", "given_up", "ignored"]
-"""What becomes of a call: it is made; it is answered without being made, because it was made before or its
-server fails all the time; or it is passed over, because there have been enough."""
+Admission: TypeAlias = Literal["run", "repeated", "given_up", "unknown", "ignored"]
+"""What becomes of a call: it is made; it is answered without being made, because it was made before, or its
+server fails all the time, or has no such tool; or it is passed over, because there have been enough."""
 
 ANSWERED_FROM = 3
 """The same call is made less often than this, and answered from then on without being made."""
@@ -43,6 +43,7 @@ ANSWERS: dict[Admission, Outcome] = {
     "given_up": tool_failed(
         f"Not called: this server was given up after {GIVEN_UP_AFTER} failures in a row."
     ),
+    "unknown": tool_failed("Not called: the server has no such tool."),
 }
 """What a model is told of a call that is answered without being made."""
 

@@ -20,7 +20,7 @@ from lambda_responses.tools.search import TextIndex
 from lambda_responses.tools.servers.server import ListedTool
 from lambda_responses.tools.tool_text import cleaned_text, is_usable_name, pin_of
 from lambda_responses.wire.json import from_text
-from lambda_responses.wire.mcp_names import function_name, function_name_apart
+from lambda_responses.wire.mcp_names import function_name, function_name_apart, made_up_tool
 from lambda_responses.wire.tools import asks_for_search, is_search
 
 if TYPE_CHECKING:
@@ -172,7 +172,8 @@ class _Entry:
 class Catalog:
     """The tools of one response: `lists` of its servers, and the request's own `tools` and `tool_choice`.
 
-    No server's tool has a name that is one of the client's, those included that `arrived` in items.
+    No server's tool has a name that is one of the client's, those included that `arrived` in items. Where it
+    is `prompted`, an upstream may know functions of the client's that nobody else does.
     """
 
     def __init__(
@@ -182,6 +183,7 @@ class Catalog:
         tools: Sequence[Json] = (),
         arrived: Iterable[Json] = (),
         choice: str | Json | None = None,
+        prompted: bool = False,
     ) -> None:
         self._lists = {each.server.label: each for each in lists}
         own = [tool for tool in tools if tool.get("type") != "mcp" and not is_search(tool)]
@@ -190,6 +192,7 @@ class Catalog:
         self._entries: dict[str, _Entry] = {}
         self._by_tool: dict[tuple[str, str], str] = {}
         taken = {name for tool in (*own, *arrived) for name in (*names_of([tool]), *inner_names(tool))}
+        self._clients, self._prompted = frozenset(taken), prompted
         self._search_name = SEARCH if SEARCH not in taken else function_name_apart("", SEARCH)
         self._add_servers({*taken, self._search_name})
         self._defer_many(sum(1 for _ in names_of(self._tools)))
@@ -208,12 +211,36 @@ class Catalog:
         return None if listed is None else listed.server
 
     def find(self, function: str) -> tuple[Server, ListedTool] | None:
-        """The tool that models call so, whether or not it is on offer yet; None for what is no server's."""
+        """The tool that models call so, whether or not it is on offer yet; None for what is no server's.
+
+        Where the client has no functions, a tool may be called by its own name too if no other has that.
+        """
         match self._entries.get(function):
             case _Entry(server=server, tool=tool) if server is not None and tool is not None:
                 return server, tool
+            case None if self._is_alone and not self.is_search(function):
+                named = [found for label in self._lists if (found := self.tool(label, function))]
+                return named[0] if len(named) == 1 else None
             case _:
                 return None
+
+    def made_up(self, function: str) -> tuple[str, str] | None:
+        """The server's label and the name of a tool that it does not have, for what a model has made up.
+
+        That is what no function of the client's is called, and what begins as the names of a server's tools
+        do; where the client has no functions, whatever no server's tool is called.
+        """
+        if function in self._clients or self.is_search(function) or self.find(function) is not None:
+            return None
+        for label in sorted(self._lists, key=len, reverse=True):
+            if name := made_up_tool(function, label):
+                return label, name
+        return (next(iter(self._lists)), function) if function and self._is_alone else None
+
+    @property
+    def _is_alone(self) -> bool:
+        """Whether all functions there are are tools of servers."""
+        return bool(self._lists) and not (self._clients or self._prompted)
 
     def tool(self, label: str, name: str) -> tuple[Server, ListedTool] | None:
         """That tool of that server; None where it is not, or no longer, among its tools."""
@@ -225,8 +252,10 @@ class Catalog:
         return [name for (of, own), name in self._by_tool.items() if of == label and tool in (None, own)]
 
     def runs(self, function: str) -> bool:
-        """Whether a call of that function is this server's to make."""
-        return self.is_search(function) or self.find(function) is not None
+        """Whether a call of that function is this server's to make, or to answer where nobody can make it."""
+        if self.is_search(function) or self.find(function) is not None:
+            return True
+        return self.made_up(function) is not None
 
     # What is offered
 

@@ -40,6 +40,8 @@ def decide(
         admission = tally.admit(bounds, call.server_label, call.name, call.arguments)
         if admission == "ignored":
             continue
+        if admission == "run" and catalog.made_up(each.name) is not None:
+            admission = "unknown"
         call_id = unique(each.call_id)
         call = replace(call, call_id=call_id, origin={**call.origin, "call_id": call_id})
         if admission != "run":
@@ -53,8 +55,10 @@ def decide(
 
 def _pending(held: HeldCall, catalog: Catalog, *, step: int, place: int) -> PendingCall:
     found = catalog.find(held.name)
-    label, name = ("", SEARCH) if found is None else (found[0].label, found[1].name)
     origin = {**held.origin, "step": step, "place": place}
+    if (made_up := catalog.made_up(held.name)) is not None:  # a name that others may not take
+        return PendingCall(held.call_id, *made_up, held.arguments, origin)
+    label, name = ("", SEARCH) if found is None else (found[0].label, found[1].name)
     if held.name != (SEARCH if found is None else function_name(label, name)):
         origin[FUNCTION] = held.name  # which nobody could tell from the item
     return PendingCall(held.call_id, label, name, held.arguments, origin)

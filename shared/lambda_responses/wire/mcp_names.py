@@ -25,6 +25,12 @@ def function_name(label: str, tool: str) -> str:
     return name if taken == name and len(name) <= LONGEST_NAME else function_name_apart(label, tool)
 
 
+def made_up_tool(function: str, label: str) -> str:
+    """The tool's name in one that a model has made up in that way; empty without the label in front."""
+    prefix = f"{label}{_BETWEEN}"
+    return function.removeprefix(prefix) if function.startswith(prefix) else ""
+
+
 def function_name_apart(label: str, tool: str) -> str:
     """A name for it that no other tool has: for one whose `function_name` is another's already."""
     told_apart = sha256(f"{label}\0{tool}".encode(errors="surrogatepass")).hexdigest()[:_HASH_DIGITS]

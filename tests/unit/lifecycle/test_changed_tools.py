@@ -1,4 +1,4 @@
-"""A call that somebody has approved of is made of the tool that was shown, and of no other that took its name."""
+"""A call that somebody has approved of is one of the tool that was shown, not of another by that name."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def test_a_called_function_leads_to_its_tool() -> None:
     assert catalog.tool("other", "look") == (OTHER, LOOK)
     for unknown in ("weather", "roll", "dice__look", "tool_search"):
         assert catalog.find(unknown) is None
-        assert not catalog.runs(unknown)
+        assert catalog.runs(unknown) is unknown.startswith("dice__")
     assert catalog.tool("dice", "look") is None
     assert catalog.names("other") == ["other__roll", "other__look"]
     assert catalog.names("other", "roll") == ["other__roll"]
@@ -363,4 +363,4 @@ def test_a_clients_function_may_have_the_name_of_the_search() -> None:
 def test_a_search_tool_with_nothing_to_find_is_left_out() -> None:
     catalog = Catalog([ServerList(DICE, (ROLL,))], tools=[SEARCHED])
     assert names(catalog.tools_for([])) == ["dice__roll"]
-    assert not catalog.runs("tool_search")
+    assert not catalog.is_search("tool_search")

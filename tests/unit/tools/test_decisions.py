@@ -63,5 +63,5 @@ def test_a_call_that_is_repeated_is_answered_and_asks_nobody():
 
 
 def test_a_search_for_tools_has_no_server():
-    (call,), _ = decided("tool_search")
+    (call,), _ = decided("tool_search", server=replace(FREE, deferred=True))
     assert (call.server_label, call.name) == ("", "tool_search")

@@ -46,6 +46,7 @@ def catalog_of(request: Json, lists: Sequence[ServerList], said: Sequence[Json])
         lists,
         tools=request.get("tools") or (),
         arrived=[tool for _, tool in tools_of({}, said)],
+        prompted="prompt" in request,
         choice=request.get("tool_choice"),
     )
 
