@@ -1,14 +1,15 @@
 """What tools bring along to prove themselves elsewhere: for where they lead, and neither stored nor shown.
 
-MCP servers are given `authorization` and `headers`, containers and shells `domain_secrets` for the domains
-that their network policies allow. A tool of a kind that is not known here, which a native upstream may know,
-is treated alike.
+MCP servers are given `authorization` and `headers`, or addresses with a key in the query; containers and
+shells `domain_secrets` for the domains that their network policies allow. A tool of a kind that is not known
+here, which a native upstream may know, is treated alike.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from lambda_responses.wire.server_addresses import members_of, public_address
 from lambda_responses.wire.tool_places import BRINGING, tools_in
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from lambda_responses.wire.json import Json
 
 _SECRETS = frozenset({"authorization", "headers", "domain_secrets"})
+_ADDRESS = "server_url"
 _HOLDERS = ("container", "environment", "network_policy")
 """Members that may hold such secrets in their turn. No others: a function's schema may speak of headers."""
 
@@ -42,6 +44,8 @@ def secrets_in(request: Json) -> Iterator[str]:
 
 
 def _public(name: str, value: Any) -> Any:
+    if name == _ADDRESS and isinstance(value, str):
+        return public_address(value)
     if name in _HOLDERS and isinstance(value, dict):
         return public_tool(cast("Json", value))
     if name == "tools" and isinstance(value, list):
@@ -54,6 +58,8 @@ def _secrets_of(tool: Json) -> Iterator[str]:
     for name, value in tool.items():
         if name in _SECRETS:
             yield from _texts(value)
+        elif name == _ADDRESS and isinstance(value, str):
+            yield from (secret for _, secret in members_of(value))
         elif name in _HOLDERS and isinstance(value, dict):
             yield from _secrets_of(cast("Json", value))
 

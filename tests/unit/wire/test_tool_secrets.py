@@ -22,6 +22,16 @@ KNOWN: dict[str, tuple[Json, Json, set[str]]] = {
         {"token-1", "Bearer token-2", "token-2"},
     ),
     "an MCP server without any": ({**MCP, "authorization": None, "headers": None}, MCP, set()),
+    "an MCP server's, in its address": (
+        {**MCP, "server_url": "https://mcp.example?api_key=token%2D1&v=Bearer+token-2#token-3"},
+        MCP,
+        {"token%2D1", "token-1", "Bearer+token-2", "Bearer token-2", "token-2", "token-3"},
+    ),
+    "an MCP server's that has no address": (
+        {"type": "mcp", "server_url": None},
+        {"type": "mcp", "server_url": None},
+        set(),
+    ),
     "a container's": (
         {
             "type": "code_interpreter",
