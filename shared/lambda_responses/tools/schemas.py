@@ -7,10 +7,12 @@ helped: the server checks what it is called with anyway.
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from lambda_responses.wire.json import Json
 
@@ -55,22 +57,48 @@ def _members(schema: Json, root: Json, depth: int, seen: set[int]) -> tuple[Json
     seen.add(id(schema))
     for part in (_referred(schema, root), *_objects(schema.get("allOf"))):
         inner, needed = _members(part, root, depth - 1, seen)
-        properties = {**inner, **properties}
+        _add(properties, inner)
         required += needed
     for choice in ("anyOf", "oneOf"):
         branches = [_members(part, root, depth - 1, seen) for part in _objects(schema.get(choice))]
-        either: Json = {}
-        for inner, _ in branches:
-            either |= {name: _either(either.get(name, each), each) for name, each in inner.items()}
-        properties = {**either, **properties}
-        if branches:
-            first, *others = (needed for _, needed in branches)
-            required += [name for name in first if all(name in needed for needed in others)]
+        _add(properties, _any_of([inner for inner, _ in branches]))
+        required += _in_all([needed for _, needed in branches])
     return properties, list(dict.fromkeys(required))
 
 
-def _either(one: Any, other: Any) -> Any:
-    return one if one == other else {"anyOf": [one, other]}
+def _add(properties: Json, more: Json) -> None:
+    """More of them, where nothing nearer has said what they are."""
+    for name, schema in more.items():
+        properties.setdefault(name, schema)
+
+
+def _any_of(branches: Iterable[Json]) -> Json:
+    """The properties that any of the branches has, each as it is there or as a flat choice of what it is."""
+    found: dict[str, dict[str, Any]] = {}
+    for properties in branches:
+        for name, schema in properties.items():
+            alternatives = found.setdefault(name, {})
+            for each in _alternatives(schema):
+                alternatives.setdefault(json.dumps(each, sort_keys=True), each)
+    return {name: _choice(list(alternatives.values())) for name, alternatives in found.items()}
+
+
+def _alternatives(schema: Any) -> Sequence[Any]:
+    match schema:
+        case {"anyOf": [*several], **more} if several and not more:
+            return several
+        case _:
+            return (schema,)
+
+
+def _choice(alternatives: Sequence[Any]) -> Any:
+    return alternatives[0] if len(alternatives) == 1 else {"anyOf": alternatives}
+
+
+def _in_all(required: Sequence[Iterable[str]]) -> Iterator[str]:
+    """The names that are in each of several lists."""
+    counts = Counter(name for names in required for name in dict.fromkeys(names))
+    return (name for name, count in counts.items() if count == len(required))
 
 
 def _referred(schema: Json, root: Json) -> Json:

@@ -74,6 +74,26 @@ def test_a_root_that_providers_refuse_is_restated(schema: Any, restated: Any) ->
     assert json.dumps(schema) == before
 
 
+def kinds(*names: str) -> list[Any]:
+    return [{"properties": {"kind": {"const": name}}, "required": ["kind", name]} for name in names]
+
+
+@pytest.mark.parametrize(
+    "union",
+    [
+        {"oneOf": kinds("a", "b", "c", "a", "d")},
+        {"oneOf": [{"anyOf": kinds("a", "b")}, {"oneOf": [*kinds("c"), {"anyOf": kinds("b", "d")}]}]},
+        {"anyOf": [*kinds("a"), {"properties": {"kind": {"anyOf": [{"const": "b"}, {"const": "c"}]}}}]}
+        | {"oneOf": [{"required": ["kind"]}]},
+    ],
+)
+def test_the_alternatives_of_a_root_are_told_side_by_side_and_once(union: Any) -> None:
+    told = parameters_of(union)
+    names = "abcd" if "anyOf" not in union else "abc"
+    assert told["properties"] == {"kind": {"anyOf": [{"const": name} for name in names]}}
+    assert told["required"] == ["kind"]
+
+
 def test_schemas_that_refer_to_each_other_are_read_in_no_time() -> None:
     many = {"allOf": [{"$ref": f"#/$defs/d{n}"} for n in range(200)]}
     schema = {**many, "$defs": {f"d{n}": {**many, "properties": {f"p{n}": A}} for n in range(200)}}
