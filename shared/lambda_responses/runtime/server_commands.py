@@ -69,15 +69,18 @@ def _list(servers: Sequence[NamedServer]) -> int:
 
 async def _list_tools(named: NamedServer, using: Services, *, as_json: bool) -> int:
     from lambda_responses.tools.servers.connections import Connections
+    from lambda_responses.tools.servers.listing import presentable
     from lambda_responses.tools.servers.server import ServerFault
     from lambda_responses.tools.tool_text import pin_of
 
+    server = named.as_server()
     try:
         async with Connections(using.outbound) as connections:
-            tools = await connections.list_tools(named.as_server())
+            tools = await connections.list_tools(server)
     except ServerFault as fault:
         _say(f"The server does not tell its tools: {fault.message}")
         return FAILED
+    tools, _ = presentable(server, tools)
     pins = {tool.name: pin_of(tool) for tool in tools}
     if as_json:
         print(json.dumps(pins, indent=2))

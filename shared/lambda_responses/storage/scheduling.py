@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 if TYPE_CHECKING:
@@ -36,18 +37,22 @@ async def off_the_loop(weight: int, work: Callable[P, T], *arguments: P.args, **
     return await asyncio.to_thread(work, *arguments, **options)
 
 
-def weight_of(value: Any) -> int:
-    """About how many characters a JSON value takes."""
-    match value:
-        case str():
-            return len(value)
-        case dict():
-            members = cast("dict[str, Any]", value)
-            return sum(len(name) + weight_of(member) for name, member in members.items())
-        case list() | tuple():
-            return sum(map(weight_of, cast("Sequence[Any]", value)))
-        case _:
-            return 4
+def weight_of(value: Any, most: float = math.inf) -> int:
+    """About how many characters a JSON value takes; from `most` on, nobody counts."""
+    weight, left = 0, [value]
+    while left and weight < most:
+        match one := left.pop():
+            case str():
+                weight += len(one)
+            case dict():
+                members = cast("dict[str, Any]", one)
+                weight += sum(map(len, members))
+                left += members.values()
+            case list() | tuple():
+                left += cast("Sequence[Any]", one)
+            case _:
+                weight += 4
+    return weight
 
 
 async def _in_turns(requests: Sequence[Awaitable[T]], most: int) -> list[T]:

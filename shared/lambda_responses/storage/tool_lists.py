@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lambda_responses.storage.codec import UnknownCodec, pack, unpack
 from lambda_responses.storage.parcels import ROW_BYTES
-from lambda_responses.storage.scheduling import off_the_loop, weight_of
+from lambda_responses.storage.scheduling import off_the_loop
 from lambda_responses.storage.table import TenantTable
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from lambda_responses.storage.keyed.port import KeyedStore
 
-RECORD_VERSION = 1
+RECORD_VERSION = 2
 STALE = 86_400
 """Seconds for which a list is kept that does not count as known any more."""
 
@@ -32,6 +32,8 @@ class KeptList:
 
     tools: Sequence[Sequence[Any]]
     fresh: float
+    weight: int = 0
+    """About how many characters the tools take."""
 
 
 class ToolLists:
@@ -48,14 +50,21 @@ class ToolLists:
             return None
         packed: bytes = row.values["tools"]
         try:
-            return KeptList(await off_the_loop(len(packed), unpack, packed), row.values["fresh"])
+            tools = await off_the_loop(row.values["weight"], unpack, packed)
+            return KeptList(tools, row.values["fresh"], row.values["weight"])
         except UnknownCodec:
             return None
 
     async def keep(self, tenant: str, server: str, kept: KeptList) -> None:
         """Keep it in the place of what is there. A list too long for one row is not kept."""
-        packed = await off_the_loop(weight_of(kept.tools), pack, kept.tools)
+        packed = await off_the_loop(kept.weight, pack, kept.tools)
         if len(packed) <= ROW_BYTES:
             fresh = math.ceil(kept.fresh)
-            values = {"v": RECORD_VERSION, "fresh": fresh, "tools": packed, "ttl": fresh + STALE}
+            values = {
+                "v": RECORD_VERSION,
+                "fresh": fresh,
+                "tools": packed,
+                "weight": kept.weight,
+                "ttl": fresh + STALE,
+            }
             await self._store.put(TenantTable(tenant).tool_list(server), values)

@@ -14,6 +14,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
 from lambda_responses.tools.calls import SEARCH
+from lambda_responses.tools.choice import distinct
 from lambda_responses.tools.deferral import as_deferred, deferred, inner_names, names_of, ready
 from lambda_responses.tools.schemas import parameters_of
 from lambda_responses.tools.search import TextIndex
@@ -51,7 +52,7 @@ _QUERY: Json = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ServerList:
     """What is known of one server's tools."""
 
@@ -62,6 +63,8 @@ class ServerList:
     """Why nobody knows them."""
     shown: bool = False
     """Whether the context has an item of it already."""
+    weight: int = field(default=0, compare=False)
+    """About how many characters the tools take, or that they are many."""
 
     @property
     def error(self) -> str | None:
@@ -70,7 +73,7 @@ class ServerList:
             return None
         return f"Error retrieving tool list from MCP server: '{self.server.label}'. {self.fault.message}"
 
-    @property
+    @cached_property
     def item(self) -> Json:
         """The item that shows it to the client, finished, without an id."""
         shown: Json = {
@@ -80,7 +83,7 @@ class ServerList:
         }
         return shown if self.fault is None else {**shown, "error": self.error}
 
-    @property
+    @cached_property
     def origin(self) -> Json:
         """What is kept beside that item, so that `ListsBefore` can tell that it was made here."""
         return {"server": self.server.digest, "list": _print_of(self.server, self.item["tools"])}
@@ -106,6 +109,11 @@ class ListsBefore:
                 if "list" in (origin := origins.get(item.get("id") or "", {})):
                     known[item["server_label"]] = item, origin
         return cls(frozenset(shown), known)
+
+    def item(self, server: Server) -> Json | None:
+        """What the context has of a server by that label."""
+        item, _ = self._items.get(server.label, (None, None))
+        return item
 
     def tools(self, server: Server) -> tuple[ListedTool, ...] | None:
         """That server's tools, as they were shown; None where this cannot be told.
@@ -190,7 +198,7 @@ class Catalog:
         searched = asks_for_search(tools)
         self._tools = [tool for each in own for tool in ready(each)] if searched else own
         self._entries: dict[str, _Entry] = {}
-        self._by_tool: dict[tuple[str, str], str] = {}
+        self._functions: dict[str, dict[str, str]] = {}
         taken = {name for tool in (*own, *arrived) for name in (*names_of([tool]), *inner_names(tool))}
         self._clients, self._prompted = frozenset(taken), prompted
         self._search_name = SEARCH if SEARCH not in taken else function_name_apart("", SEARCH)
@@ -204,6 +212,16 @@ class Catalog:
     def lists(self) -> Sequence[ServerList]:
         """What it was made of."""
         return list(self._lists.values())
+
+    @property
+    def weight(self) -> int:
+        """About how many characters the servers' tools take, or that they are many."""
+        return sum(listed.weight for listed in self._lists.values())
+
+    @property
+    def functions(self) -> Mapping[str, Mapping[str, str]]:
+        """By label and tool, what models call it."""
+        return self._functions
 
     def server(self, label: str) -> Server | None:
         """The server of that label."""
@@ -244,12 +262,13 @@ class Catalog:
 
     def tool(self, label: str, name: str) -> tuple[Server, ListedTool] | None:
         """That tool of that server; None where it is not, or no longer, among its tools."""
-        function = self._by_tool.get((label, name))
+        function = self._functions.get(label, {}).get(name)
         return None if function is None else self.find(function)
 
     def names(self, label: str, tool: str | None = None) -> list[str]:
         """What models call that tool of the server, or all of its tools."""
-        return [name for (of, own), name in self._by_tool.items() if of == label and tool in (None, own)]
+        names = self._functions.get(label, {})
+        return list(names.values()) if tool is None else [names[tool]] if tool in names else []
 
     def runs(self, function: str) -> bool:
         """Whether a call of that function is this server's to make, or to answer where nobody can make it."""
@@ -343,6 +362,7 @@ class Catalog:
     def _add_servers(self, taken: set[str]) -> None:
         for listed in self._lists.values():
             server = listed.server
+            functions = self._functions[server.label] = {}
             for tool in listed.tools:
                 name = function_name(server.label, tool.name)
                 if name in taken:
@@ -350,7 +370,7 @@ class Catalog:
                 if name in taken:
                     continue  # made to be taken for it: two hashes that are equal
                 taken.add(name)
-                self._by_tool[server.label, tool.name] = name
+                functions[tool.name] = name
                 self._entries[name] = _Entry(_function(name, server, tool), server, tool, server.deferred)
 
     def _defer_many(self, others: int) -> None:
@@ -367,7 +387,7 @@ class Catalog:
             case {"type": "function", "name": str(name)}:
                 yield name
             case {"type": "allowed_tools", "tools": [*allowed]}:
-                for each in allowed:
+                for each in distinct(allowed):
                     yield from self._named_by(each)
             case _:
                 pass

@@ -6,6 +6,7 @@ their tools are named by the functions that stand for them.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lambda_responses.wire.errors import InvalidRequestError
@@ -61,8 +62,16 @@ def last_choice(choice: Any, bound: Bound, tools: Iterable[Json]) -> Any:
     return {"type": "allowed_tools", "mode": "auto", "tools": own} if own else "none"
 
 
+def distinct(tools: Iterable[Json]) -> Iterable[Json]:
+    """The tools of a choice, each server or tool of one once, however often it is allowed."""
+    return {
+        json.dumps([tool.get("server_label"), tool.get("name")]) if tool.get("type") == "mcp" else place: tool
+        for place, tool in enumerate(tools)
+    }.values()
+
+
 def _as_functions(tools: Iterable[Json], names: Names, *, strict: bool) -> Iterator[Json]:
-    for tool in tools:
+    for tool in distinct(tools):
         if tool.get("type") == "mcp":
             yield from _functions_of(tool, names, strict=strict)
         else:

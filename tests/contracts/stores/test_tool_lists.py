@@ -71,7 +71,7 @@ async def test_a_list_that_no_row_holds_leaves_the_one_before(
     assert await lists.get(pk, SERVER) == KeptList([ROLL], clock() + 300)
 
 
-@pytest.mark.parametrize("damage", [{"v": 2}, {"tools": b"\x02later"}, {"tools": pack([])[:-3]}])
+@pytest.mark.parametrize("damage", [{"v": 3}, {"tools": b"\x02later"}, {"tools": pack([])[:-3]}])
 async def test_a_row_that_cannot_be_read_is_no_list(
     lists: ToolLists, keyed: KeyedStore, pk: str, clock: Clock, damage: dict[str, Any]
 ) -> None:

@@ -64,3 +64,7 @@ async def test_what_is_under_way_ends_before_a_fault_is_told_and_nothing_begins_
 )
 def test_a_weight_is_about_the_characters_of_the_json(value: object, weight: int):
     assert weight_of(value) == weight
+
+
+def test_nobody_counts_on_once_a_value_is_heavy_enough():
+    assert weight_of([[0] * 10] * 1_000, most=40) == 40

@@ -99,3 +99,10 @@ def test_a_client_may_still_be_called_when_servers_were_called_often_enough(
 ):
     assert last_choice(choice, "max_tool_calls", tools) == last
     assert last_choice(choice, "max_steps", tools) == "none"
+
+
+def test_a_server_that_is_allowed_often_is_allowed_once():
+    twice = [mcp("dice"), mcp("dice"), mcp("dice", "roll"), mcp("dice", "roll")]
+    for step in (0, 1):
+        chosen = choice_for_step(allowed(*twice, function("f")), step, {"dice": {"roll": "dice__roll"}})
+        assert chosen == allowed(function("dice__roll"), function("dice__roll"), function("f"))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_responses.tools.search import TextIndex, words
+from lambda_responses.tools.search import MOST_ASKED, TextIndex, words
 
 TEXTS = {
     "weather": "get_weather Tells the weather of a city, today and tomorrow. city day",
@@ -71,3 +71,9 @@ def test_every_search_ends_with_names_that_are_there(texts: dict[str, str], ques
 @given(st.sampled_from(sorted(TEXTS)))
 def test_a_text_is_found_by_its_own_words(name: str) -> None:
     assert TextIndex(TEXTS).search(TEXTS[name], most=1) == [name]
+
+
+def test_no_more_words_are_looked_for_than_a_question_has():
+    asked = " ".join(f"word{number}x" for number in range(MOST_ASKED - 1))
+    assert TextIndex(TEXTS).search(f"{asked} mail", most=3) == ["mail"]
+    assert TextIndex(TEXTS).search(f"{asked} another mail", most=3) == []

@@ -12,11 +12,14 @@ from hypothesis import strategies as st
 from lambda_responses.tools.servers.server import ListedTool
 from lambda_responses.tools.tool_text import (
     LONGEST_DESCRIPTION,
+    LONGEST_SCHEMA,
     cleaned_text,
     cleaned_tool,
     is_usable_name,
+    is_usable_schema,
     pin_of,
 )
+from lambda_responses.wire.redaction import REDACTED
 
 ROLL = ListedTool(
     "roll",
@@ -91,6 +94,39 @@ def test_descriptions_are_cleaned_wherever_they_stand_and_data_is_left_alone() -
         {"title": "ab", "readOnlyHint": True},
         {"description": bad},
     )
+
+
+SECRET = "canary-4711-4711"
+
+
+def test_no_secret_stays_in_what_a_tool_says_wherever_it_stands() -> None:
+    hidden = "canary-\u200b4711-4711"
+    long = "x" * (LONGEST_DESCRIPTION - 20) + SECRET + "y" * 99
+    cleaned = cleaned_tool(
+        ListedTool(
+            "roll",
+            f"With {hidden}.",
+            {
+                "description": long,
+                "enum": [f"a {SECRET}", SECRET, 12345678, 7, 1.5, True, None],
+                "properties": {SECRET: {}},
+            },
+            {"title": SECRET},
+            {"const": SECRET},
+        ),
+        [SECRET, "12345678"],
+    )
+    assert "canary" not in repr(cleaned)
+    assert cleaned.description == f"With {REDACTED}."
+    assert cleaned.input_schema["enum"] == [f"a {REDACTED}", REDACTED, REDACTED, 7, 1.5, True, None]
+
+
+def test_a_schema_may_be_so_long_and_no_longer() -> None:
+    def described(length: int) -> ListedTool:
+        return ListedTool("roll", None, {"const": "x" * (length - len('[{"const":""},{}]'))})
+
+    assert is_usable_schema(described(LONGEST_SCHEMA))
+    assert not is_usable_schema(described(LONGEST_SCHEMA + 1))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from lambda_responses.lifecycle.server_tools.listing import not_listed
+from lambda_responses.storage.scheduling import off_the_loop
 from lambda_responses.tools.catalog import Catalog, ListsBefore, ServerList
 from lambda_responses.tools.choice import choice_for_step
 from lambda_responses.tools.offer import asked_of_targets
@@ -13,7 +14,7 @@ from lambda_responses.transformers.tool_names import tools_of
 from lambda_responses.wire.tool_secrets import secrets_in
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from lambda_responses.lifecycle.context import ModelContext
     from lambda_responses.lifecycle.ports import Services
@@ -35,9 +36,15 @@ async def as_offered(
             lists = await using.listing.lists(servers, tenant=tenant, before=before, connections=connections)
     if (fault := not_listed(lists)) is not None:
         raise fault
-    catalog = catalog_of(request, lists, said)
-    choice = choice_for_step(request.get("tool_choice"), 0, functions_of(catalog))
+    catalog = await catalog_from(request, lists, said)
+    choice = choice_for_step(request.get("tool_choice"), 0, catalog.functions)
     return asked_of_targets(request, catalog.tools_for(said), choice).request
+
+
+async def catalog_from(request: Json, lists: Sequence[ServerList], said: Sequence[Json]) -> Catalog:
+    """The same as `catalog_of`, of lists that may be long."""
+    weight = sum(listed.weight for listed in lists)
+    return await off_the_loop(weight, catalog_of, request, lists, said)
 
 
 def catalog_of(request: Json, lists: Sequence[ServerList], said: Sequence[Json]) -> Catalog:
@@ -49,13 +56,3 @@ def catalog_of(request: Json, lists: Sequence[ServerList], said: Sequence[Json])
         prompted="prompt" in request,
         choice=request.get("tool_choice"),
     )
-
-
-def functions_of(catalog: Catalog) -> Mapping[str, Mapping[str, str]]:
-    """By label and tool, what models call it."""
-    return {
-        listed.server.label: {
-            tool.name: name for tool in listed.tools for name in catalog.names(listed.server.label, tool.name)
-        }
-        for listed in catalog.lists
-    }

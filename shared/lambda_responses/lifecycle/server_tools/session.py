@@ -14,8 +14,9 @@ from lambda_responses.lifecycle.context import is_superseded
 from lambda_responses.lifecycle.server_tools.calling import Calling
 from lambda_responses.lifecycle.server_tools.limits import Limits, bounds_of
 from lambda_responses.lifecycle.server_tools.listing import not_listed, told_lists
-from lambda_responses.lifecycle.server_tools.offered import catalog_of, functions_of
+from lambda_responses.lifecycle.server_tools.offered import catalog_from, catalog_of
 from lambda_responses.lifecycle.waiting import heard
+from lambda_responses.storage.scheduling import off_the_loop
 from lambda_responses.stream.deltas import BlockEnded, ItemOpened, Opaque, Stopped
 from lambda_responses.stream.output import CALLS
 from lambda_responses.tools import telling
@@ -100,7 +101,8 @@ class ServerTools:
             for call in self.pending:
                 self._limits.admit(call)
         if not servers:
-            self._offer(())  # functions of the client's, which it wants to be searched for
+            # Functions of the client's, which it wants to be searched for.
+            self._catalog = catalog_of(request, (), self._said)
 
     async def __aenter__(self) -> Self:
         return self
@@ -142,9 +144,7 @@ class ServerTools:
         batches = heard(looked_up, patience=patience, deadline=self._limits.deadline, stop=stop)
         async with aclosing(looked_up), aclosing(batches):
             async for lists in batches:
-                if lists:
-                    self._offer(lists)
-                else:
+                if not lists:
                     self._telling.start()
                 yield told_lists(self._servers, before, lists, first=first)
                 first = False
@@ -152,16 +152,15 @@ class ServerTools:
                     raise fault
 
     async def _looked_up(self, before: ListsBefore) -> AsyncGenerator[Sequence[ServerList], None]:
-        yield await self._using.listing.lists(
+        lists = await self._using.listing.lists(
             self._servers,
             tenant=self._tenant,
             before=before,
             connections=self._connections,
             anew={call.server_label for call in self.pending if call.approval_request_id is not None},
         )
-
-    def _offer(self, lists: Sequence[ServerList]) -> None:
-        self._catalog = catalog_of(self._request, lists, self._said)
+        self._catalog = await catalog_from(self._request, lists, self._said)
+        yield lists
 
     # A step of the model
 
@@ -172,7 +171,7 @@ class ServerTools:
         if limits.reached is not None:
             choice = last_choice(choice, limits.reached, self._request.get("tools") or ())
         elif isinstance(choice, dict):
-            choice = choice_for_step(choice, limits.tally.steps, functions_of(self._catalog))
+            choice = choice_for_step(choice, limits.tally.steps, self._catalog.functions)
         else:
             choice = choice_for_step(choice, limits.tally.steps, {})
         return asked_of_targets(self._request, self._catalog.tools_for(self._said), choice)
@@ -239,7 +238,7 @@ class ServerTools:
             coming = iter(outcomes)
             for call in calls:
                 if not call.server_label:
-                    yield self._search(call)
+                    yield await self._search(call)
                     continue
                 yield telling.call_begun(call)
                 outcome = await next(coming)
@@ -261,10 +260,12 @@ class ServerTools:
             using=self._using,
         )
 
-    def _search(self, call: PendingCall) -> Sequence[Delta]:
+    async def _search(self, call: PendingCall) -> Sequence[Delta]:
         """Find more tools: two items, the call and what it found."""
         told: list[Delta] = []
-        for item in self._catalog.search(call.call_id, call.arguments):
+        catalog = self._catalog
+        found = await off_the_loop(catalog.weight, catalog.search, call.call_id, call.arguments)
+        for item in found:
             block = (item["type"], call.call_id)
             told += ItemOpened(block, item), Opaque(block, call.origin), BlockEnded(block, item)
         return told

@@ -13,14 +13,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lambda_responses.storage.keyed.port import StoreUnavailable
-from lambda_responses.storage.scheduling import at_once, weight_of
+from lambda_responses.storage.scheduling import HEAVY, at_once, off_the_loop, weight_of
 from lambda_responses.storage.tool_lists import STALE, KeptList
 from lambda_responses.tools.catalog import ServerList, usable
+from lambda_responses.tools.servers.credentials import credentials_of
 from lambda_responses.tools.servers.server import ListedTool, ServerFault
-from lambda_responses.tools.tool_text import cleaned_tool
+from lambda_responses.tools.tool_text import cleaned_text, cleaned_tool, is_usable_schema
+from lambda_responses.wire.redaction import redacted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from lambda_responses.storage.tool_lists import ToolLists
     from lambda_responses.tools.catalog import ListsBefore
@@ -90,15 +92,19 @@ class Listing:
     async def _list(
         self, server: Server, tenant: str, before: ListsBefore, connections: Lister, *, anew: bool
     ) -> ServerList:
-        tools = None if anew else before.tools(server)
+        tools = None
+        if not anew:
+            tools = await off_the_loop(weight_of(before.item(server), HEAVY), before.tools, server)
         if tools is None:
             try:
                 tools = await self._known(server, tenant, connections, anew=anew)
             except ServerFault as fault:
                 return ServerList(server, fault=fault)
-        offered, dropped = usable(server, tools)
+        weight = weight_of([_members(tool) for tool in tools], HEAVY)
+        shown = server.label in before.shown
+        listed, dropped = await off_the_loop(weight, _listed, server, tools, weight, shown=shown)
         self._tell(server, dropped)
-        return ServerList(server, offered, shown=server.label in before.shown)
+        return listed
 
     async def _known(
         self, server: Server, tenant: str, connections: Lister, *, anew: bool
@@ -119,8 +125,9 @@ class Listing:
                 raise
             self._memory.put((tenant, server.digest), replace(known, fresh=self._now() + RETRIED))
             return known.tools
-        tools = tuple(map(cleaned_tool, listed))
-        await self._keep(server, tenant, tools, max(listed.ttl, server.list_ttl))
+        tools, dropped = await off_the_loop(listed.weight, presentable, server, listed)
+        self._tell(server, dropped)
+        await self._keep(server, tenant, tools, max(listed.ttl, server.list_ttl), listed.weight)
         return tools
 
     async def _kept(self, server: Server, tenant: str) -> _Remembered | None:
@@ -134,11 +141,15 @@ class Listing:
         tools = tuple(ListedTool(*tool) for tool in kept.tools)
         return self._memory.put((tenant, server.digest), _remembered(tools, kept))
 
-    async def _keep(self, server: Server, tenant: str, tools: tuple[ListedTool, ...], seconds: float) -> None:
+    async def _keep(
+        self, server: Server, tenant: str, tools: tuple[ListedTool, ...], seconds: float, weight: int
+    ) -> None:
         seconds = min(seconds, LONGEST) * (1 - self._jitter() / 10)
         if seconds < SHORTEST:
             return
-        kept = KeptList([_members(tool) for tool in tools], self._now() + seconds)
+        members = [_members(tool) for tool in tools]
+        weight = await off_the_loop(weight, weight_of, members)
+        kept = KeptList(members, self._now() + seconds, weight)
         self._memory.put((tenant, server.digest), _remembered(tools, kept))
         try:
             await self._rows.keep(tenant, server.digest, kept)
@@ -165,7 +176,7 @@ class _Remembered:
 
 
 def _remembered(tools: tuple[ListedTool, ...], kept: KeptList) -> _Remembered:
-    return _Remembered(tools, kept.fresh, kept.fresh + STALE, weight_of(kept.tools))
+    return _Remembered(tools, kept.fresh, kept.fresh + STALE, kept.weight)
 
 
 class _Memory:
@@ -190,6 +201,34 @@ class _Memory:
     @property
     def _weight(self) -> int:
         return sum(known.weight for known in self._lists.values())
+
+
+def presentable(server: Server, listed: Iterable[ListedTool]) -> tuple[tuple[ListedTool, ...], list[str]]:
+    """A server's tools, cleaned, and the names of those that nobody can be shown.
+
+    A server that repeats the credentials which it was shown does not get them to anybody, as with results.
+    """
+    credentials = frozenset(credentials_of(server))
+    tools: list[ListedTool] = []
+    dropped: list[str] = []
+    for tool in listed:
+        cleaned, name = cleaned_tool(tool, credentials), redacted(tool.name, credentials)
+        if name == tool.name and is_usable_schema(cleaned):
+            tools.append(cleaned)
+        else:
+            dropped.append(cleaned_text(name))
+    return tuple(tools), dropped
+
+
+def _listed(
+    server: Server, tools: Iterable[ListedTool], weight: int, *, shown: bool
+) -> tuple[ServerList, Sequence[str]]:
+    """What may be offered of the tools, and what was dropped."""
+    offered, dropped = usable(server, tools)
+    listed = ServerList(server, offered, shown=shown, weight=weight)
+    if not shown:
+        listed.origin  # noqa: B018 - made here, where its hash holds nobody up
+    return listed, dropped
 
 
 def _members(tool: ListedTool) -> list[Any]:

@@ -86,7 +86,7 @@ class Server:
     call_seconds: float = 60.0
     list_seconds: float = 10.0
     result_bytes: int = 4_194_304
-    """Of one answer, on the wire."""
+    """Of one answer, on the wire; of a list, with all its pages."""
     context_bytes: int = 262_144
     """Of one result, as models are shown it."""
     list_ttl: float = 0.0
@@ -131,6 +131,8 @@ class ToolList(Sequence[ListedTool]):
     tools: tuple[ListedTool, ...]
     ttl: float = 0.0
     """Seconds; 0 where the server did not say."""
+    weight: int = 0
+    """About how many bytes they took on the wire."""
 
     @overload
     def __getitem__(self, index: int) -> ListedTool: ...

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from lambda_responses.storage.keyed.port import StoreUnavailable
 from lambda_responses.storage.keyed.sqlite import SQLiteStore
+from lambda_responses.storage.scheduling import HEAVY
 from lambda_responses.storage.tool_lists import STALE, ToolLists
 from lambda_responses.tools.catalog import ListsBefore, ServerList
 from lambda_responses.tools.filters import read_filter
 from lambda_responses.tools.servers import listing as module
 from lambda_responses.tools.servers.listing import LONGEST, RETRIED, Listing
 from lambda_responses.tools.servers.server import Http, ListedTool, Server, ServerFault, ToolList
-from lambda_responses.tools.tool_text import pin_of
+from lambda_responses.tools.tool_text import LONGEST_SCHEMA, pin_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -293,3 +295,48 @@ async def test_a_process_remembers_so_many_lists_and_the_last_ones(
     await process.tools(DICE, tenant="d")
     await process.tools(DICE, tenant="d")
     assert reads[4:] == ["d", "d"]
+
+
+async def test_a_credential_that_a_server_repeats_gets_to_nobody(
+    process: Process, servers: Servers, rows: ToolLists, now: list[float]
+) -> None:
+    shown = "canary-0815-0815"
+    server = replace(DICE, headers={"Authorization": f"Bearer {shown}"})
+    told = ListedTool("look", f"By {shown}", {"enum": [shown]}, {"title": shown})
+    servers.lists["dice"] = ToolList((ROLL, told, ListedTool(f"by {shown}")))
+    for each in (process, Process(rows, servers, now)):
+        (listed,) = await each.lists(server)
+        assert [tool.name for tool in listed.tools] == ["roll", "look"]
+        assert shown not in repr([listed, listed.item])
+    assert servers.asked == ["dice"]
+    assert process.dropped == [("dice", "by [redacted]")]
+
+
+async def test_a_tool_that_is_described_at_too_great_a_length_is_dropped_and_told_of(
+    process: Process, servers: Servers
+) -> None:
+    servers.lists["dice"] = ToolList((ListedTool("long", None, {"enum": ["x" * LONGEST_SCHEMA]}), ROLL))
+    assert await process.tools(DICE) == ["roll"]
+    assert process.dropped == [("dice", "long")]
+
+
+async def test_long_lists_hold_nobody_up(
+    process: Process, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[int] = []
+
+    def noted(name: str) -> None:
+        work = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *given: threads.append(get_ident()) or work(*given))
+
+    noted("usable")
+    noted("presentable")
+    await process.lists(DICE)
+    assert set(threads) == {get_ident()}
+    threads.clear()
+    long = tuple(ListedTool(f"t{number}", "x" * 1_000) for number in range(HEAVY // 1_000))
+    servers.lists["found"] = ToolList(long, ttl=60, weight=HEAVY)
+    for _ in range(2):
+        await process.lists(AD_HOC)
+    assert len(threads) == 3
+    assert get_ident() not in threads
