@@ -10,13 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
 
 from lambda_responses.outbound.client import Outbound
-from lambda_responses.outbound.faults import Refused
+from lambda_responses.outbound.faults import Refused, TooLarge
 from lambda_responses.outbound.policy import check_url
 from lambda_responses.tools.servers.credentials import credentials_of, secrets_of
-from lambda_responses.tools.servers.faults import LOST, NOT_OPEN, Failure, late, too_large
+from lambda_responses.tools.servers.faults import LOST, NOT_OPEN, Failure, late, of_exchange
 from lambda_responses.tools.servers.results import outcome_of
 from lambda_responses.tools.servers.server import Http, ListedTool, ServerFault, Stdio, ToolList
-from lambda_responses.wire.json import to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -66,11 +65,14 @@ class Connections:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Closes all connections; servers that take long to say goodbye are not waited for."""
+        """Closes all connections at once; servers that take long to say goodbye are not waited for.
+
+        That goes on, within its bound, where whoever waits for it is cancelled.
+        """
         links = [*self._links.values(), *self._retired]
         self._links.clear()
         self._retired.clear()
-        await asyncio.gather(*(link.close(CLOSING_SECONDS) for link in links))
+        await asyncio.shield(asyncio.gather(*(link.close(CLOSING_SECONDS) for link in links)))
 
     async def list_tools(self, server: Server) -> ToolList:
         """All tools of a server, of all pages, within its `list_seconds`. Raises `ServerFault`."""
@@ -100,9 +102,6 @@ class Connections:
             result = await self._answer(server, called, server.call_seconds)
         except Unanswered as nothing:
             return nothing.failure.outcome
-        # What comes by HTTP is counted on its way.
-        if isinstance(server.where, Stdio) and len(to_bytes(result)) > server.result_bytes:
-            return too_large(server.result_bytes).outcome
         return outcome_of(result, server.context_bytes, credentials_of(server))
 
     async def _import_sdk(self) -> None:
@@ -137,7 +136,8 @@ class Connections:
         try:
             return await link.asked(question, exchange)
         except asyncio.CancelledError:
-            if link.opening:  # whoever asks next does not wait for what may never open
+            # Whoever asks next does not wait for what may never open, nor for a pipe that may be jammed.
+            if link.opening or isinstance(server.where, Stdio):
                 self._retire(server, link)
             raise
         except Exception as error:  # the SDK's own, its transports' and its validators' are of many kinds
@@ -149,6 +149,8 @@ class Connections:
             failure = failure_of(error, exchange, server.result_bytes, secrets)
             if failure is LOST:
                 self._retire(server, link)
+                if isinstance(link.exchange.fault, TooLarge):
+                    failure = of_exchange(link.exchange, server.result_bytes) or LOST
             raise Unanswered(failure) from None
 
     def _link(self, server: Server) -> Link:

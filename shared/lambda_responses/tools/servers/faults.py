@@ -26,6 +26,7 @@ CLOSED = -32_000
 TIMED_OUT = -32_001
 INVALID = -32_603
 UNREADABLE = -32_700
+OVERSIZE = -32_098
 """Codes of the protocol for what no server said: https://www.jsonrpc.org/specification#error_object"""
 
 LONGEST_MESSAGE = 2_048
@@ -69,7 +70,7 @@ def of_exchange(exchange: Exchange, result_bytes: int) -> Failure | None:
     if isinstance(exchange.fault, Interrupted):
         return LOST
     if isinstance(exchange.fault, TooLarge):
-        return too_large(result_bytes)
+        return too_large(exchange.largest or result_bytes)
     if exchange.fault is not None:
         return Failure(OUTBOUND.get(type(exchange.fault), OUTBOUND[Unreachable]))
     if exchange.status is not None and not exchange.spoken:

@@ -7,7 +7,7 @@ nothing else.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from lambda_responses.tools.servers.transport import Exchange, current
 
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from mcp import Client
 
 Answer = TypeVar("Answer")
+
+CANCELS = 4
+"""Times that a task is told to end: what it does on its way out may hang in its turn."""
+CANCEL_SECONDS = 0.5
+"""For each of them."""
 
 
 class NotOpened(Exception):
@@ -50,7 +55,8 @@ class Link:
         self.guessing = guessing
         """Until it has answered."""
         self._opened = opened
-        self._exchange = Exchange()
+        self.exchange = Exchange()
+        """What became of its opening, and of what it hears."""
         self._client: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
         self._closing = asyncio.Event()
         self._task = asyncio.create_task(self._hold())
@@ -79,9 +85,7 @@ class Link:
             if not asking.done():
                 raise Lost
         finally:
-            if not asking.done():
-                asking.cancel()
-                await asyncio.wait((asking,))
+            await _cancelled(asking)
         answer = asking.result()
         self.guessing = False
         return answer
@@ -91,14 +95,11 @@ class Link:
         self._closing.set()
         if self.opening:
             self._task.cancel()
-        try:
-            await asyncio.wait((self._task,), timeout=seconds)
-        finally:
-            self._task.cancel()
-            await asyncio.wait((self._task,))
+        await asyncio.wait((self._task,), timeout=seconds)
+        await _cancelled(self._task)
 
     async def _hold(self) -> None:
-        current.set(self._exchange)
+        current.set(self.exchange)
         cause: Exception | None = None
         try:
             async with self._opened() as client:
@@ -108,7 +109,16 @@ class Link:
             cause = alone(error)
         finally:
             if not self._client.done():
-                fault = NotOpened(self._exchange)
+                fault = NotOpened(self.exchange)
                 fault.__cause__ = cause
                 self._client.set_exception(fault)
                 self._client.exception()  # nobody may be waiting for it any more
+
+
+async def _cancelled(task: asyncio.Task[Any]) -> None:
+    """Ends a task; one that cannot be ended is not waited for."""
+    for _ in range(CANCELS):
+        if task.done():
+            return
+        task.cancel()
+        await asyncio.wait((task,), timeout=CANCEL_SECONDS)

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 
-from mcp import Client, StdioServerParameters, stdio_client
+from mcp import Client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import Implementation
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
+from lambda_responses.tools.servers.programs import program
 from lambda_responses.tools.servers.server import Http, Server, Stdio
 from lambda_responses.tools.servers.transport import current, http_client
 
@@ -67,7 +68,8 @@ async def opened(server: Server, outbound: Outbound) -> AsyncGenerator[Client]:
     async with AsyncExitStack() as stack:
         match server.where:
             case Stdio() as where:
-                yield await stack.enter_async_context(_program(where))
+                transport = program(where, server.result_bytes)
+                yield await stack.enter_async_context(Client(transport, cache=None, client_info=_ourselves()))
             case Http() as where:
                 yield await _reached(server, where, outbound, stack)
 
@@ -107,11 +109,6 @@ async def _streamable(server: Server, where: Http, outbound: Outbound) -> AsyncG
         streamable_http_client(where.url, http_client=client, max_sse_event_size=largest) as streams,
     ):
         yield streams
-
-
-def _program(where: Stdio) -> Client:
-    program = StdioServerParameters(command=where.command, args=list(where.args), env=dict(where.env))
-    return Client(stdio_client(program), cache=None, client_info=_ourselves())
 
 
 @functools.cache

@@ -83,6 +83,8 @@ def failure_of(error: Exception, exchange: Exchange, result_bytes: int, secrets:
     if told is not None:
         return told
     match error:
+        case MCPError(code=faults.OVERSIZE) | NotOpened(__cause__=MCPError(code=faults.OVERSIZE)):
+            return faults.too_large(result_bytes)
         case MCPError():
             return faults.said(error.code, error.message, secrets)
         case NotOpened(__cause__=MCPError() as cause):

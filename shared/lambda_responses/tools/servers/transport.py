@@ -7,13 +7,14 @@ shown an answer without content.
 
 from __future__ import annotations
 
+import re
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import httpx2
 
-from lambda_responses.outbound.faults import OutboundFault
+from lambda_responses.outbound.faults import OutboundFault, TooLarge
 from lambda_responses.outbound.guarded_transport import EVENTS, GuardedTransport
 from lambda_responses.tools.servers.credentials import proof_of
 from lambda_responses.wire.json import from_text
@@ -33,6 +34,9 @@ NOT_THEIRS = frozenset(
     ]
 )
 """Headers that the connection or the protocol sets, whatever a request's tool says."""
+LARGEST_EVENT = 1_048_576
+"""Bytes of one event of a stream that goes on: for a larger one the SDK ends the stream without a reason."""
+_BLANK = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 _PROTOCOLS = "mcp-"
 JSON = "application/json"
 KINDS = (JSON, EVENTS)
@@ -52,6 +56,8 @@ class Exchange:
     """Of the last answer, where it is no success."""
     spoken: bool = False
     """Whether that answer is one of the protocol all the same: an error in words of its own."""
+    largest: int | None = None
+    """Bytes of one event, where it was too large for that."""
     strange: bool = False
     """Whether the last answer is of a kind that the protocol does not have, such as a page for people."""
 
@@ -82,6 +88,7 @@ def sent_headers(server: Server) -> dict[str, str]:
 class _ServerTransport(httpx2.AsyncBaseTransport):
     def __init__(self, server: Server, outbound: Outbound) -> None:
         self._guarded = GuardedTransport(outbound, largest=server.result_bytes)
+        self._largest_event = min(server.result_bytes, LARGEST_EVENT)
         self._proof = proof_of(server.auth, outbound)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -93,7 +100,12 @@ class _ServerTransport(httpx2.AsyncBaseTransport):
         except OutboundFault as fault:
             exchange.fault = fault
             return httpx2.Response(_BAD_GATEWAY)
-        response.stream = _Body(cast("httpx2.AsyncByteStream", response.stream), exchange)
+        goes_on = request.method == "GET" and _has(response, EVENTS)
+        response.stream = _Body(
+            cast("httpx2.AsyncByteStream", response.stream),
+            exchange,
+            self._largest_event if goes_on else None,
+        )
         exchange.status = None if response.is_success else response.status_code
         exchange.spoken = response.is_error and await _is_spoken(response)
         exchange.strange = response.status_code == _OK and not _has(response, *KINDS)
@@ -132,13 +144,20 @@ async def _is_spoken(response: httpx2.Response) -> bool:
 class _Body(httpx2.AsyncByteStream):
     """What an answer has, until something goes wrong."""
 
-    def __init__(self, stream: httpx2.AsyncByteStream, exchange: Exchange) -> None:
+    def __init__(
+        self, stream: httpx2.AsyncByteStream, exchange: Exchange, largest_event: int | None = None
+    ) -> None:
         self._stream = stream
         self._exchange = exchange
+        self._largest_event = largest_event
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        events = _Events()
         try:
             async for chunk in self._stream:
+                if self._largest_event is not None and events.feed(chunk) > self._largest_event:
+                    self._exchange.largest = self._largest_event
+                    raise TooLarge
                 yield chunk
         except OutboundFault as fault:
             self._exchange.fault = fault
@@ -147,3 +166,20 @@ class _Body(httpx2.AsyncByteStream):
 
     async def aclose(self) -> None:
         await self._stream.aclose()
+
+
+class _Events:
+    """How large events are, which end with a blank line."""
+
+    def __init__(self) -> None:
+        self._size = 0
+        self._edge = b""
+
+    def feed(self, chunk: bytes) -> int:
+        """Bytes of the largest one that is in the chunk or ends there."""
+        first, *others = _BLANK.split(self._edge + chunk)
+        sizes = [self._size + len(first), *map(len, others)]
+        last = others[-1] if others else first
+        self._edge = last[-3:]
+        self._size = sizes[-1] - len(self._edge)
+        return max(sizes)

@@ -109,6 +109,16 @@ async def test_an_oversize_answer_breaks_off_one_call(each: ToolServer, connecti
     assert (await connections.call(server, "add", {"a": 1, "b": 1})).output == "2"
 
 
+@pytest.mark.parametrize("sdk", [1, 2])
+async def test_an_event_that_is_too_large_is_told_as_that(sdk: Any, connections: Connections) -> None:
+    with serving("sse", sdk=sdk) as tools:
+        server = named(tools.url)
+        assert (await connections.call(server, "big", {"size": 400_000})).output
+        outcome = await connections.call(server, "big", {"size": 1_100_000})
+        assert message_of(outcome) == "The server's answer is larger than 1048576 bytes."
+        assert (await connections.call(server, "add", {"a": 1, "b": 1})).output == "2"
+
+
 async def test_a_call_that_hangs_ends_in_time_and_alone(each: ToolServer, connections: Connections) -> None:
     server = named(each.url, call_seconds=1)
     hanging, answered = await asyncio.gather(

@@ -266,3 +266,37 @@ async def test_a_closed_address_is_refused_before_anything_is_sent(url: str) -> 
         with pytest.raises(ServerFault, match="cannot be reached"):
             await connections.list_tools(server)
     assert asked == []
+
+
+@pytest.mark.parametrize("silent", ["DELETE", "GET"])
+async def test_a_server_that_does_not_say_goodbye_is_not_waited_for(silent: str) -> None:
+    """Three of them take no longer than one."""
+    about = {"protocolVersion": "2025-06-18", "capabilities": {"tools": {}}}
+
+    def session(message: dict[str, Any]) -> bytes | None:
+        match message["method"]:
+            case "initialize":
+                made = {**about, "serverInfo": {"name": "x", "version": "1"}}
+                told = json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": made}).encode()
+                return http(told, mcp_session_id="1")
+            case "tools/list":
+                return result(message, tools=[TOOL])
+            case "DELETE" | "GET" if message["method"] == silent:
+                return None
+            case "DELETE" | "GET":
+                return http(b"", status=405)
+            case method if method.startswith("notifications/"):
+                return http(b"", status=202)
+            case _:
+                return error(message, -32_601, "no such method")
+
+    before = asyncio.all_tasks()
+    async with answering(session) as asked:
+        async with Connections() as connections:
+            for number in range(3):
+                server = server_at(f"{asked.url}/{number}")
+                assert len(await connections.list_tools(server)) == 1
+            start = time.monotonic()
+        assert time.monotonic() - start < 3.5
+        assert asked.count("DELETE") == 3
+        assert len(asyncio.all_tasks() - before) <= len(asked)  # the servers' own
