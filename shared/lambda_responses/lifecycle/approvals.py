@@ -20,6 +20,7 @@ from lambda_responses.tools.tool_text import pin_of
 from lambda_responses.wire.context import ANSWERS
 from lambda_responses.wire.errors import InvalidRequestError
 from lambda_responses.wire.faults import clip
+from lambda_responses.wire.server_addresses import public_address
 from lambda_responses.wire.tool_outcomes import tool_failed
 
 if TYPE_CHECKING:
@@ -198,11 +199,14 @@ def _said(request: Json, server: Server) -> tuple[str, str, str, str]:
 
 
 def _address(server: Server) -> str:
-    """32 hexadecimal digits for whom a call is asked of: an operator's server by its name, wherever it is."""
+    """32 hexadecimal digits for whom a call is asked of: an operator's server by its name, wherever it is.
+
+    Of an address, what may be shown: keys in it change as others do, and a hash is no place to keep them in.
+    """
     if server.named is not None:
         told = f"mcp://{server.named}"
     elif isinstance(server.where, Http):
-        told = server.where.url
+        told = public_address(server.where.url)
     else:
         told = json.dumps([server.where.command, *server.where.args])
     return sha256(told.encode()).hexdigest()[:32]

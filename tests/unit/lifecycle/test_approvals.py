@@ -193,6 +193,16 @@ async def test_a_call_needs_its_server_in_the_request(dice: Asked, servers: list
     [
         (DICE, replace(DICE, headers={"authorization": "Bearer new"}), True),
         (DICE, replace(DICE, where=Http("https://other.example/mcp")), False),
+        (
+            replace(DICE, where=Http("https://a.example/?key=1")),
+            replace(DICE, where=Http("https://a.example/?key=2")),
+            True,
+        ),
+        (
+            replace(DICE, where=Http("https://a.example/?key=1")),
+            replace(DICE, where=Http("https://a.example/b?key=1")),
+            False,
+        ),
         (DICE, replace(DICE, named="dice"), False),
         (replace(DICE, named="dice"), replace(DICE, named="dice", where=Http("https://moved.example")), True),
         (replace(DICE, named="dice"), replace(DICE, named="prod"), False),
@@ -209,6 +219,17 @@ async def test_a_call_goes_to_the_server_that_it_was_asked_of(
         assert await dice.calls(dice.answer(), servers=[is_now])
     else:
         await refused(dice.calls(dice.answer(), servers=[is_now]), "not found")
+
+
+async def test_a_key_in_an_address_leaves_no_trace_in_what_is_kept_of_a_question(play: Play) -> None:
+    response: Json = {"id": "resp_1", "created_at": NOW, "store": True}
+    kept = [
+        await asked(
+            CALL, replace(DICE, where=Http(url)), ROLL, response=response, tenant="me", using=play(Played([]))
+        )
+        for url in ("https://a.example/mcp", "https://a.example/mcp?key=1")
+    ]
+    assert kept[0] == kept[1]
 
 
 async def test_an_answer_counts_once_in_a_chain(dice: Asked) -> None:

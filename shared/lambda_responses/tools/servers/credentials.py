@@ -11,11 +11,12 @@ import time
 from base64 import b64encode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
+from urllib.parse import quote_plus, urlencode
 
 from lambda_responses.outbound.faults import OutboundFault
 from lambda_responses.tools.servers.server import ClientCredentials, Http, SigV4, Stdio
 from lambda_responses.wire.json import from_text
+from lambda_responses.wire.server_addresses import members_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,9 +33,9 @@ USUAL_LIFE = 300.0
 """Seconds for a token whose issuer does not say."""
 
 _SECRETIVE = ("auth", "cookie", "key", "password", "secret", "token")
-"""Parts of the names of headers whose values are credentials..."""
+"""Parts of the names of headers, and in addresses, whose values are credentials..."""
 _RANDOM = re.compile(r"(?=\S*[0-9])(?=\S*[A-Za-z])\S{16,}")
-"""... and what is one by its looks, whatever its header is called."""
+"""... and what is one by its looks, whatever it is called."""
 
 _tokens: dict[ClientCredentials, _Token] = {}
 _sessions: dict[SigV4, str] = {}
@@ -71,7 +72,11 @@ def proof_of(auth: ClientCredentials | SigV4 | None, outbound: Outbound) -> Proo
 def credentials_of(server: Server) -> Iterator[str]:
     """What proves to a server who is calling, whole and by the word: never to be seen in what it says."""
     yield from server.secrets
-    for name, value in server.headers.items():
+    sent = [
+        *server.headers.items(),
+        *(members_of(server.where.url) if isinstance(server.where, Http) else ()),
+    ]
+    for name, value in sent:
         if any(word in name.lower() for word in _SECRETIVE) or _RANDOM.fullmatch(value):
             yield from (value, *value.split())
     match server.auth:
@@ -92,7 +97,7 @@ def secrets_of(server: Server) -> Iterator[str]:
         yield from (value, *value.split())
     match server.where:
         case Http(url):
-            yield from (value for _, value in parse_qsl(urlsplit(url).query))
+            yield from (value for _, value in members_of(url))
         case Stdio():
             yield from server.where.env.values()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lambda_responses.tools.servers.credentials import credentials_of
+from lambda_responses.tools.servers.credentials import credentials_of, secrets_of
 from lambda_responses.tools.servers.server import ClientCredentials, Http, Server
 
 AT = Http("https://dice.example/mcp")
@@ -32,3 +32,12 @@ def test_what_an_operator_has_by_reference_is_one_wherever_it_is_sent():
 def test_the_secret_of_a_client_is_one_before_there_is_a_token():
     auth = ClientCredentials("https://issuer.example/token", "me", "canary")
     assert set(credentials_of(Server("dice", AT, auth=auth))) == {"canary"}
+
+
+def test_a_key_in_an_address_is_known_by_its_name_or_its_looks():
+    """And a word that a tool may well say is none: nothing is taken out of results for it."""
+    url = "https://mcp.example/mcp?api_key=canary%2D1&project=documentation&v=k2j4h5g6f7d8s9a0#canary-token-2345678"
+    known = {"canary%2D1", "canary-1", "k2j4h5g6f7d8s9a0", "canary-token-2345678"}
+    server = Server("dice", Http(url))
+    assert set(credentials_of(server)) == known
+    assert set(secrets_of(server)) == {*known, "documentation"}
