@@ -30,7 +30,7 @@ from lambda_responses.stream.deltas import (
 )
 from lambda_responses.stream.output import Finished, Output
 from lambda_responses.stream.parts import OUTPUT_TEXT, REASONING_TEXT, REFUSAL, SUMMARY_TEXT
-from lambda_responses.wire.errors import RESPONSE_ERROR_CODES, APIError, ServerError
+from lambda_responses.wire.errors import APIError, ServerError, response_error_code
 from lambda_responses.wire.origins import SUPERSEDED
 from lambda_responses.wire.usage import add_usage
 
@@ -344,9 +344,7 @@ class ResponseEmitter:
 
     def _failing(self, error: APIError) -> Iterator[Event]:
         told = error.body()["error"]
-        code = told["code"]
-        if code not in RESPONSE_ERROR_CODES:
-            code = "server_error" if error.status >= 500 else "invalid_prompt"
+        code = response_error_code(error)
         told["code"] = told["code"] or code
         yield from self._output.close_all("incomplete")
         yield render_fault(told)

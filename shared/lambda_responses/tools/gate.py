@@ -9,7 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lambda_responses.stream.deltas import BlockEnded, Envelope, ItemOpened, Opaque, ToolArguments, ToolCall
+from lambda_responses.stream.deltas import (
+    BlockEnded,
+    Envelope,
+    ItemOpened,
+    Opaque,
+    Refusal,
+    Text,
+    ToolArguments,
+    ToolCall,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,15 +55,19 @@ class Gate:
         self._holds = holds
         self._held: list[HeldCall] = []
         self._open: dict[Block, HeldCall] = {}
+        self.speaks = False
+        """Whether any words of an answer have passed."""
 
     def passed(self, deltas: Sequence[Delta]) -> Sequence[Delta]:
         """Those of the deltas that are told at once."""
+        self.speaks = self.speaks or any(map(_speaks, deltas))
         return [_without_tools(delta) for delta in deltas if not self._keeps(delta)]
 
     def forget(self) -> None:
         """The step is taken anew, by somebody who knows nothing of these calls."""
         self._held.clear()
         self._open.clear()
+        self.speaks = False
 
     @property
     def calls(self) -> Sequence[HeldCall]:
@@ -91,6 +104,14 @@ def _complete(call: HeldCall, final: Json | None) -> None:
     arguments = (final or {}).get("arguments")
     if isinstance(arguments, str) and arguments.startswith(call.said):
         call.said = arguments
+
+
+def _speaks(delta: Delta) -> bool:
+    match delta:
+        case Text() | Refusal() | BlockEnded(_, {"type": "message"}):
+            return True
+        case _:
+            return False
 
 
 def _without_tools(delta: Delta) -> Delta:

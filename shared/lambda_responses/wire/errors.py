@@ -168,3 +168,11 @@ class OverloadedError(APIError):
     status = 503
     type = "service_unavailable_error"
     default_code = "server_is_overloaded"
+
+
+def response_error_code(error: APIError) -> str:
+    """The code of a response that failed for this. When a server of tools fails, the request is not at fault."""
+    if error.code in RESPONSE_ERROR_CODES:
+        return error.code
+    blameless = error.status >= 500 or isinstance(error, FailedDependencyError)
+    return "server_error" if blameless else "invalid_prompt"

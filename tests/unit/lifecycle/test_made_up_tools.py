@@ -1,4 +1,4 @@
-"""Models call what nobody has offered them. They are told so, and a client only hears of its own functions."""
+"""Models call what nobody has offered them. They are told so; clients hear of their own functions only."""
 
 from __future__ import annotations
 

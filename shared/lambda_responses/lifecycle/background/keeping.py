@@ -10,7 +10,7 @@ from lambda_responses.storage.background.job import LeaseLost
 from lambda_responses.storage.conversations.leases import ConversationLocked, ConversationNotFound
 from lambda_responses.storage.keyed.port import StoreUnavailable
 from lambda_responses.wire.conversations import conversation_locked
-from lambda_responses.wire.errors import RESPONSE_ERROR_CODES, APIError, ServerError
+from lambda_responses.wire.errors import APIError, ServerError, response_error_code
 from lambda_responses.wire.not_found import conversation_not_found
 
 if TYPE_CHECKING:
@@ -72,7 +72,4 @@ async def give_up(lease: Lease, fault: APIError, using: Services) -> NoReturn:
 
 def _error_of(fault: APIError) -> Json:
     """What a response says in its `error` that failed for this."""
-    code = fault.code
-    if code not in RESPONSE_ERROR_CODES:
-        code = "server_error" if fault.status >= 500 else "invalid_prompt"
-    return {"code": code, "message": fault.message}
+    return {"code": response_error_code(fault), "message": fault.message}

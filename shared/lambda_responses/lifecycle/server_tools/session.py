@@ -185,17 +185,21 @@ class ServerTools:
         """Decide what becomes of the calls of a step that is over; what tells of those that are asked for."""
         emitter, limits, held = self._emitter, self._limits, self._gate.calls
         self._last_turn_due = False
-        counts = limits.reached is None and emitter.whole and emitter.stop in ("tool_calls", "end", "pause")
+        counts = held and emitter.whole and emitter.stop in ("tool_calls", "end", "pause")
         told: list[Delta] = []
-        if held and counts:
+        if counts and limits.reached is None:
             pending, asked = decide(
                 held, self._catalog, limits.tally, limits.bounds, unique=emitter.unique_call_id
             )
             self.pending = pending
+            if len(pending) + len(asked) < len(held):
+                limits.reached = "max_tool_calls"
             self._last_turn_due = not (pending or asked or self._is_clients_turn)
             for call in asked:
                 told += await self._asked(call)
             told.append(Stopped("tool_calls"))
+        elif counts and not (self._gate.speaks or self._is_clients_turn):
+            told.append(Stopped("max_output_tokens"))  # a last turn that calls all the same answers nothing
         limits.turn_over(emitter.usage_in_step, answering.price)
         return told
 
