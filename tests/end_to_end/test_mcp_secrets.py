@@ -76,7 +76,12 @@ def evidence(
             **{name: seed("provider's key") for name in PROVIDER_KEYS},
         }
         with tooled_server(folder, upstream, named, **environment) as server:
-            lent = seed("lent token"), seed("tenant's token"), seed("tenant's header")
+            lent = (
+                seed("lent token"),
+                seed("tenant's token"),
+                seed("tenant's header"),
+                seed("tenant's query"),
+            )
             asyncio.run(visit(client_of(server, key), found, upstream, tools, lent))
         assert server.complaints == []
         found.printed = server.log
@@ -89,16 +94,16 @@ async def visit(
     found: Evidence,
     upstream: Upstream,
     tools: ToolServer,
-    lent: tuple[str, str, str],
+    lent: tuple[str, str, str, str],
 ) -> None:
     """Use every server in every way, on every format."""
-    borrowed, authorization, header = lent
+    borrowed, authorization, header, query = lent
     own = {"headers": {"X-Own": header, "X-Api-Key": header}, "authorization": authorization}
     every: dict[str, Json] = {
         "tools": {"server_url": "mcp://tools"},
         "walled": {"server_url": "litellm_proxy/mcp/walled"},
         "lent": {"server_url": "mcp://lent", "authorization": borrowed},
-        "own": {"server_url": tools.url, **own},
+        "own": {"server_url": f"{tools.url}?api_key={query}", **own},
         "wrong": {"server_url": "mcp://wrong"},
     }
     async with http:
