@@ -79,8 +79,11 @@ class Connections:
         await self._import_sdk()
         from lambda_responses.tools.servers.questions import tools_of
 
+        async def told(client: Client) -> ToolList:
+            return await tools_of(client, server.result_bytes)
+
         try:
-            return await self._answer(server, tools_of, server.list_seconds)
+            return await self._answer(server, told, server.list_seconds)
         except Unanswered as nothing:
             raise ServerFault(nothing.failure.message, nothing.failure.status) from None
 
@@ -96,7 +99,7 @@ class Connections:
         name = tool if isinstance(tool, str) else tool.name
 
         async def called(client: Client) -> Json:
-            return await result_of(client, name, arguments)
+            return await result_of(client, name, arguments, server.result_bytes)
 
         try:
             result = await self._answer(server, called, server.call_seconds)

@@ -100,6 +100,7 @@ def said(code: int, message: str, secrets: Iterable[str]) -> Failure:
 
 LOST = Failure("The connection ended before an answer came.", unsure=True)
 NOT_OPEN = Failure(OUTBOUND[Refused])
+TOO_MANY_TOOLS = Failure("The server lists more than 1000 tools.")
 NOT_STARTED = Failure("The server could not be connected to.")
 NO_PROTOCOL = Failure("The server's answer does not follow the protocol.", INVALID)
 

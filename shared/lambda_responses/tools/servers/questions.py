@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 MOST_PAGES = 100
 """Of one list."""
+MOST_TOOLS = 1_000
+"""The same; nobody means to offer more, and each is work for all who share this process."""
 SESSION_GONE = 404
 """The status of a request for a session that its server has forgotten:
 https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#session-management"""
@@ -41,23 +43,37 @@ NOT_KNOWN = frozenset((METHOD_NOT_FOUND, UNSUPPORTED_PROTOCOL_VERSION))
 _RESULT: TypeAdapter[Json] = TypeAdapter(dict[str, Any])
 
 
-async def tools_of(client: Client) -> ToolList:
-    """All tools, of all pages."""
+class TooMuch(Exception):
+    """What a server says in several answers is more than it may say."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+async def tools_of(client: Client, largest: int) -> ToolList:
+    """All tools, of all pages, which together may take so many bytes. Raises `TooMuch`."""
     tools: list[ListedTool] = []
     lifetimes: list[int] = []
+    weight = 0
     cursor: str | None = None
     for _ in range(MOST_PAGES):
         page = await client.list_tools(cursor=cursor)
+        if len(tools) + len(page.tools) > MOST_TOOLS:
+            raise TooMuch(faults.TOO_MANY_TOOLS)
+        weight += sum(len(tool.model_dump_json(by_alias=True, exclude_none=True)) for tool in page.tools)
+        if weight > largest:
+            raise TooMuch(faults.too_large(largest))
         tools += map(_listed, page.tools)
         lifetimes.append(page.ttl_ms or 0)
         cursor = page.next_cursor
         if cursor is None:
             break
-    return ToolList(tuple(tools), min(lifetimes) / 1000)
+    return ToolList(tuple(tools), min(lifetimes) / 1000, weight)
 
 
-async def result_of(client: Client, name: str, arguments: Json) -> Json:
-    """The `result` of a call, as it came.
+async def result_of(client: Client, name: str, arguments: Json, largest: int) -> Json:
+    """The `result` of a call, as it came; `largest` bounds a list that has to be asked for, see `tools_of`.
 
     The SDK's own way to call asks for a list after the first call of a tool that was not listed, to compare
     the result with a schema. Here models are shown what there is.
@@ -71,7 +87,7 @@ async def result_of(client: Client, name: str, arguments: Json) -> Json:
         if error.code != HEADER_MISMATCH:
             raise
         # Some arguments belong into headers too, which the SDK knows of from a list.
-        await tools_of(client)
+        await tools_of(client, largest)
         return cast("Json", await client.session.send_request(request, result))
 
 
@@ -83,6 +99,8 @@ def failure_of(error: Exception, exchange: Exchange, result_bytes: int, secrets:
     if told is not None:
         return told
     match error:
+        case TooMuch():
+            return error.failure
         case MCPError(code=faults.OVERSIZE) | NotOpened(__cause__=MCPError(code=faults.OVERSIZE)):
             return faults.too_large(result_bytes)
         case MCPError():
@@ -115,11 +133,11 @@ def was_not_heard(error: Exception, exchange: Exchange, *, guessing: bool) -> bo
 
 
 def _listed(tool: Tool) -> ListedTool:
-    told: Json = tool.model_dump(mode="json", by_alias=True, exclude_none=True)
+    about = tool.annotations
     return ListedTool(
         name=tool.name,
         description=tool.description,
-        input_schema=told["inputSchema"],
-        annotations=told.get("annotations", {}),
-        output_schema=told.get("outputSchema"),
+        input_schema=tool.input_schema,
+        annotations={} if about is None else about.model_dump(mode="json", by_alias=True, exclude_none=True),
+        output_schema=tool.output_schema,
     )
