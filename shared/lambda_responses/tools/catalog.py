@@ -376,7 +376,7 @@ class Catalog:
     def _defer_many(self, others: int) -> None:
         """Defer all servers' tools where they are too many to be read each time."""
         offered = self.offered
-        if len(offered) + others > MOST_TOOLS or len(json.dumps(offered)) > MOST_BYTES:
+        if len(offered) + others > MOST_TOOLS or sum(len(json.dumps(each)) for each in offered) > MOST_BYTES:
             self._entries = {name: replace(each, deferred=True) for name, each in self._entries.items()}
 
     def _named_by(self, choice: str | Json | None) -> Iterator[str]:
@@ -428,4 +428,7 @@ def _print_of(server: Server, tools: Sequence[Json]) -> str:
     """32 hexadecimal digits for these tools of a server, and for which of its tools were asked for."""
     asked = [(sorted(each.names or ()), each.names is None, each.read_only) for each in server.allowed]
     pins = sorted((server.pins or {}).items())
-    return sha256(json.dumps([asked, pins, tools], sort_keys=True).encode()).hexdigest()[:32]
+    told = sha256(json.dumps([asked, pins]).encode())
+    for tool in tools:  # one by one, lest other threads wait for a long list
+        told.update(json.dumps(tool, sort_keys=True).encode())
+    return told.hexdigest()[:32]

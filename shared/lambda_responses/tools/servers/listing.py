@@ -36,6 +36,8 @@ RETRIED = 30.0
 """Seconds after which a server is asked again that did not answer, while an older list of it is in use."""
 MOST_KEPT, MOST_CHARACTERS = 128, 16_000_000
 """Lists that a process remembers, and how much they are together."""
+EACH = 500
+"""Characters that are as much work as a tool is, however little it says."""
 MOST_TOLD = 1_000
 """Dropped tools that a process tells of."""
 
@@ -100,7 +102,7 @@ class Listing:
                 tools = await self._known(server, tenant, connections, anew=anew)
             except ServerFault as fault:
                 return ServerList(server, fault=fault)
-        weight = weight_of([_members(tool) for tool in tools], HEAVY)
+        weight = weight_of([_members(tool) for tool in tools], HEAVY) + EACH * len(tools)
         shown = server.label in before.shown
         listed, dropped = await off_the_loop(weight, _listed, server, tools, weight, shown=shown)
         self._tell(server, dropped)
@@ -125,7 +127,7 @@ class Listing:
                 raise
             self._memory.put((tenant, server.digest), replace(known, fresh=self._now() + RETRIED))
             return known.tools
-        tools, dropped = await off_the_loop(listed.weight, presentable, server, listed)
+        tools, dropped = await off_the_loop(listed.weight + EACH * len(listed), presentable, server, listed)
         self._tell(server, dropped)
         await self._keep(server, tenant, tools, max(listed.ttl, server.list_ttl), listed.weight)
         return tools
