@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lambda_responses.lifecycle.known import upstream_may_run_servers
 from lambda_responses.lifecycle.ports import Principal
 from lambda_responses.outbound.faults import Refused
-from lambda_responses.outbound.policy import check_url
+from lambda_responses.outbound.urls import read_url
 from lambda_responses.tools.approvals import approval_policies
 from lambda_responses.tools.filters import read_filter
 from lambda_responses.tools.servers.headers import is_field
@@ -28,6 +29,14 @@ if TYPE_CHECKING:
 _TO_THE_PROXY = "x-litellm-"
 _CHOSEN = "x-mcp-servers"
 """Headers that clients of LiteLLM's proxy put into a tool for the proxy itself. They are not passed on."""
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_PLAIN = ("agent", "format", "language", "locale", "region", "timezone", "toolset", "trace", "version")
+"""Parts of the names of headers whose values are no secrets."""
+_CLOSED = (
+    "an MCP server that a request names by its address is called at public 'https' addresses alone. "
+    "Whoever operates this server can open others with RESPONSES_OUTBOUND_ALLOW, or name the server in "
+    "RESPONSES_MCP_SERVERS."
+)
 
 
 def upstream_runs(request: Json, targets: Sequence[Target], using: Services) -> bool:
@@ -122,13 +131,16 @@ def _servers(
     if names is None:
         return [_addressed(tool, path, principal, using)]
     headers = _headers(tool, path)
-    if is_proxys(url) and not names:
-        names = [name.strip() for name in headers.get(_CHOSEN, "").split(",") if name.strip()]
+    param = f"{path}.server_url"
+    if is_proxys(url) and not names and _CHOSEN in headers:
+        names, param = _chosen(headers[_CHOSEN], path), f"{path}.headers"
     registry = using.mcp_servers
     if names or not is_proxys(url):
-        servers = [registry.open_to(name, principal) for name in names]
+        servers = [_open(registry.open_to(name, principal), name, param) for name in names]
     else:
-        servers = list(registry.all_for(principal)) or [None]
+        servers = registry.all_for(principal)
+        if not servers:
+            raise _fault(f"Invalid '{param}': there is no MCP server that you may use.", param)
     # Clients of LiteLLM's proxy give the same label to whatever they have behind it.
     label = tool.get("server_label") if len(servers) == 1 else None
     if is_proxys(url) and label in taken:
@@ -136,12 +148,25 @@ def _servers(
     return [_named(server, label, tool, headers, path) for server in servers]
 
 
+def _chosen(header: str, path: str) -> Sequence[str]:
+    """The servers that a header for LiteLLM's proxy names."""
+    names = [name.strip() for name in header.split(",") if name.strip()]
+    if not names:
+        raise _fault(f"Invalid '{path}.headers': '{_CHOSEN}' names no MCP server.", f"{path}.headers")
+    return names
+
+
+def _open(server: NamedServer | None, name: str, param: str) -> NamedServer:
+    """It, if this caller may use it. Whether others may use such a one is not for everybody to know."""
+    if server is None:
+        named = f"named '{name}'" if _NAME.fullmatch(name) else "of that name"
+        raise _fault(f"Invalid '{param}': there is no MCP server {named} that you may use.", param)
+    return server
+
+
 def _named(
-    server: NamedServer | None, label: str | None, tool: Json, headers: Mapping[str, str], path: str
+    server: NamedServer, label: str | None, tool: Json, headers: Mapping[str, str], path: str
 ) -> Server:
-    if server is None:  # whether there is one that others may use is not for everybody to know
-        message = f"Invalid '{path}.server_url': there is no MCP server of that name that you may use."
-        raise _fault(message, f"{path}.server_url")
     brought = {
         name: value
         for name, value in headers.items()
@@ -156,6 +181,7 @@ def _named(
     return replace(
         server.as_server(label),
         headers={**brought, **server.headers},
+        secrets=server.secrets | _secrets_in(brought),
         allowed=server.allowed if asked is None else (*server.allowed, read_filter(asked, server=prefix)),
         approval=approval_policies(tool.get("require_approval"), server.approval, server=prefix),
         deferred=server.deferred or bool(tool.get("defer_loading")),
@@ -174,10 +200,12 @@ def _addressed(tool: Json, path: str, principal: Principal, using: Services) -> 
         raise _fault(message, f"{path}.server_url")
     asked = tool.get("allowed_tools")
     limits = using.mcp_servers.limits
+    headers = _headers(tool, path)
     return Server(
         tool["server_label"],
         Http(_open_address(tool["server_url"], f"{path}.server_url", using)),
-        headers=_headers(tool, path),
+        headers=headers,
+        secrets=_secrets_in(headers),
         allowed=() if asked is None else (read_filter(asked),),
         approval=approval_policies(tool.get("require_approval")),
         deferred=bool(tool.get("defer_loading")),
@@ -195,13 +223,22 @@ def _open_address(url: str, param: str, using: Services) -> str:
     """The address, plainly written. What it leads to is looked at again when that is known."""
     policy = using.outbound.policy
     try:
-        place = check_url(url, policy)
+        place = read_url(url)
     except Refused:
-        message = f"Invalid '{param}': it is not the address of an MCP server that can be reached from here."
+        message = f"Invalid '{param}': expected an address such as 'https://mcp.example.com/mcp'."
         raise _fault(message, param) from None
+    try:
+        policy.check(place)
+    except Refused:
+        raise _fault(f"Invalid '{param}': {_CLOSED}", param) from None
     if place.scheme != "https" and not policy.opens_for_us_alone(place):
-        raise _fault(f"Invalid '{param}': expected an address that begins with 'https://'.", param)
+        raise _fault(f"Invalid '{param}': {_CLOSED}", param)
     return place.url
+
+
+def _secrets_in(headers: Mapping[str, str]) -> frozenset[str]:
+    """What the client sends along, which is its own to know; words that results may well have are none."""
+    return frozenset(value for name, value in headers.items() if not any(word in name for word in _PLAIN))
 
 
 def _headers(tool: Json, path: str) -> dict[str, str]:
@@ -209,7 +246,8 @@ def _headers(tool: Json, path: str) -> dict[str, str]:
     headers: dict[str, str] = {}
     given: Mapping[str, str] = tool.get("headers") or {}
     for name, value in given.items():
-        if not is_field(name, value) or name.lower() in headers:
+        chooses = name.lower() == _CHOSEN  # which goes nowhere, and says itself what it lacks
+        if not (chooses or is_field(name, value)) or name.lower() in headers:
             raise _fault(
                 f"Invalid '{path}.headers': it holds a header that cannot be sent.", f"{path}.headers"
             )

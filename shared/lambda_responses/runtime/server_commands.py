@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lambda_responses.runtime.runtime import Runtime
@@ -38,7 +40,13 @@ def add_server_commands(parser: ArgumentParser) -> None:
 
 def run_server_command(arguments: Namespace, environment: Mapping[str, str]) -> int:
     """Run one of them; the exit status. Raises `SettingsError` for an environment that cannot be used."""
-    return asyncio.run(_run(arguments, Runtime(local_environment(environment))))
+    try:
+        status = asyncio.run(_run(arguments, Runtime(local_environment(environment))))
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    return status
 
 
 async def _run(arguments: Namespace, runtime: Runtime) -> int:
@@ -68,6 +76,7 @@ def _list(servers: Sequence[NamedServer]) -> int:
 
 
 async def _list_tools(named: NamedServer, using: Services, *, as_json: bool) -> int:
+    from lambda_responses.tools.catalog import usable
     from lambda_responses.tools.servers.connections import Connections
     from lambda_responses.tools.servers.listing import presentable
     from lambda_responses.tools.servers.server import ServerFault
@@ -80,7 +89,7 @@ async def _list_tools(named: NamedServer, using: Services, *, as_json: bool) -> 
     except ServerFault as fault:
         _say(f"The server does not tell its tools: {fault.message}")
         return FAILED
-    tools, _ = presentable(server, tools)
+    tools, _ = usable(replace(server, pins=None), presentable(server, tools)[0])
     pins = {tool.name: pin_of(tool) for tool in tools}
     if as_json:
         print(json.dumps(pins, indent=2))

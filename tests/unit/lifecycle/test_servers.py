@@ -128,7 +128,22 @@ def test_all_servers_are_those_that_the_caller_may_use():
 def test_a_server_that_others_may_use_is_not_told_from_one_that_is_not_there(url: str):
     fault = refused({"server_url": "mcp://dice"}, {"server_url": url})
     assert (fault.status, fault.param) == (400, "tools[1].server_url")
-    assert fault.message.endswith("there is no MCP server of that name that you may use.")
+    name = url.rpartition("/")[2]
+    named = "of that name" if name in ("", "dice,wiki") else f"named '{name}'"
+    assert fault.message.endswith(f"there is no MCP server {named} that you may use.")
+
+
+def test_of_several_servers_the_one_is_named_that_is_not_there():
+    fault = refused({"server_url": "litellm_proxy/mcp/wiki,gone"})
+    assert (fault.param, "'gone'" in fault.message) == ("tools[0].server_url", True)
+    fault = refused({"server_url": "litellm_proxy", "headers": {"X-MCP-Servers": "wiki, gone"}})
+    assert (fault.param, "'gone'" in fault.message) == ("tools[0].headers", True)
+
+
+@pytest.mark.parametrize("header", ["", " ", ","])
+def test_a_header_that_chooses_no_server_is_told_so(header: str):
+    fault = refused({"server_url": "litellm_proxy", "headers": {"x-mcp-servers": header}})
+    assert fault.message == "Invalid 'tools[0].headers': 'x-mcp-servers' names no MCP server."
 
 
 def test_whoever_may_use_no_server_is_told_so():
@@ -268,6 +283,30 @@ CLOSED = (
 def test_an_address_that_is_closed_or_not_secure_is_refused(url: str):
     fault = refused({**ADDRESSED, "server_url": url})
     assert (fault.status, fault.code, fault.param) == (400, "invalid_value", "tools[0].server_url")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://127.0.0.1:9331/mcp", "http://dice.example/", "https://10.0.0.1/", "https://nobody.internal/"],
+)
+def test_of_a_closed_address_it_is_said_what_to_do(url: str):
+    told = refused({**ADDRESSED, "server_url": url}).message
+    assert told == refused({**ADDRESSED, "server_url": "https://127.0.0.1/mcp"}).message
+    for way in ("'https'", "RESPONSES_OUTBOUND_ALLOW", "RESPONSES_MCP_SERVERS"):
+        assert way in told
+
+
+@pytest.mark.parametrize("url", ["not a url", "dice", "https://u:canary@dice.example/", "file:///etc/passwd"])
+def test_what_is_no_address_is_told_how_one_looks(url: str):
+    told = refused({**ADDRESSED, "server_url": url}).message
+    assert told.endswith("expected an address such as 'https://mcp.example.com/mcp'.")
+
+
+@pytest.mark.parametrize("url", [URL, "mcp://mine"])
+def test_what_a_caller_sends_along_is_a_secret_of_its_own(url: str):
+    headers = {"X-A": "hdrvalue1", "accept-language": "en-GB,en;q=0.5", "x-region": "eu-west-1"}
+    [server] = resolved({**ADDRESSED, "server_url": url, "headers": headers})
+    assert server.secrets == {"hdrvalue1"}
 
 
 def test_what_the_operator_opened_may_be_addressed_without_tls():
