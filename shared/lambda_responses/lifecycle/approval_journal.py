@@ -9,6 +9,7 @@ from lambda_responses.lifecycle.approvals import refusal
 from lambda_responses.storage.approvals import Approval
 from lambda_responses.storage.background.tool_journal import Noted
 from lambda_responses.storage.keyed.port import StoreFact
+from lambda_responses.wire.tool_outcomes import tool_failed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 """Seconds between two looks at what another response's call has come to."""
+
+UNDERWAY = tool_failed("Another response was making the approved call when the time of this one was over.")
+"""What is told of a call that this response did not make, and that nobody could wait for any longer."""
 
 
 class _Making(TypedDict):
@@ -48,10 +52,12 @@ class ApprovalJournal:
         tool: Callable[[str, str], tuple[Server, ListedTool] | None],
         response: Json,
         tenant: str,
+        seconds_left: Callable[[], float],
         using: Services,
     ) -> None:
-        """`tool` finds a tool by its server's label and its name, as it is now. Of a response that is not
-        stored, nothing is kept but that the calls were made.
+        """`tool` finds a tool by its server's label and its name, as it is now; `seconds_left` says for how
+        long others' calls are waited for. Of a response that is not stored, nothing is kept but that the
+        calls were made.
         """
         self._approved = {call.call_id: call for call in calls if call.approval_request_id is not None}
         self._journal = journal
@@ -59,6 +65,7 @@ class ApprovalJournal:
         self._response_id: str = response["id"]
         self._keeps = response.get("store") is not False
         self._tenant = tenant
+        self._seconds_left = seconds_left
         self._using = using
         self._owner = using.entropy(16)
 
@@ -96,10 +103,13 @@ class ApprovalJournal:
         await self._journal.conclude(call_id, outcome)
 
     async def _outcome(self, call: PendingCall, used: Used) -> Outcome | None:
-        """What came of a call that was begun before, if that is ever known."""
+        """What came of a call that was begun before, if that is ever known, or is while there is time."""
         pause = SHORTEST_PAUSE
         while used.underway:
-            await asyncio.sleep(pause)
+            if (left := self._seconds_left()) <= 0:
+                await self._journal.conclude(call.call_id, UNDERWAY)
+                return UNDERWAY
+            await asyncio.sleep(min(pause, left))
             pause = min(2 * pause, LONGEST_PAUSE)
             known = await self._using.approvals.known(self._approval(call), response_id=self._response_id)
             if known is None:

@@ -27,7 +27,8 @@ Bound: TypeAlias = Literal[
 
 Admission: TypeAlias = Literal["run", "repeated", "given_up", "unknown", "ignored"]
 """What becomes of a call: it is made; it is answered without being made, because it was made before, or its
-server fails all the time, or has no such tool; or it is passed over, because there have been enough."""
+server fails all the time, or has no such tool; or it is passed over, because there have been enough, unless
+it was approved: then somebody waits for an answer to it."""
 
 ANSWERED_FROM = 3
 """The same call is made less often than this, and answered from then on without being made."""
@@ -44,6 +45,7 @@ ANSWERS: dict[Admission, Outcome] = {
         f"Not called: this server was given up after {GIVEN_UP_AFTER} failures in a row."
     ),
     "unknown": tool_failed("Not called: the server has no such tool."),
+    "ignored": tool_failed("Not called: this response has made as many calls of tools as it may."),
 }
 """What a model is told of a call that is answered without being made."""
 

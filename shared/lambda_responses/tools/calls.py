@@ -29,7 +29,7 @@ class PendingCall:
     among the calls of that."""
     approval_request_id: str | None = None
     """The `mcpr_` item by which somebody has approved it; None where nobody had to."""
-    unmade: Literal["repeated", "given_up", "unknown"] | None = None
+    unmade: Literal["repeated", "given_up", "unknown", "ignored"] | None = None
     """Why it is answered without being made, where it is: see `bounds.ANSWERS`."""
 
     def as_json(self) -> Json:

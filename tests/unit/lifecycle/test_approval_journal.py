@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lambda_responses.lifecycle.approval_journal import ApprovalJournal
+from lambda_responses.lifecycle.approval_journal import SHORTEST_PAUSE, UNDERWAY, ApprovalJournal
 from lambda_responses.storage.approvals import SLACK, UNKEPT
 from lambda_responses.storage.background.tool_journal import Noted
 from lambda_responses.storage.keyed.port import StoreUnavailable
@@ -99,6 +100,7 @@ def journal(
     store: bool = True,
     beside: ToolJournal | None = None,
     tool: ListedTool | None = ROLL,
+    until: float = inf,
 ) -> ApprovalJournal:
     return ApprovalJournal(
         beside or Unjournaled(),
@@ -106,6 +108,7 @@ def journal(
         response={"id": response, "store": store},
         tenant="me",
         using=using,
+        seconds_left=lambda: until - using.now(),
         tool=lambda label, name: (DICE, tool) if tool else None,
     )
 
@@ -142,6 +145,26 @@ async def test_nobody_waits_for_the_dead(using: PlayedServices, clock: Clock) ->
     waiting = asyncio.ensure_future(run(Rolls(), journal(using, "resp_b")))
     clock.advance(SECONDS + SLACK + 1)
     assert await waiting == [INTERRUPTED]
+
+
+async def test_another_responses_call_is_waited_for_as_long_as_there_is_time(
+    using: PlayedServices, clock: Clock
+) -> None:
+    rolls = Rolls(waits_for=asyncio.Event())
+    first = asyncio.ensure_future(run(rolls, journal(using)))
+    await rolls.begun.wait()
+    notes = Notes()
+    second = asyncio.ensure_future(run(rolls, journal(using, "resp_b", beside=notes, until=clock() + 5)))
+    await asyncio.wait((second,), timeout=4 * SHORTEST_PAUSE)
+    assert not second.done()
+    clock.advance(6)
+    assert await asyncio.wait_for(second, 5) == [UNDERWAY]
+    assert notes.came_of == {"call_a": UNDERWAY}
+    assert rolls.waits_for is not None
+    rolls.waits_for.set()
+    assert await first == [Outcome("roll 1")]
+    assert await run(rolls, journal(using, "resp_c", until=clock())) == [Outcome("roll 1")]
+    assert rolls.made == ["call_a"]
 
 
 async def test_who_takes_over_says_for_all_that_nobody_knows(using: PlayedServices) -> None:

@@ -213,6 +213,37 @@ async def test_arguments_that_cannot_be_sent_are_a_failed_call_that_the_model_se
     assert (other["status"], message["type"], dice.ran) == ("completed", "message", ["look"])
 
 
+async def test_approved_calls_beyond_what_a_response_may_make_are_not_made(play: Play) -> None:
+    """They are told as such, and their approvals are good for a response that may."""
+    dice = Dice()
+    blocks = [
+        (ToolCall(n, f"c{n}", "dice__roll"), ToolArguments(n, f'{{"n":{n}}}'), BlockEnded(n))
+        for n in range(3)
+    ]
+    calling = [*(delta for block in blocks for delta in block), Stopped("tool_calls")]
+    using, provider = services(play, dice, calling, *([Text(0, "So."), Stopped("end")] for _ in range(2)))
+    body: Json = {"model": "m", "tools": [{**DICE, "require_approval": "always"}]}
+
+    async def response_to(**more: Any) -> Json:
+        return await (await create_response({**body, **more}, principal=ME, using=using)).response()
+
+    first = await response_to(input="hi")
+    ids = [item["id"] for item in first["output"] if item["type"] == "mcp_approval_request"]
+    answers = [{"type": "mcp_approval_response", "approval_request_id": id, "approve": True} for id in ids]
+    bounded = await response_to(input=answers, previous_response_id=first["id"], max_tool_calls=1)
+    assert dice.ran == ['roll {"n": 0}']
+    made, *unmade, message = bounded["output"]
+    assert (made["output"], message["type"], bounded["bound"]) == ("6 by roll", "message", "max_tool_calls")
+    assert [call["approval_request_id"] for call in unmade] == ids[1:]
+    for call in unmade:
+        assert call["status"] == "failed"
+        assert "Not called" in call["error"]["content"][0]["text"]
+    assert [item["type"] for item in provider.turns[1].items].count("mcp_call") == 3
+    free = await response_to(input=answers, previous_response_id=first["id"])
+    assert dice.ran == [f'roll {{"n": {n}}}' for n in range(3)]
+    assert "bound" not in free
+
+
 async def test_a_stop_that_does_not_say_so_makes_the_calls_all_the_same(play: Play) -> None:
     step = [ToolCall(0, "c", "dice__roll"), BlockEnded(0), Stopped("end")]
     dice = Dice()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -55,9 +56,13 @@ class Limits:
         """What was used so far, as it is kept."""
         return self.tally.kept(self._seconds)
 
-    def admit(self, call: PendingCall) -> None:
-        """Count a call that is made in any case."""
-        self.tally.admit(self.bounds, call.server_label, call.name, call.arguments)
+    def admit(self, call: PendingCall) -> PendingCall:
+        """Count an approved call, and have it told of as not made where there have been enough.
+
+        However often it was made before, and whatever its server did: somebody wants it.
+        """
+        admission = self.tally.admit(self.bounds, call.server_label, call.name, call.arguments)
+        return replace(call, unmade=admission) if admission == "ignored" else call
 
     def begin_turn(self) -> None:
         """A model is asked next; for the last time, where a bound is reached."""

@@ -98,8 +98,7 @@ class ServerTools:
         for call in self.pending:
             emitter.unique_call_id(call.call_id)  # which no other call is to have
         if tally is None:  # then they are those that somebody has approved of
-            for call in self.pending:
-                self._limits.admit(call)
+            self.pending = [self._limits.admit(call) for call in self.pending]
         if not servers:
             # Functions of the client's, which it wants to be searched for.
             self._catalog = catalog_of(request, (), self._said)
@@ -261,6 +260,7 @@ class ServerTools:
             tool=self._catalog.tool,
             response=self._emitter.response,
             tenant=self._tenant,
+            seconds_left=self._limits.seconds_left,
             using=self._using,
         )
 
