@@ -171,7 +171,7 @@ class OverloadedError(APIError):
 
 
 def response_error_code(error: APIError) -> str:
-    """The code of a response that failed for this. That a server of tools fails is no fault of the request."""
+    """The code of a response that failed for this. That a server of tools fails is not its fault."""
     if error.code in RESPONSE_ERROR_CODES:
         return error.code
     blameless = error.status >= 500 or isinstance(error, FailedDependencyError)
