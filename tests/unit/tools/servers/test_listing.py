@@ -327,7 +327,12 @@ async def test_long_lists_hold_nobody_up(
 
     def noted(name: str) -> None:
         work = getattr(module, name)
-        monkeypatch.setattr(module, name, lambda *given: threads.append(get_ident()) or work(*given))
+
+        def noting(*given: Any) -> Any:
+            threads.append(get_ident())
+            return work(*given)
+
+        monkeypatch.setattr(module, name, noting)
 
     noted("usable")
     noted("presentable")
