@@ -16,6 +16,7 @@ UNTYPED = {
     "Response.store": "the live API echoes it",
     "Response.presence_penalty": "Open Responses requires it",
     "Response.frequency_penalty": "Open Responses requires it",
+    "Response.bound": "ours: it names what ended a loop of steps",
     "ResponseCustomToolCall.status": "the live API sends it",
     "ResponseErrorEvent.error": "the live API nests what the types have flat",
     "*.obfuscation": "the live API pads the deltas of every kind, the types know those of text",
