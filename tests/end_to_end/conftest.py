@@ -10,7 +10,17 @@ import pytest
 
 from tests.end_to_end.estates import OWNER, STRANGER, Estate
 from tests.end_to_end.hosting import skip_where_functions_cannot_run
-from tests.fakes.fixtures import format, http, model, native_server, server, upstream, working_server
+from tests.fakes.fixtures import (
+    format,
+    http,
+    model,
+    native_server,
+    prompt_http,
+    prompt_server,
+    server,
+    upstream,
+    working_server,
+)
 from tests.fakes.fronts import SERVED, Application, RestDoors, Served, UrlDoors, keyed_runtime
 from tests.fakes.operator import Operator
 from tests.fakes.replay import replay_url, replaying_server, working_replaying_server
@@ -28,6 +38,8 @@ __all__ = [
     "http",
     "model",
     "native_server",
+    "prompt_http",
+    "prompt_server",
     "replay_url",
     "replaying_server",
     "server",

@@ -79,7 +79,7 @@ async def test_a_client_that_goes_before_the_first_word(
 
 
 async def test_a_client_that_goes_after_created_and_before_the_first_word(
-    http: httpx.AsyncClient, upstream: Upstream, format: Format
+    prompt_http: httpx.AsyncClient, upstream: Upstream, format: Format
 ):
     gone = Signal()
 
@@ -88,10 +88,10 @@ async def test_a_client_that_goes_after_created_and_before_the_first_word(
         gone.set()
 
     model = f"{format.provider}/{upstream.serve(behave)}"
-    async with streamed(http, {"model": model, "input": "x"}) as events:
+    async with streamed(prompt_http, {"model": model, "input": "x"}) as events:
         id = (await anext(events))["response"]["id"]
     await gone.seen(within=PROMPTLY)
-    assert (await http.get(f"/responses/{id}")).status_code == 404
+    assert (await prompt_http.get(f"/responses/{id}")).status_code == 404
 
 
 async def test_a_plain_client_that_goes_in_mid_answer(

@@ -63,7 +63,7 @@ async def test_a_scripted_answer_takes_its_time(http: httpx.AsyncClient):
 
 
 async def test_the_first_events_leave_although_the_upstream_is_silent(
-    http: httpx.AsyncClient, upstream: Upstream, format: Format
+    prompt_http: httpx.AsyncClient, upstream: Upstream, format: Format
 ):
     created = Signal()
 
@@ -74,7 +74,7 @@ async def test_the_first_events_leave_although_the_upstream_is_silent(
         await speaking.stop()
 
     model, started = f"{format.provider}/{upstream.serve(behave)}", time.monotonic()
-    async with streamed(http, {"model": model, "input": "x"}) as events:
+    async with streamed(prompt_http, {"model": model, "input": "x"}) as events:
         received = [await anext(events), await anext(events)]
         waited = time.monotonic() - started
         created.set()

@@ -75,6 +75,7 @@ USABLE = (
     "RESPONSES_REQUEST_TENANT",
     "RESPONSES_REQUEST_BUCKET",
     "RESPONSES_EVENT_BUS",
+    "RESPONSES_MCP_UPSTREAM",
 )
 """Settings that a word fits, whatever it is."""
 

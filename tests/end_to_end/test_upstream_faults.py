@@ -294,7 +294,7 @@ async def test_an_error_in_mid_stream_fails_the_response_with_its_code(
 
 
 async def test_a_refusal_after_the_status_line_fails_the_response(
-    http: httpx.AsyncClient, upstream: Upstream, format: Format
+    prompt_http: httpx.AsyncClient, upstream: Upstream, format: Format
 ):
     begun = Signal()
 
@@ -303,14 +303,14 @@ async def test_a_refusal_after_the_status_line_fails_the_response(
         await refusing(format, "too long")(exchange)
 
     model = f"{format.provider}/{upstream.serve(behave)}"
-    async with streamed(http, {"model": model, "input": "x"}) as events:
+    async with streamed(prompt_http, {"model": model, "input": "x"}) as events:
         received = [await anext(events)]
         begun.set()
         received += [event async for event in events]
     obey(received)
     response = received[-1]["response"]
     assert (response["status"], response["error"]["code"]) == ("failed", "context_length_exceeded")
-    assert (await http.get(f"/responses/{response['id']}")).json() == response
+    assert (await prompt_http.get(f"/responses/{response['id']}")).json() == response
 
 
 async def test_an_upstream_that_answers_plainly_is_streamed_all_the_same(

@@ -28,6 +28,8 @@ __all__ = [
     "http",
     "model",
     "native_server",
+    "prompt_http",
+    "prompt_server",
     "reaching",
     "server",
     "upstream",
@@ -90,6 +92,14 @@ def working_server(
     yield from _serving(tmp_path_factory.mktemp("working"), upstream, native_server, **WORKING)
 
 
+@pytest.fixture(scope="session")
+def prompt_server(tmp_path_factory: pytest.TempPathFactory, upstream: Upstream) -> Iterator[Server]:
+    """One that waits no longer for an upstream's first word than it does unless it is told to."""
+    with Server(tmp_path_factory.mktemp("prompt"), **reaching(upstream)) as running:
+        yield running
+    assert running.complaints == []
+
+
 def _serving(folder: Path, upstream: Upstream, native_server: Server, **settings: str) -> Iterator[Server]:
     models_file = folder / "models.json"
     aliases = {"best": ["groq/broken", "groq/demo"]} | {
@@ -114,6 +124,7 @@ def _serving(folder: Path, upstream: Upstream, native_server: Server, **settings
         RESPONSES_KEEP_ALIVE_MS="300",
         RESPONSES_READ_TIMEOUT_MS="2000",
         RESPONSES_MAX_RETRIES="1",
+        RESPONSES_FIRST_EVENT_WAIT_MS="10000",  # so that no busy machine decides what is a status
         **settings,
     ).started()
     yield running
@@ -147,6 +158,15 @@ async def http(server: Server) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the server that takes every answer as it comes."""
     async with httpx.AsyncClient(
         base_url=server.base_url, timeout=60, trust_env=False, verify=False
+    ) as client:
+        yield client
+
+
+@pytest.fixture
+async def prompt_http(prompt_server: Server) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the server that says soon that a response has begun."""
+    async with httpx.AsyncClient(
+        base_url=prompt_server.base_url, timeout=60, trust_env=False, verify=False
     ) as client:
         yield client
 
