@@ -105,7 +105,8 @@ def _refuse_elsewhere(request: Json) -> None:
 
     What an upstream's own search has found is history, of which those that may not know it are not told.
     """
-    told = [{} if item.get("execution") == "server" else item for item in request["input"]]
+    history: Json = {}  # in whose place the next item keeps its own
+    told = [history if item.get("execution") == "server" else item for item in request["input"]]
     asked = {path for path, _ in _asked(request)}
     for path, tool in tools_in({**request, "input": told}):
         if tool.get("type") == "mcp" and path not in asked:

@@ -1,1 +1,1 @@
-"""The tools that this server runs for models: what is offered, what becomes of calls, and what came of them."""
+"""The tools that this server runs for models: what is offered, what becomes of calls, what came of them."""

@@ -1,8 +1,8 @@
 """What models call the tools of MCP servers by: one flat name for the server's label and the tool's own name.
 
-Providers take names of letters, digits, `_` and `-`, 64 of them at most. The label in front keeps servers from
-shadowing each other. Where a name had to be cut or changed, a hash of what it was tells it apart from others
-that come to the same.
+Providers take names of letters, digits, `_` and `-`, 64 of them at most. The label in front keeps servers
+from shadowing each other. Where a name had to be cut or changed, a hash of what it was tells it apart from
+others that come to the same.
 """
 
 from __future__ import annotations

@@ -29,9 +29,7 @@ class Outcome:
 
 def tool_failed(text: str) -> Outcome:
     """The tool says that it has failed, or we say so in its stead."""
-    return Outcome(
-        error={"type": "mcp_tool_execution_error", "content": [{"type": "text", "text": text}]}
-    )
+    return Outcome(error={"type": "mcp_tool_execution_error", "content": [{"type": "text", "text": text}]})
 
 
 def protocol_failed(code: int, message: str) -> Outcome:
