@@ -196,7 +196,7 @@ async def test_at_an_address_every_call_is_asked_for_unless_the_client_says_othe
             assert runs(tools, by) == 0
 
             onwards = {**body, "input": [approval(request)], "previous_response_id": first["id"]}
-            moved = {**onwards, "tools": [{**tool, "server_url": f"{tools.url}?another"}]}
+            moved = {**onwards, "tools": [{**tool, "server_url": f"{tools.url}/another"}]}
             assert (await refusal(http, moved))["param"] == "input[0].approval_request_id"
             assert text_of(await made(http, "plain", **onwards)) == "So."
     assert runs(tools, by) == 1

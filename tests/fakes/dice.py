@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lambda_responses.storage.background.tool_journal import Noted
 from lambda_responses.storage.keyed.port import StoreUnavailable
 from lambda_responses.tools.approvals import NEVER
-from lambda_responses.tools.servers.registry import NamedServer, ServerRegistry
+from lambda_responses.tools.servers.registry import Limits, NamedServer, ServerRegistry
 from lambda_responses.tools.servers.server import Http, ListedTool, ToolList
 from lambda_responses.wire.tool_outcomes import Outcome, tool_failed
 
@@ -71,9 +71,11 @@ class Dice:
     most_at_once: int = 0
     says: str = "6"
 
-    def known_to(self, services: PlayedServices) -> None:
+    def known_to(self, services: PlayedServices, *, required: bool = True) -> None:
         """Let requests ask those services for these tools, with no approval of anybody's."""
-        server = NamedServer("dice", Http("https://dice.example.com/mcp"), approval=NEVER, trusts_hints=True)
+        where = Http("https://dice.example.com/mcp")
+        limits = Limits(required=required)
+        server = NamedServer("dice", where, limits, approval=NEVER, trusts_hints=True)
         services.mcp_servers = ServerRegistry({"dice": server})
         services.connecting = lambda secrets: self
 

@@ -12,6 +12,7 @@ from lambda_responses.outbound.faults import Refused
 from lambda_responses.outbound.urls import read_url
 from lambda_responses.tools.approvals import approval_policies
 from lambda_responses.tools.filters import read_filter
+from lambda_responses.tools.servers.credentials import secrets_of
 from lambda_responses.tools.servers.headers import is_field
 from lambda_responses.tools.servers.server import Http, Server
 from lambda_responses.wire.errors import InvalidRequestError, UnsupportedError
@@ -32,6 +33,8 @@ _CHOSEN = "x-mcp-servers"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PLAIN = ("agent", "format", "language", "locale", "region", "timezone", "toolset", "trace", "version")
 """Parts of the names of headers whose values are no secrets."""
+MOST_SECRETS = 64
+"""Of one server, by the word: all that it says is searched for each of them (`wire.redaction` knows 128)."""
 _CLOSED = (
     "an MCP server that a request names by its address is called at public 'https' addresses alone. "
     "Whoever operates this server can open others with RESPONSES_OUTBOUND_ALLOW, or name the server in "
@@ -65,6 +68,7 @@ def resolve_servers(
     for path, tool in _asked(request):
         _check(tool, path)
         for server in _servers(tool, path, principal, using, taken=found):
+            _check_secrets(server)
             if server.label in found:
                 message = f"Duplicate MCP server label: '{server.label}' is in 'tools' more than once."
                 raise _fault(message, f"{path}.server_label")
@@ -218,6 +222,13 @@ def _addressed(tool: Json, path: str, principal: Principal, using: Services) -> 
         required=limits.required,
         path=path,
     )
+
+
+def _check_secrets(server: Server) -> None:
+    """What a server says is searched for all of them."""
+    if len(set(secrets_of(server))) > MOST_SECRETS:
+        message = f"Invalid '{server.path}': the headers of an MCP server have {MOST_SECRETS} values at most."
+        raise _fault(message, server.path)
 
 
 def _open_address(url: str, param: str, using: Services) -> str:

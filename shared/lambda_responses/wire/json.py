@@ -26,6 +26,15 @@ def to_bytes(value: Any) -> bytes:
         return json.dumps(finite, separators=(",", ":")).encode()
 
 
+def is_portable(value: Any) -> bool:
+    """Whether others can write it down as JSON, who know no halves of a character, nor any depth."""
+    try:
+        pydantic_core.to_json(value)
+    except ValueError:
+        return False
+    return True
+
+
 def from_text(text: str | bytes) -> Any:
     """A JSON value from text. Raises `ValueError`, never `RecursionError`.
 

@@ -10,6 +10,7 @@ import pytest
 from lambda_responses.lifecycle.create import create_response
 from lambda_responses.stream.deltas import BlockEnded, Stopped, Text, ToolCall
 from lambda_responses.tools.servers.server import ListedTool, ServerFault, ToolList
+from lambda_responses.wire.errors import APIError
 from tests.fakes.dice import DICE, Dice
 from tests.played import ME, Played
 
@@ -41,19 +42,36 @@ class Changing(Dice):
         return self.tools
 
 
-async def approved(play: Play, dice: Changing, now: ToolList | None, **more: Any) -> tuple[Json, Played]:
+async def made(body: Json, using: PlayedServices) -> Json:
+    """The response to a request."""
+    return await (await create_response(body, principal=ME, using=using)).response()
+
+
+def approval_of(response: Json) -> Json:
+    """What a client says who approves of the call that a response asks for."""
+    asked = next(item for item in response["output"] if item["type"] == "mcp_approval_request")
+    return {"type": "mcp_approval_response", "approval_request_id": asked["id"], "approve": True}
+
+
+async def asked_and_approved(
+    play: Play, dice: Changing, now: ToolList | None, played: Played, **more: Any
+) -> tuple[Json, PlayedServices]:
     """The response in which a call of `roll` is approved, when the server has come to say that."""
-    played = Played([*STEPS])
     using: PlayedServices = play(played)
     dice.known_to(using)
     body: Json = {"model": "m", "input": "hi", "tools": [{**DICE, "require_approval": "always"}]}
-    first = await (await create_response(body, principal=ME, using=using)).response()
+    first = await made(body, using)
     assert [item["type"] for item in first["output"]] == ["mcp_list_tools", "mcp_approval_request"]
     dice.tools = now
-    answer = {"approval_request_id": first["output"][1]["id"], "approve": True}
-    onwards = {"input": [{"type": "mcp_approval_response", **answer}], "previous_response_id": first["id"]}
-    run = await create_response({**body, **onwards, **more}, principal=ME, using=using)
-    return await run.response(), played
+    onwards = {"input": [approval_of(first)], "previous_response_id": first["id"]}
+    return await made({**body, **onwards, **more}, using), using
+
+
+async def approved(play: Play, dice: Changing, now: ToolList | None, **more: Any) -> tuple[Json, Played]:
+    """The same, and what its model was asked."""
+    played = Played([*STEPS])
+    response, _ = await asked_and_approved(play, dice, now, played, **more)
+    return response, played
 
 
 async def test_an_approved_call_of_a_tool_that_is_what_it_was_is_made(play: Play) -> None:
@@ -76,9 +94,9 @@ async def test_an_approved_call_of_a_tool_that_has_changed_is_not_made(
 ) -> None:
     dice = Changing()
     response, played = await approved(play, dice, now)
-    assert [item["type"] for item in response["output"]] == ["mcp_call", "message"]
-    call = response["output"][0]
-    assert (call["status"], call["output"]) == ("failed", None)
+    shown, call, _ = response["output"]
+    assert (shown["type"], [tool["name"] for tool in shown["tools"]]) == ("mcp_list_tools", [now[0].name])
+    assert (call["type"], call["status"], call["output"]) == ("mcp_call", "failed", None)
     assert words in call["error"]["content"][0]["text"]
     assert dice.ran == []
     [offered] = played.turns[1].request["tools"]
@@ -90,3 +108,37 @@ async def test_without_an_approved_call_the_list_of_the_context_is_enough(play: 
     dice = Changing()
     response, _ = await approved(play, dice, None, input="Never mind.")
     assert (response["status"], dice.listed) == ("completed", 1)
+
+
+async def test_an_approval_of_the_tool_as_it_is_now_is_good(play: Play) -> None:
+    """A list that the context has is not shown to models for ever once it is known to be old."""
+    dice = Changing()
+    sold = replace(ROLL, description="Sells them.")
+    played = Played([STEPS[0], STEPS[1], STEPS[0], STEPS[1]])
+    response, using = await asked_and_approved(play, dice, ToolList((sold,), ttl=300), played)
+    body: Json = {"model": "m", "tools": [{**DICE, "require_approval": "always"}]}
+    asked = await made({**body, "input": "Again.", "previous_response_id": response["id"]}, using)
+    assert [item["type"] for item in asked["output"]] == ["mcp_approval_request"]
+    assert played.turns[2].request["tools"][0]["description"] == "Sells them."
+    onwards = {"input": [approval_of(asked)], "previous_response_id": asked["id"]}
+    done = await made({**body, **onwards}, using)
+    assert [item["type"] for item in done["output"]] == ["mcp_call", "message"]
+    assert dice.ran == ["roll"]
+
+
+async def test_no_approval_is_used_up_while_a_server_is_down_that_may_be(play: Play) -> None:
+    dice = Changing()
+    played = Played([*STEPS, STEPS[1]])
+    using: PlayedServices = play(played)
+    dice.known_to(using, required=False)
+    body: Json = {"model": "m", "tools": [{**DICE, "require_approval": "always"}]}
+    asked = await made({**body, "input": "hi"}, using)
+    onwards = {**body, "input": [approval_of(asked)], "previous_response_id": asked["id"]}
+    told, dice.tools = dice.tools, None
+    with pytest.raises(APIError) as fault:
+        await made(onwards, using)
+    assert fault.value.status == 424
+    dice.tools = told
+    done = await made(onwards, using)
+    assert [item["type"] for item in done["output"]] == ["mcp_call", "message"]
+    assert dice.ran == ["roll"]

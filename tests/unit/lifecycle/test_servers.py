@@ -380,6 +380,12 @@ def test_what_an_upstreams_own_search_has_found_asks_for_nothing():
     assert resolve_servers(request, targets=[BRIDGED], principal=ME, using=services()) == []
 
 
+def test_what_a_server_says_is_searched_for_few_secrets():
+    words = " ".join(f"canary-word-{number}" for number in range(65))
+    told = refused({"server_label": "far", "server_url": "https://mcp.example.com/", "authorization": words})
+    assert (told.status, told.param) == (400, "tools[0]")
+
+
 def test_an_upstream_calls_servers_where_the_operator_says_so_of_all_targets():
     request: Json = {"input": [], "tools": [ADDRESSED]}
     using = services(upstream=["openai"])

@@ -6,10 +6,8 @@ import asyncio
 from math import inf
 from typing import TYPE_CHECKING, cast
 
-from pydantic_core import to_json
-
 from lambda_responses.tools.filters import only_reads
-from lambda_responses.wire.json import from_text
+from lambda_responses.wire.json import from_text, is_portable
 from lambda_responses.wire.tool_outcomes import tool_failed
 
 if TYPE_CHECKING:
@@ -80,7 +78,6 @@ def _arguments_of(call: PendingCall) -> Json | None:
     """None for those that a connection, which other calls share, would break over: half a character, say."""
     try:
         arguments = from_text(call.arguments)
-        to_json(arguments)
     except ValueError:
         return None
-    return cast("Json", arguments) if isinstance(arguments, dict) else None
+    return cast("Json", arguments) if isinstance(arguments, dict) and is_portable(arguments) else None

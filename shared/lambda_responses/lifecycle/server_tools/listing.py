@@ -29,9 +29,9 @@ def told_lists(
     told: list[Delta] = []
     for listed in lists:
         label = listed.server.label
-        if label not in untold:
+        if listed.shown:
             continue
-        if first or label != untold[0]:
+        if first or [label] != untold[:1]:
             told += list_begun(label)
         told += list_ended(label, listed.item, listed.origin)
         if listed.fault is not None and listed.server.required:

@@ -8,6 +8,7 @@ pending calls when it is over, or requests for approval, or nothing where a boun
 from __future__ import annotations
 
 from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lambda_responses.lifecycle.context import is_superseded
@@ -99,6 +100,10 @@ class ServerTools:
             emitter.unique_call_id(call.call_id)  # which no other call is to have
         if tally is None:  # then they are those that somebody has approved of
             self.pending = [self._limits.admit(call) for call in self.pending]
+            needed = {call.server_label for call in self.pending}
+            self._servers = [
+                replace(each, required=each.required or each.label in needed) for each in servers
+            ]
         if not servers:
             # Functions of the client's, which it wants to be searched for.
             self._catalog = catalog_of(request, (), self._said)

@@ -101,11 +101,13 @@ class Listing:
             try:
                 tools = await self._known(server, tenant, connections, anew=anew)
             except ServerFault as fault:
-                return ServerList(server, fault=fault)
+                return ServerList(server, fault=fault, shown=server.label in before.shown)
         weight = weight_of([_members(tool) for tool in tools], HEAVY) + EACH * len(tools)
         shown = server.label in before.shown
         listed, dropped = await off_the_loop(weight, _listed, server, tools, weight, shown=shown)
         self._tell(server, dropped)
+        if anew and (past := before.item(server)) is not None and past["tools"] != listed.item["tools"]:
+            return replace(listed, shown=False)  # later turns would read the old one again
         return listed
 
     async def _known(
