@@ -14,6 +14,7 @@ from lambda_responses.storage.records import RUNNING
 from lambda_responses.storage.responses import ResponseNotFound
 from lambda_responses.wire.compaction import is_compaction, kept_messages, pruned, said_again
 from lambda_responses.wire.context import without_cut_calls
+from lambda_responses.wire.mcp_tools import without_servers
 from lambda_responses.wire.not_found import (
     conversation_not_found,
     previous_response_not_found,
@@ -21,7 +22,6 @@ from lambda_responses.wire.not_found import (
     prompt_not_found,
 )
 from lambda_responses.wire.requests import check_input_present
-from lambda_responses.wire.tool_places import without_servers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

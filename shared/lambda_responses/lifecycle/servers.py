@@ -16,8 +16,7 @@ from lambda_responses.tools.servers.credentials import secrets_of
 from lambda_responses.tools.servers.headers import is_field
 from lambda_responses.tools.servers.server import Http, Server
 from lambda_responses.wire.errors import InvalidRequestError, UnsupportedError
-from lambda_responses.wire.mcp_tools import is_proxys, judge_mcp_tool, names_in
-from lambda_responses.wire.tool_places import tools_in
+from lambda_responses.wire.mcp_tools import is_proxys, judge_mcp_tool, names_in, tools_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

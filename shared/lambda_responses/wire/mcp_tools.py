@@ -1,17 +1,19 @@
-"""The MCP tool of a request: its shape, and the ways in which it says where its server is.
+"""The MCP tool of a request: its shape, the ways in which it says where its server is, where it may stand.
 
     {"server_url": "https://mcp.example.com/mcp"}     an address
     {"server_url": "mcp://dice"}                      one of the operator's servers, by name
     {"server_url": "litellm_proxy/mcp/dice,search"}   several of them, as LiteLLM's clients name them
     {"server_url": "litellm_proxy"}                   all of them that the caller may use
 
-An address needs a `server_label`; of the others the name is one.
+An address needs a `server_label`; of the others the name is one. Tools are among a request's own, in items
+that bring some, and in namespaces of either. A native upstream's requests are not judged before that is looked
+at, so nothing is taken for granted of what stands there.
 """
 
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic_core import ValidationError
 
@@ -28,11 +30,10 @@ from lambda_responses.wire.shapes import (
     text,
     validator,
 )
-from lambda_responses.wire.tool_places import tools_in
-from lambda_responses.wire.tool_secrets import public_tool
+from lambda_responses.wire.tool_secrets import BRINGING, public_tool
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pydantic_core import SchemaValidator
 
@@ -66,6 +67,19 @@ _PROXY = "litellm_proxy"
 def asks_for_servers(request: Json) -> bool:
     """Whether a checked request has such tools, wherever they stand."""
     return any(tool.get("type") == "mcp" for _, tool in tools_in(request))
+
+
+def tools_in(request: Json) -> Iterator[tuple[str, Json]]:
+    """Every tool in a checked request, with the path at which it stands; a namespace before what it holds."""
+    yield from _placed(request.get("tools"), "tools")
+    for place, item in enumerate(request["input"]):
+        if item.get("type") in BRINGING:
+            yield from _placed(item.get("tools"), f"input[{place}].tools")
+
+
+def without_servers(items: Iterable[Json]) -> list[Json]:
+    """The items, without the MCP tools that some of them bring."""
+    return [_without_servers(item) if item.get("type") in BRINGING else item for item in items]
 
 
 def names_in(url: str) -> Sequence[str] | None:
@@ -127,3 +141,19 @@ def echoed_mcp_tool(tool: Json) -> Json:
     if names_in(tool.get("server_url") or "") is not None:
         shown["require_approval"] = None
     return {**shown, **public_tool(tool)}
+
+
+def _placed(tools: Any, at: str) -> Iterator[tuple[str, Json]]:
+    for index, tool in enumerate(cast("list[Any]", tools) if isinstance(tools, list) else ()):
+        if isinstance(tool, dict):
+            found = cast("Json", tool)
+            yield f"{at}[{index}]", found
+            yield from _placed(found.get("tools"), f"{at}[{index}].tools")
+
+
+def _without_servers(holder: Json) -> Json:
+    """An item, or a namespace: the same one where it holds none."""
+    if all(tool.get("type") != "mcp" for _, tool in _placed(holder.get("tools"), "")):
+        return holder
+    held = (cast("Json", tool) for tool in holder["tools"] if isinstance(tool, dict))
+    return {**holder, "tools": [_without_servers(tool) for tool in held if tool.get("type") != "mcp"]}

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from lambda_responses.wire.server_addresses import members_of, public_address
-from lambda_responses.wire.tool_places import BRINGING, tools_in
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lambda_responses.wire.json import Json
+
+BRINGING = frozenset({"additional_tools", "tool_search_output"})
+"""Types of items that hold tools."""
 
 _SECRETS = frozenset({"authorization", "headers", "domain_secrets"})
 _ADDRESS = "server_url"
@@ -37,6 +37,8 @@ def public_item(item: Json) -> Json:
 
 def secrets_in(request: Json) -> Iterator[str]:
     """The secrets of all tools in a checked request, whole and by the word."""
+    from lambda_responses.wire.mcp_tools import tools_in
+
     for _, tool in tools_in(request):
         for secret in _secrets_of(tool):
             yield secret
@@ -45,6 +47,8 @@ def secrets_in(request: Json) -> Iterator[str]:
 
 def _public(name: str, value: Any) -> Any:
     if name == _ADDRESS and isinstance(value, str):
+        from lambda_responses.wire.server_addresses import public_address  # which few requests need
+
         return public_address(value)
     if name in _HOLDERS and isinstance(value, dict):
         return public_tool(cast("Json", value))
@@ -59,6 +63,8 @@ def _secrets_of(tool: Json) -> Iterator[str]:
         if name in _SECRETS:
             yield from _texts(value)
         elif name == _ADDRESS and isinstance(value, str):
+            from lambda_responses.wire.server_addresses import members_of
+
             yield from (secret for _, secret in members_of(value))
         elif name in _HOLDERS and isinstance(value, dict):
             yield from _secrets_of(cast("Json", value))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lambda_responses.wire.tool_places import tools_in, without_servers
+from lambda_responses.wire.mcp_tools import tools_in, without_servers
 
 Json = dict[str, Any]
 
