@@ -6,8 +6,8 @@
     {"server_url": "litellm_proxy"}                   all of them that the caller may use
 
 An address needs a `server_label`; of the others the name is one. Tools are among a request's own, in items
-that bring some, and in namespaces of either. A native upstream's requests are not judged before that is looked
-at, so nothing is taken for granted of what stands there.
+that bring some, and in namespaces of either. A native upstream's requests are not judged before that is
+looked at, so nothing is taken for granted of what stands there.
 """
 
 from __future__ import annotations
